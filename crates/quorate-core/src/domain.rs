@@ -1,0 +1,77 @@
+//! Every domain-separation label of this crate, once.
+//!
+//! A label is never equal to, nor a prefix of, another one; a test here enumerates them all. Labels that a published standard
+//! prescribes (RFC 9591, BIP-340, BIP-445) stay with their suites: the standards frame them in their own way.
+
+/// A domain-separation label.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Label(&'static str);
+
+impl Label {
+    /// The label's bytes.
+    #[must_use]
+    pub const fn as_bytes(self) -> &'static [u8] {
+        self.0.as_bytes()
+    }
+}
+
+macro_rules! labels {
+    ($($(#[$doc:meta])* $name:ident = $text:literal;)*) => {
+        $($(#[$doc])* pub const $name: Label = Label(concat!("quorate/1/", $text, ";"));)*
+        #[cfg(test)]
+        const ALL: &[Label] = &[$($name),*];
+    };
+}
+
+labels! {
+    /// The context that every hash and proof of a session binds.
+    SESSION = "session";
+    /// Which cosigner stands behind which identifier.
+    ROSTER = "roster";
+    /// The canonical digest of a placement.
+    PLACEMENT = "placement";
+    /// The id of a new key.
+    KEY_ID = "key-id";
+    /// Digest of a public key package.
+    PACKAGE = "package";
+    /// All broadcasts of one round, echoed in the next.
+    ECHO = "echo";
+    /// One message's fingerprint, to tell a repeat from a contradiction.
+    MESSAGE = "message";
+    /// A dealer's commitment to what it will reveal.
+    DEALING_COMMIT = "dealing/commit";
+    /// Proof of knowledge of a dealer's constant term.
+    DEALING_PROOF = "dealing/proof";
+    /// All broadcasts of commit and reveal.
+    DEALING_TRANSCRIPT = "dealing/transcript";
+    /// Confirmation by the new share.
+    DEALING_CONFIRM = "dealing/confirm";
+    /// Coefficients of a batch verification.
+    BATCH = "batch";
+    /// The chain code of a new key.
+    CHAIN_CODE = "chain-code";
+    /// Challenge of an attestation.
+    ATTEST = "attest";
+    /// Seed of hedged randomness.
+    HEDGE = "hedge/seed";
+    /// Expansion of hedged randomness.
+    HEDGE_EXPAND = "hedge/expand";
+    /// What a FROST session is about.
+    FROST_REQUEST = "frost/request";
+    /// A plain child-key derivation request.
+    DERIVATION = "derivation";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_label_is_a_prefix_of_another() {
+        for (i, a) in ALL.iter().enumerate() {
+            for (j, b) in ALL.iter().enumerate() {
+                assert!(i == j || !b.as_bytes().starts_with(a.as_bytes()), "{a:?} is a prefix of {b:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! Hedged randomness: a broken generator alone must not leak a share.
+//!
+//! Every secret that a protocol draws is a hash of 32 bytes from the caller's generator, the participant's own secret where there is
+//! one, the session's context, a per-process counter, and the message where there is one. With a good generator this is as good as
+//! the generator; with one that is stuck, distinct inputs still give distinct nonces.
+
+use core::sync::atomic::{AtomicUsize, Ordering};
+
+use ff::Field;
+use rand_core::TryCryptoRng;
+use sha2::Sha512;
+use zeroize::{Zeroize, Zeroizing};
+
+use crate::{
+    curve::Curve,
+    domain,
+    error::Error,
+    secret::Secret,
+    transcript::{Hash, Transcript},
+};
+
+static DRAWS: AtomicUsize = AtomicUsize::new(0);
+
+/// A stream of secret bytes, bound to what it is for.
+pub(crate) struct Hedged {
+    seed: Secret<[u8; 32]>,
+    blocks: u64,
+}
+
+impl Hedged {
+    /// Draws 32 bytes and binds them to `purpose`, `secret` and `context`.
+    pub(crate) fn draw(
+        rng: &mut impl TryCryptoRng,
+        purpose: &[u8],
+        secret: Option<&[u8]>,
+        context: &[&[u8]],
+    ) -> Result<Self, Error> {
+        let mut entropy = Zeroizing::new([0; 32]);
+        rng.try_fill_bytes(entropy.as_mut_slice()).map_err(|_| Error::Randomness)?;
+        let counter = DRAWS.fetch_add(1, Ordering::Relaxed);
+        let mut hash = Hash::new(domain::HEDGE)
+            .field(purpose)
+            .field(entropy.as_slice())
+            .optional(secret)
+            .field(&counter.to_be_bytes())
+            .list(context.len());
+        context.iter().for_each(|field| hash.append(field));
+        Ok(Self { seed: Secret::new(hash.finish()), blocks: 0 })
+    }
+
+    fn wide(&mut self) -> Zeroizing<[u8; 64]> {
+        self.blocks = self.blocks.wrapping_add(1);
+        let block = Transcript::<Sha512>::new(domain::HEDGE_EXPAND).field(self.seed.expose()).number(self.blocks);
+        Zeroizing::new(block.finish_wide())
+    }
+
+    /// 32 secret bytes.
+    pub(crate) fn bytes(&mut self) -> [u8; 32] {
+        let mut wide = self.wide();
+        let mut bytes = [0; 32];
+        wide.iter().zip(bytes.iter_mut()).for_each(|(from, to)| *to = *from);
+        wide.zeroize();
+        bytes
+    }
+
+    /// A uniform scalar that is not zero.
+    pub(crate) fn scalar<C: Curve>(&mut self) -> C::Scalar {
+        loop {
+            let scalar = C::scalar_from_wide(&self.wide());
+            // Zero has a probability of 2⁻²⁵²; the loop is there so that no caller has to think of it.
+            if !bool::from(scalar.is_zero()) {
+                return scalar;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::curve::Ed25519;
+    use core::convert::Infallible;
+    use rand_core::TryRng;
+
+    struct Stuck;
+    impl TryRng for Stuck {
+        type Error = Infallible;
+        fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+            Ok(0)
+        }
+        fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+            Ok(0)
+        }
+        fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
+            bytes.fill(0);
+            Ok(())
+        }
+    }
+    impl TryCryptoRng for Stuck {}
+
+    #[test]
+    fn stuck_generator_still_gives_distinct_values() {
+        let draw = |message: &[u8]| Hedged::draw(&mut Stuck, b"test", Some(b"share"), &[message]).unwrap().scalar::<Ed25519>();
+        let (a, b, c) = (draw(b"a"), draw(b"b"), draw(b"a"));
+        assert!(a != b && b != c && a != c);
+    }
+
+    #[test]
+    fn one_draw_gives_distinct_scalars() {
+        let mut hedged = Hedged::draw(&mut Stuck, b"test", None, &[]).unwrap();
+        assert_ne!(hedged.scalar::<Ed25519>(), hedged.scalar::<Ed25519>());
+        assert_ne!(hedged.bytes(), hedged.bytes());
+    }
+}
