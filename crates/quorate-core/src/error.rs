@@ -70,6 +70,7 @@ impl Fault {
                 | FaultKind::WrongConfirmation
                 | FaultKind::WrongSignatureShare
                 | FaultKind::WrongAttestation
+                | FaultKind::InvalidElement
                 | FaultKind::DifferentRequest,
                 _,
             ) => Response::Exclude,
@@ -94,6 +95,9 @@ pub enum FaultKind {
     /// A polynomial does not have exactly `min_signers` coefficients.
     #[error("a polynomial of the wrong degree")]
     WrongDegree,
+    /// A value that is no canonical group element or scalar, or the identity.
+    #[error("a value that is no group element or scalar")]
+    InvalidElement,
     /// A proof of knowledge does not verify.
     #[error("a proof of knowledge does not verify")]
     WrongProof,

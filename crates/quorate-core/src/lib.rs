@@ -7,14 +7,22 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod attest;
 pub mod curve;
+pub mod danger;
+mod dealing;
 pub mod derive;
 pub mod domain;
 pub mod error;
+pub mod frost;
 pub mod identifier;
+pub mod keygen;
+pub mod keys;
+pub mod machine;
 pub mod placement;
 mod polynomial;
 mod randomness;
+mod schnorr;
 pub mod secret;
 pub mod session;
 pub mod suite;

@@ -32,6 +32,12 @@ impl DerivationPath {
         if steps.len() <= MAX_STEPS { Ok(Self(steps)) } else { Err(InputError::DerivationPath) }
     }
 
+    /// Whether the path is `m`, the key itself.
+    #[must_use]
+    pub const fn is_root(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The steps from the key downwards, each below 2³¹.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = u32> + ExactSizeIterator + '_ {
         self.0.iter().copied()

@@ -1,0 +1,487 @@
+//! One machine that drives any protocol, round by round.
+//!
+//! A protocol is a chain of round structs; each consumes itself in [`Protocol::advance`]. The machine gives all of them the same
+//! manners, so that no protocol has to think of them again:
+//!
+//! - messages may come in any order; those of the next round are kept, those of later rounds cannot be honest yet and are dropped;
+//! - a repeat is ignored; two different messages of one sender in one round are a [`FaultKind::Contradiction`] that names it;
+//! - what belongs to another session, protocol or version is ignored before it is looked at further;
+//! - every message carries the hash of all broadcasts of the round before, so that a participant that told different things to
+//!   different peers is found out at no extra round ([`FaultKind::Equivocation`]);
+//! - what must be durable before it is spoken is held back until [`Pending::stored`] was called.
+//!
+//! The machine does no I/O. `from` must be authenticated by whoever calls [`Machine::handle`]: the transport crate takes it from the
+//! encrypted link, never from the message.
+//!
+//! Frame: version, protocol, round, 16 bytes of the session's context, 32 bytes echo, broadcast part, private part.
+
+use alloc::{collections::BTreeMap, collections::VecDeque, vec::Vec};
+
+use zeroize::Zeroizing;
+
+use crate::{
+    domain,
+    error::{DecodeError, Error, Fault, FaultKind, InputError},
+    identifier::{Identifier, ParticipantSet},
+    session::{Context, ProtocolId},
+    transcript::Hash,
+    wire::{Encoding, Reader, WIRE_VERSION, Writer},
+};
+
+/// Bytes of a frame besides its two parts.
+const FRAME_OVERHEAD: usize = 1 + 1 + 1 + 16 + 32 + 4 + 4;
+
+/// A protocol as a chain of rounds. Implemented inside this crate only.
+pub trait Protocol: sealed::Rounds {}
+
+impl<R: sealed::Rounds> Protocol for R {}
+
+pub(crate) mod sealed {
+    use super::{Arrived, DecodeError, Error, Identifier, Next, ParticipantSet, ProtocolId};
+
+    /// The machine's view of a protocol.
+    pub trait Rounds: Sized {
+        /// What the protocol ends with.
+        type Output;
+        /// What the caller must store before the protocol goes on.
+        type Held;
+        /// A message's parts in structure only; group elements are decoded in `advance`, where a wrong one is a fault with a name.
+        type Message;
+
+        /// Which protocol frames are marked with.
+        const PROTOCOL: ProtocolId;
+        /// The number of rounds.
+        const ROUNDS: u8;
+
+        /// The round whose messages are awaited, from 1.
+        fn round(&self) -> u8;
+        /// This participant.
+        fn me(&self) -> Identifier;
+        /// Who sends in a round, this participant included if it does.
+        fn senders(&self, round: u8) -> &ParticipantSet;
+        /// The most bytes of broadcast and private part together that a message of a round can honestly have, plus one more element.
+        fn size_limit(&self, round: u8) -> usize;
+        /// Takes the parts apart.
+        fn parse(&self, round: u8, broadcast: &[u8], private: &[u8]) -> Result<Self::Message, DecodeError>;
+        /// All messages of the round are here.
+        fn advance(self, arrived: Arrived<Self::Message>) -> Result<Next<Self>, Error>;
+    }
+}
+
+/// What `advance` works with.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Arrived<M> {
+    /// The messages of everyone else, by sender.
+    pub(crate) messages: BTreeMap<Identifier, M>,
+    /// The hash of all broadcasts of this round.
+    pub(crate) echo: [u8; 32],
+}
+
+/// What comes after a round.
+#[doc(hidden)]
+#[expect(missing_debug_implementations, reason = "holds a protocol's secret state")]
+#[non_exhaustive]
+pub enum Next<P: sealed::Rounds> {
+    /// The next round begins with these messages.
+    Round(P, Outbox),
+    /// The next round begins once the held value is stored.
+    Hold(P::Held, P, Outbox),
+    /// The protocol is over.
+    Done(P::Output),
+}
+
+/// What one participant sends in one round.
+#[doc(hidden)]
+#[derive(Default)]
+#[expect(missing_debug_implementations, reason = "holds private shares")]
+pub struct Outbox {
+    /// The same for all.
+    pub(crate) broadcast: Vec<u8>,
+    /// For one receiver each.
+    pub(crate) private: BTreeMap<Identifier, Zeroizing<Vec<u8>>>,
+    /// Who receives this round's messages.
+    pub(crate) receivers: Vec<Identifier>,
+}
+
+/// A message on its way out: encrypt it to `to` and to nobody else.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct OutgoingMessage {
+    /// The receiver.
+    pub to: Identifier,
+    /// The frame.
+    pub bytes: Vec<u8>,
+}
+
+impl core::fmt::Debug for OutgoingMessage {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "OutgoingMessage(to {:?}, {} bytes)", self.to, self.bytes.len())
+    }
+}
+
+/// What became of bytes that were handed to the machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Handled {
+    /// They are part of the protocol.
+    Accepted,
+    /// They changed nothing.
+    Ignored(Ignored),
+}
+
+/// Why bytes changed nothing. None of these ends a session: stray packets must not stop a key generation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Ignored {
+    /// Not a frame of this version, or parts that do not parse.
+    Malformed,
+    /// A frame of another protocol or session.
+    Foreign,
+    /// The sender does not take part in this round, or is this participant.
+    UnknownSender,
+    /// The same message once more.
+    Repeated,
+    /// More than one round ahead: no honest participant can be there.
+    TooEarly,
+    /// Larger than any honest message of its round.
+    TooLarge,
+    /// The session has its result.
+    Finished,
+}
+
+struct Inbox<M> {
+    messages: BTreeMap<Identifier, M>,
+    broadcasts: BTreeMap<Identifier, [u8; 32]>,
+    echoes: BTreeMap<Identifier, [u8; 32]>,
+    fingerprints: BTreeMap<Identifier, [u8; 32]>,
+}
+
+impl<M> Default for Inbox<M> {
+    fn default() -> Self {
+        Self { messages: BTreeMap::new(), broadcasts: BTreeMap::new(), echoes: BTreeMap::new(), fingerprints: BTreeMap::new() }
+    }
+}
+
+enum State<P: Protocol> {
+    Running(P),
+    Held(P::Held, P, Outbox),
+    Finished(Option<P::Output>),
+    Dead(Error),
+}
+
+/// Drives one protocol for one participant.
+pub struct Machine<P: Protocol> {
+    state: State<P>,
+    context: Context,
+    echo: [u8; 32],
+    now: Inbox<P::Message>,
+    next: Inbox<P::Message>,
+    past: BTreeMap<(u8, Identifier), [u8; 32]>,
+    outgoing: VecDeque<OutgoingMessage>,
+    ignored: BTreeMap<Ignored, u64>,
+}
+
+impl<P: Protocol> core::fmt::Debug for Machine<P> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Machine")
+            .field("protocol", &P::PROTOCOL)
+            .field("round", &self.round())
+            .field("missing", &self.missing())
+            .field("ignored", &self.ignored)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<P: Protocol> Machine<P> {
+    pub(crate) fn begin(context: Context, first: P, outbox: Outbox) -> Self {
+        let mut machine = Self {
+            state: State::Finished(None),
+            context,
+            echo: [0; 32],
+            now: Inbox::default(),
+            next: Inbox::default(),
+            past: BTreeMap::new(),
+            outgoing: VecDeque::new(),
+            ignored: BTreeMap::new(),
+        };
+        machine.release(&first, outbox);
+        machine.state = State::Running(first);
+        machine
+    }
+
+    /// The next message to send, if there is one. Call it until it answers `None`, and again after every [`handle`](Self::handle).
+    pub fn next_outgoing(&mut self) -> Option<OutgoingMessage> {
+        self.outgoing.pop_front()
+    }
+
+    /// What must be durable before the machine goes on, if it is at that point.
+    ///
+    /// A driver that never stores it gets no further; that is the point: it would lose a key in a crash.
+    pub const fn pending(&mut self) -> Option<Pending<'_, P>> {
+        match self.state {
+            State::Held(..) => Some(Pending { machine: self }),
+            State::Running(_) | State::Finished(_) | State::Dead(_) => None,
+        }
+    }
+
+    /// The result, once.
+    pub const fn take_output(&mut self) -> Option<P::Output> {
+        match &mut self.state {
+            State::Finished(output) => output.take(),
+            State::Running(_) | State::Held(..) | State::Dead(_) => None,
+        }
+    }
+
+    /// The round whose messages are awaited, from 1; `None` when the session is over.
+    pub fn round(&self) -> Option<u8> {
+        match &self.state {
+            State::Running(rounds) | State::Held(_, rounds, _) => Some(rounds.round()),
+            State::Finished(_) | State::Dead(_) => None,
+        }
+    }
+
+    /// Whose message of this round is not here yet: who to name when a deadline passes.
+    pub fn missing(&self) -> Vec<Identifier> {
+        match &self.state {
+            State::Running(rounds) | State::Held(_, rounds, _) => {
+                let awaited = rounds.senders(rounds.round()).iter().filter(|id| *id != rounds.me());
+                awaited.filter(|id| !self.now.messages.contains_key(id)).collect()
+            }
+            State::Finished(_) | State::Dead(_) => Vec::new(),
+        }
+    }
+
+    /// How many inputs were ignored, by reason.
+    pub const fn ignored(&self) -> &BTreeMap<Ignored, u64> {
+        &self.ignored
+    }
+
+    /// Takes in the bytes that `from` sent. `from` must come from an authenticated link.
+    ///
+    /// # Errors
+    ///
+    /// Only when the session is dead, and from then on always the same error: [`Error::Fault`] if someone broke the protocol.
+    pub fn handle(&mut self, from: Identifier, bytes: &[u8]) -> Result<Handled, Error> {
+        let outcome = match &self.state {
+            State::Dead(error) => return Err(error.clone()),
+            State::Finished(_) => Ok(Handled::Ignored(Ignored::Finished)),
+            State::Running(_) | State::Held(..) => self.accept(from, bytes),
+        };
+        let outcome = outcome.and_then(|handled| self.go_on().map(|()| handled));
+        match outcome {
+            Ok(Handled::Ignored(reason)) => {
+                let count = self.ignored.entry(reason).or_default();
+                *count = count.saturating_add(1);
+                Ok(Handled::Ignored(reason))
+            }
+            Ok(Handled::Accepted) => Ok(Handled::Accepted),
+            Err(error) => Err(self.die(error)),
+        }
+    }
+
+    /// Ends the session. Use it when a deadline passes.
+    pub fn abort(&mut self) {
+        self.die(InputError::SessionOver.into());
+    }
+
+    fn die(&mut self, error: Error) -> Error {
+        self.outgoing.clear();
+        self.now = Inbox::default();
+        self.next = Inbox::default();
+        self.state = State::Dead(error.clone());
+        error
+    }
+
+    fn accept(&mut self, from: Identifier, bytes: &[u8]) -> Result<Handled, Error> {
+        let (State::Running(rounds) | State::Held(_, rounds, _)) = &self.state else {
+            return Ok(Handled::Ignored(Ignored::Finished));
+        };
+        let ignore = |reason| Ok(Handled::Ignored(reason));
+        let frame = match Frame::parse::<P>(bytes, &self.context) {
+            Ok(frame) => frame,
+            Err(reason) => return ignore(reason),
+        };
+        let current = rounds.round();
+        if frame.round == 0 || frame.round > P::ROUNDS {
+            return ignore(Ignored::Malformed);
+        }
+        if from == rounds.me() || !rounds.senders(frame.round).contains(from) {
+            return ignore(Ignored::UnknownSender);
+        }
+        if frame.round > current.saturating_add(1) {
+            return ignore(Ignored::TooEarly);
+        }
+        let fingerprint = frame.fingerprint();
+        let inbox = if frame.round == current { &mut self.now } else { &mut self.next };
+        let known = if frame.round < current { self.past.get(&(frame.round, from)) } else { inbox.fingerprints.get(&from) };
+        match known {
+            Some(known) if *known == fingerprint => return ignore(Ignored::Repeated),
+            Some(_) => return Err(Fault::by(FaultKind::Contradiction, from).into()),
+            None if frame.round < current => return ignore(Ignored::UnknownSender),
+            None => {}
+        }
+        if bytes.len() > rounds.size_limit(frame.round).saturating_add(FRAME_OVERHEAD) {
+            return ignore(Ignored::TooLarge);
+        }
+        let Ok(message) = rounds.parse(frame.round, frame.broadcast, frame.private) else {
+            return ignore(Ignored::Malformed);
+        };
+        inbox.fingerprints.insert(from, fingerprint);
+        inbox.broadcasts.insert(from, broadcast_digest(frame.broadcast));
+        inbox.echoes.insert(from, frame.echo);
+        inbox.messages.insert(from, message);
+        Ok(Handled::Accepted)
+    }
+
+    /// Advances as long as all messages of the round are here.
+    fn go_on(&mut self) -> Result<(), Error> {
+        loop {
+            self.check_echoes()?;
+            let complete = matches!(self.state, State::Running(_)) && self.missing().is_empty();
+            if !complete {
+                return Ok(());
+            }
+            let State::Running(rounds) = core::mem::replace(&mut self.state, State::Dead(Error::Bug("advance was interrupted")))
+            else {
+                return Err(Error::Bug("advance without a round"));
+            };
+            let round = rounds.round();
+            let inbox = core::mem::take(&mut self.now);
+            self.past.extend(inbox.fingerprints.into_iter().map(|(from, print)| ((round, from), print)));
+            self.echo = echo(&self.context, round, &inbox.broadcasts);
+            let next = rounds.advance(Arrived { messages: inbox.messages, echo: self.echo })?;
+            self.now = core::mem::take(&mut self.next);
+            match next {
+                Next::Round(rounds, outbox) => {
+                    self.release(&rounds, outbox);
+                    self.state = State::Running(rounds);
+                }
+                Next::Hold(held, rounds, outbox) => {
+                    let me = rounds.me();
+                    if rounds.senders(rounds.round()).contains(me) {
+                        self.now.broadcasts.insert(me, broadcast_digest(&outbox.broadcast));
+                    }
+                    self.state = State::Held(held, rounds, outbox);
+                }
+                Next::Done(output) => self.state = State::Finished(Some(output)),
+            }
+        }
+    }
+
+    /// Whoever echoes other broadcasts than we saw was told something else, or lies; nobody can be named unless it is the only peer.
+    fn check_echoes(&self) -> Result<(), Error> {
+        let Some((from, _)) = self.now.echoes.iter().find(|(_, echo)| **echo != self.echo) else {
+            return Ok(());
+        };
+        let alone = match &self.state {
+            State::Running(rounds) | State::Held(_, rounds, _) => rounds.senders(rounds.round()).len() == 2,
+            State::Finished(_) | State::Dead(_) => false,
+        };
+        let culprits = if alone { alloc::vec![*from] } else { Vec::new() };
+        Err(Fault::new(FaultKind::Equivocation, culprits).into())
+    }
+
+    fn release(&mut self, rounds: &P, outbox: Outbox) {
+        if rounds.senders(rounds.round()).contains(rounds.me()) {
+            self.now.broadcasts.insert(rounds.me(), broadcast_digest(&outbox.broadcast));
+        }
+        for to in &outbox.receivers {
+            let private = outbox.private.get(to).map_or(&[][..], |bytes| bytes.as_slice());
+            let mut out = Writer::default();
+            out.raw(&[WIRE_VERSION, P::PROTOCOL.to_u8(), rounds.round()]);
+            out.raw(&self.context.prefix());
+            out.raw(&self.echo);
+            out.bytes(&outbox.broadcast);
+            out.bytes(private);
+            self.outgoing.push_back(OutgoingMessage { to: *to, bytes: out.into_bytes() });
+        }
+    }
+}
+
+fn broadcast_digest(broadcast: &[u8]) -> [u8; 32] {
+    Hash::new(domain::MESSAGE).field(broadcast).finish()
+}
+
+fn echo(context: &Context, round: u8, broadcasts: &BTreeMap<Identifier, [u8; 32]>) -> [u8; 32] {
+    let mut hash = Hash::new(domain::ECHO).field(context.as_bytes()).field(&[round]).list(broadcasts.len());
+    for (from, digest) in broadcasts {
+        hash = hash.identifier(*from).field(digest);
+    }
+    hash.finish()
+}
+
+struct Frame<'a> {
+    round: u8,
+    echo: [u8; 32],
+    broadcast: &'a [u8],
+    private: &'a [u8],
+}
+
+impl<'a> Frame<'a> {
+    fn parse<P: Protocol>(bytes: &'a [u8], context: &Context) -> Result<Self, Ignored> {
+        let mut input = Reader::new(bytes);
+        let [version, protocol, round] = input.array().map_err(|_| Ignored::Malformed)?;
+        if version != WIRE_VERSION {
+            return Err(Ignored::Malformed);
+        }
+        let prefix: [u8; 16] = input.array().map_err(|_| Ignored::Malformed)?;
+        if protocol != P::PROTOCOL.to_u8() || prefix != context.prefix() {
+            return Err(Ignored::Foreign);
+        }
+        Self::parse_rest(round, input).map_err(|_| Ignored::Malformed)
+    }
+
+    fn parse_rest(round: u8, mut input: Reader<'a>) -> Result<Self, DecodeError> {
+        let echo = <[u8; 32]>::read(&mut input)?;
+        let broadcast = input.bytes(usize::MAX)?;
+        let private = input.bytes(usize::MAX)?;
+        input.finish()?;
+        Ok(Self { round, echo, broadcast, private })
+    }
+
+    fn fingerprint(&self) -> [u8; 32] {
+        Hash::new(domain::MESSAGE).field(&self.echo).field(self.broadcast).field(self.private).finish()
+    }
+}
+
+/// A value that must be durable before the machine says anything that depends on it.
+#[must_use = "the machine waits until the value is stored"]
+pub struct Pending<'m, P: Protocol> {
+    machine: &'m mut Machine<P>,
+}
+
+impl<P: Protocol> core::fmt::Debug for Pending<'_, P> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Pending")
+    }
+}
+
+impl<P: Protocol> Pending<'_, P> {
+    /// The value to store.
+    ///
+    /// # Errors
+    ///
+    /// None in practice: a `Pending` exists only while the machine holds a value.
+    pub const fn value(&self) -> Result<&P::Held, Error> {
+        match &self.machine.state {
+            State::Held(held, ..) => Ok(held),
+            State::Running(_) | State::Finished(_) | State::Dead(_) => Err(Error::Bug("nothing is held")),
+        }
+    }
+
+    /// Says that the value is durable: it survives a crash from now on. Only then the messages that depend on it leave.
+    ///
+    /// # Errors
+    ///
+    /// As [`Machine::handle`]: the others' messages may be here already, and one of them wrong.
+    pub fn stored(self) -> Result<(), Error> {
+        let machine = self.machine;
+        let state = core::mem::replace(&mut machine.state, State::Dead(Error::Bug("storing was interrupted")));
+        if let State::Held(_, rounds, outbox) = state {
+            machine.release(&rounds, outbox);
+            machine.state = State::Running(rounds);
+        }
+        machine.go_on().map_err(|error| machine.die(error))
+    }
+}
