@@ -8,6 +8,7 @@ extern crate alloc;
 extern crate std;
 
 pub mod curve;
+pub mod danger;
 pub mod domain;
 pub mod error;
 pub mod identifier;
