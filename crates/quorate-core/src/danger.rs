@@ -6,7 +6,7 @@ use crate::{identifier::ParticipantSet, placement::Placement, threshold::Thresho
 ///
 /// Everything that shows it says UNCHECKED, and neither its bytes nor its digest are ever those of a checked placement, so a key that was
 /// made under it can never pass for a separated one. It decodes like any other, because the records of development keys must load; what
-/// admits keys for use must ask [`Placement::is_unchecked`].
+/// admits keys for use must ask [`Placement::is_unchecked`]. Not even the number of participants is compared with the threshold.
 ///
 /// # Security
 ///

@@ -123,7 +123,6 @@ impl Placement {
     }
 
     /// Starts a placement to which waivers can be added.
-    #[must_use]
     pub const fn builder(threshold: Threshold) -> PlacementBuilder {
         PlacementBuilder { threshold, rows: Vec::new(), waivers: Vec::new(), counting: Counting::Strict }
     }

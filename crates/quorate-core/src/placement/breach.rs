@@ -60,6 +60,11 @@ impl Breach {
         self.set_count
     }
 
+    /// The breach of an unchecked placement: one domain that nobody named.
+    pub(super) const fn unknown() -> Self {
+        Self { size: Some(1), at_least: 1, sets: Vec::new(), set_count: None }
+    }
+
     /// Computes the smallest sets without the domains of `waived`.
     pub(super) fn compute<'a>(
         rows: impl Iterator<Item = &'a Exposure>,
@@ -134,17 +139,17 @@ impl<'a> Problem<'a> {
     }
 
     /// Takes the domain that makes most shares fall at once, again and again. None if all domains together do not take the key.
-    fn greedy(&self) -> Option<Vec<usize>> {
+    fn greedy(&self) -> Option<BTreeSet<usize>> {
         let mut alive: Vec<_> = self.rows.iter().collect();
         let mut chosen = vec![false; self.domains.len()];
-        let mut order = Vec::new();
+        let mut taken = BTreeSet::new();
         while self.rows.len() - alive.len() < self.needed {
             let next = best(&alive, &chosen)?;
             chosen.get_mut(next).into_iter().for_each(|chosen| *chosen = true);
-            order.push(next);
+            taken.insert(next);
             alive.retain(|row| !row.iter().any(|clause| missing(clause, &chosen).next().is_none()));
         }
-        Some(order)
+        Some(taken)
     }
 
     /// Searches all sets of 1, 2, … up to `largest` domains, or says up to which size there is none before the budget ran out.

@@ -31,8 +31,9 @@ pub struct Explanation {
 impl Explanation {
     pub(super) fn new(placement: &Placement) -> Self {
         let (threshold, counting) = (placement.threshold(), placement.counting().unwrap_or_default());
-        let compute = |waived: &BTreeSet<&str>| {
-            Breach::compute(placement.rows().map(|(_, row)| row), counting, waived, threshold.min_signers())
+        let compute = |waived: &BTreeSet<&str>| match placement.is_unchecked() {
+            true => Breach::unknown(),
+            false => Breach::compute(placement.rows().map(|(_, row)| row), counting, waived, threshold.min_signers()),
         };
         let mut waivers: Vec<_> = placement.waivers().iter().map(|waiver| (waiver.clone(), Vec::new())).collect();
         if !waivers.is_empty() {
@@ -65,7 +66,7 @@ impl Explanation {
         self.waivers.iter().map(|(waiver, reached)| (waiver, reached.as_slice()))
     }
 
-    /// The smallest sets of domains that take the key, waived domains among them.
+    /// The smallest sets of domains that take the key, waived domains among them. Of an unchecked placement, one domain without a name.
     #[must_use]
     pub const fn breach(&self) -> &Breach {
         &self.breach

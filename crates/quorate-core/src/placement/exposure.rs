@@ -175,8 +175,8 @@ impl Exposure {
     /// Whether the share falls to whoever holds all of `breached`: a path is held with any ancestor of it.
     #[must_use]
     pub fn falls_to(&self, breached: &[DomainPath], counting: Counting) -> bool {
-        let held = |path: &&str| breached.iter().any(|domain| is_within(path, domain.as_str()));
-        self.clauses(counting).iter().any(|clause| clause.iter().all(|path| held(&path)))
+        let held = |path: &str| breached.iter().any(|domain| is_within(path, domain.as_str()));
+        self.clauses(counting).iter().any(|clause| clause.iter().all(|path| held(path)))
     }
 
     pub(super) const fn explicit_deployer(&self) -> Option<&DomainPath> {

@@ -1,0 +1,13 @@
+//! The integration tests of quorate-core, in one binary.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::as_conversions,
+    missing_docs,
+    reason = "tests"
+)]
+
+mod placement;
+mod placement_oracle;
