@@ -175,9 +175,13 @@ impl fmt::Display for Explanation {
                 self.threshold
             )?,
         }
-        self.write_breach(&self.breach, if self.waivers.is_empty() { "" } else { "With waived domains: " }, f)?;
+        self.write_breach(
+            &self.breach,
+            if self.waivers.is_empty() { "" } else { "With waived domains, taking the key needs " },
+            f,
+        )?;
         if !self.waivers.is_empty() {
-            self.write_breach(&self.breach_without_waived, "Without waived domains: ", f)?;
+            self.write_breach(&self.breach_without_waived, "Without waived domains, taking the key needs ", f)?;
         }
         self.losses.iter().take(PRINTED).try_for_each(|loss| writeln!(f, "{loss}"))?;
         match self.losses.len().saturating_sub(PRINTED) {
@@ -190,10 +194,14 @@ impl fmt::Display for Explanation {
 impl Explanation {
     fn write_breach(&self, breach: &Breach, which: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(size) = breach.size() else {
-            return writeln!(f, "{which}no breach takes {} shares.", self.threshold.min_signers());
+            return writeln!(
+                f,
+                "No other domains take the key: every way to {} shares needs a waived one.",
+                self.threshold.min_signers()
+            );
         };
         let domains = |count| if count == 1 { "domain" } else { "domains" };
-        write!(f, "{which}taking the key needs ")?;
+        write!(f, "{}", if which.is_empty() { "Taking the key needs " } else { which })?;
         if breach.is_exact() {
             write!(f, "{size} {}", domains(size))?;
         } else {
@@ -234,7 +242,7 @@ impl fmt::Display for Loss {
         if !self.can_sign() {
             write!(
                 f,
-                ". WARNING: signing needs {needed} and stops until {} is back or the shares are repaired elsewhere",
+                ". WARNING: signing needs {needed} and stops until {} is back or shares are restored from backups",
                 self.domain
             )?;
         }

@@ -246,10 +246,10 @@ fn breach_number_is_told_with_and_without_waived_domains() {
     assert_eq!(explanation.breach_without_waived().size(), Some(2));
     let text = explanation.to_string();
     assert!(text.contains(
-        "With waived domains: taking the key needs 1 domain breached together, and one set of them does it:\n  acme\n"
+        "With waived domains, taking the key needs 1 domain breached together, and one set of them does it:\n  acme\n"
     ));
     assert!(
-        text.contains("Without waived domains: taking the key needs 2 domains breached together, and 27 such sets do it:\n"),
+        text.contains("Without waived domains, taking the key needs 2 domains breached together, and 27 such sets do it:\n"),
         "{text}"
     );
 }
@@ -464,7 +464,7 @@ fn explanation_tells_the_facts_in_words() {
     let text = realistic().explain().to_string();
     for fact in [
         "A 2-of-3 key. A store or a key service alone counts as the share (strict).",
-        "taking the key needs 2 domains breached together, and 12 such sets do it:",
+        "Taking the key needs 2 domains breached together, and 12 such sets do it:",
         "  acme-wallet + gcp\n",
         "If aws is lost: participant 1 cannot sign, 2 of 3 shares remain.",
         "If synadia is lost: every share can still sign; participants 1, 2 and 3 lose their message relay until another one is set up.",
@@ -611,4 +611,17 @@ fn breach_search_over_many_different_rows_ends() {
         let set = &breach.breach().sets()[0];
         assert_eq!(set.len(), size);
     }
+}
+
+#[test]
+fn explanation_says_so_if_only_waived_domains_take_the_key() {
+    let everything: Edit = |row, _| {
+        (row.operator, row.runtime, row.store) = ("acme".into(), "acme".into(), "acme".into());
+        row.key_services = vec!["acme".into()];
+    };
+    let explanation = waived(rows(&[1, 2, 3], everything), &[waiver("acme")]).unwrap().explain();
+    assert_eq!((explanation.breach().size(), explanation.breach_without_waived().size()), (Some(1), None));
+    let text = explanation.to_string();
+    assert!(text.contains("No other domains take the key: every way to 2 shares needs a waived one.\n"), "{text}");
+    assert!(text.contains("until acme is back or shares are restored from backups"), "{text}");
 }
