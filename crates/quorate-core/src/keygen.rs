@@ -71,6 +71,10 @@ impl<C: Curve> Keygen<C> {
         if session.peers().participants()? != *placement.participants() {
             return Err(InputError::ParticipantsDiffer("session").into());
         }
+        // Every checked placement has as many rows as its threshold says; an unchecked one may not.
+        if placement.participants().len() != usize::from(placement.threshold().max_signers()) {
+            return Err(InputError::ParticipantsDiffer("placement").into());
+        }
         let context = session.context(&ContextFields {
             protocol: ProtocolId::Keygen,
             suite: C::SUITE,

@@ -1,4 +1,14 @@
-//! One binary for all integration tests.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs, reason = "tests")]
+//! The integration tests of quorate-core, in one binary.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::as_conversions,
+    missing_docs,
+    reason = "tests"
+)]
 
 mod derive;
+mod placement;
+mod placement_oracle;
