@@ -38,7 +38,7 @@ pub struct Attested {
     pub identifier: Identifier,
 }
 
-/// Hq("attest"; R, Y_j, j, P, epoch, verifier, challenge).
+/// `Hq("attest"; R, Y_j, j, P, epoch, verifier, challenge)`.
 fn challenge_hash<C: Curve>(
     r: &C::PointBytes,
     share: &VerifyingShare<C>,

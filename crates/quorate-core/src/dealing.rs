@@ -139,7 +139,7 @@ impl<C: Curve> RevealRound<C> {
         check::subgroup::<C>(&terms, &reveals, &sum)?;
         let signing_share = check::shares::<C>(&terms, &reveals, &sum, &own_share, &shares)?;
 
-        if bool::from(sum.first().is_none_or(|key| key.is_identity().into())) || bool::from(signing_share.expose().is_zero()) {
+        if sum.first().is_none_or(|key| key.is_identity().into()) || bool::from(signing_share.expose().is_zero()) {
             return Err(Fault::new(FaultKind::IdentityKey, Vec::new()).into());
         }
         let transcript = Hash::new(domain::DEALING_TRANSCRIPT)

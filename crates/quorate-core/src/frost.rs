@@ -97,12 +97,17 @@ pub trait FrostSuite: Curve {
 
 /// ρ and R.
 #[doc(hidden)]
-
 pub struct Binding<C: Curve> {
     /// One factor for each signer in the package's order, or one for all (BIP-445).
     pub(crate) factors: Factors<C>,
     /// The group commitment, before any negation.
     pub(crate) group_commitment: C::Point,
+}
+
+impl<C: Curve> fmt::Debug for Binding<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Binding")
+    }
 }
 
 pub(crate) enum Factors<C: Curve> {

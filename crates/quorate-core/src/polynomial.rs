@@ -42,7 +42,7 @@ impl<C: Curve> Polynomial<C> {
         self.coefficients.expose().first().copied().unwrap_or(C::Scalar::ZERO)
     }
 
-    /// Feldman's commitments a_k · B.
+    /// Feldman's commitments `a_k · B`.
     pub(crate) fn commit(&self) -> Vec<C::Point> {
         self.coefficients.expose().iter().map(C::mul_generator).collect()
     }

@@ -15,11 +15,13 @@ use crate::{error::DecodeError, suite::SuiteId};
 
 /// FROST(Ed25519, SHA-512) of RFC 9591, whose signatures are those of RFC 8032.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
 pub struct Ed25519;
 
 /// FROST(ristretto255, SHA-512) of RFC 9591.
 #[cfg(feature = "ristretto255")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
 pub struct Ristretto255;
 
 impl Sealed for Ed25519 {}

@@ -15,16 +15,19 @@ use crate::{error::DecodeError, suite::SuiteId};
 
 /// FROST for BIP-340 keys, as BIP-445 (draft) has it. Keys of this suite are *internal* Taproot keys.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
 pub struct Bip340;
 
 /// FROST(secp256k1, SHA-256) of RFC 9591. Not compatible with Bitcoin: for that use [`Bip340`].
 #[cfg(feature = "secp256k1")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
 pub struct Secp256k1;
 
 /// FROST(P-256, SHA-256) of RFC 9591.
 #[cfg(feature = "p256")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
 pub struct P256;
 
 macro_rules! weierstrass {

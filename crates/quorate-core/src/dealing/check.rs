@@ -20,6 +20,7 @@ use crate::{
 };
 
 type Reveals = BTreeMap<Identifier, Reveal>;
+type SumAndConstants<C> = (Vec<<C as Curve>::Point>, Vec<<C as Curve>::Point>);
 
 fn culprits(kind: FaultKind, culprits: Vec<Identifier>) -> Result<(), Error> {
     if culprits.is_empty() { Ok(()) } else { Err(Fault::new(kind, culprits).into()) }
@@ -43,7 +44,7 @@ fn decode<C: Curve>(from: Identifier, reveal: &Reveal) -> Result<Vec<C::Point>, 
 }
 
 /// Adds all commitments coefficient by coefficient and keeps the constant terms. One dealer is in memory at a time.
-pub(super) fn decode_and_sum<C: Curve>(terms: &Terms, reveals: &Reveals) -> Result<(Vec<C::Point>, Vec<C::Point>), Error> {
+pub(super) fn decode_and_sum<C: Curve>(terms: &Terms, reveals: &Reveals) -> Result<SumAndConstants<C>, Error> {
     let mut sum = vec![C::Point::identity(); terms.min_signers()];
     let mut constants = Vec::with_capacity(reveals.len());
     for (from, reveal) in reveals {

@@ -17,11 +17,11 @@ use crate::{
 /// A dealer's opened commitment, group elements still encoded.
 #[derive(Debug)]
 pub(crate) struct Reveal {
-    /// A_{i,0} ‖ … ‖ A_{i,t−1}.
+    /// `A_{i,0} ‖ … ‖ A_{i,t−1}`.
     pub(crate) coefficients: Vec<u8>,
     /// Proof of knowledge of the constant term.
     pub(crate) proof: Vec<u8>,
-    /// e_i, for the chain code.
+    /// `e_i`, for the chain code.
     pub(crate) contribution: [u8; 32],
     /// Hides the commitment.
     pub(crate) salt: [u8; 32],
@@ -47,7 +47,7 @@ impl Reveal {
         Ok(reveal)
     }
 
-    /// H("dealing/commit"; ctx, i, A_i, proof_i, e_i, salt_i).
+    /// `H("dealing/commit"; ctx, i, A_i, proof_i, e_i, salt_i)`.
     pub(crate) fn commitment(&self, context: &Context, dealer: Identifier) -> [u8; 32] {
         Hash::new(domain::DEALING_COMMIT)
             .field(context.as_bytes())
@@ -60,7 +60,7 @@ impl Reveal {
     }
 }
 
-/// Hq("dealing/proof"; ctx, i, A_i, R).
+/// `Hq("dealing/proof"; ctx, i, A_i, R)`.
 pub(crate) fn proof_challenge<C: Curve>(context: &Context, dealer: Identifier, coefficients: &[u8], r: &[u8]) -> C::Scalar {
     HashToScalar::new(domain::DEALING_PROOF)
         .field(context.as_bytes())
