@@ -161,8 +161,5 @@ fn parse(bytes: &[u8]) -> Result<Inner, PsbtError> {
     };
     let mut rest = decoded.as_slice();
     let psbt = Inner::deserialize_from_reader(&mut rest).map_err(|error| PsbtError::Malformed(Box::new(error)))?;
-    if psbt.version != 0 {
-        return Err(PsbtError::Version { found: psbt.version });
-    }
     if rest.is_empty() { Ok(psbt) } else { Err(PsbtError::TrailingBytes) }
 }

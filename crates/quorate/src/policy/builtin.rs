@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 use serde::Deserialize;
 
 use super::{Decision, Policy, SignRequestView};
-use crate::payload::{Details, PsbtDetails, kind};
+use crate::payload::{Details, PsbtDetails, SolanaDetails, kind};
 
 /// Allows kinds of payloads, raw digests by the key's name, and PSBTs up to a limit.
 ///
-/// By default messages, PSBTs and Solana messages are allowed without limits, and raw digests are denied for every key.
+/// By default messages, PSBTs and Solana messages are allowed without limits, but a person is asked about Solana messages with
+/// instructions that are not decoded here; raw digests are denied for every key.
 ///
 /// # Examples
 ///
@@ -22,6 +23,10 @@ use crate::payload::{Details, PsbtDetails, kind};
 ///     max_fee = 50_000                     # satoshi
 ///     max_amount = 10_000_000              # satoshi that may leave the key, the fee included
 ///     ask_above = 1_000_000                # from there on, a person decides
+///
+///     [solana]
+///     max_lamports = 2_000_000_000         # that may leave the key, the fee included
+///     not_decoded = "deny"                 # instructions that are not understood here; by default a person is asked
 /// "#
 /// .parse()?;
 /// # Ok::<(), quorate::policy::ConfigError>(())
@@ -36,6 +41,8 @@ pub struct BuiltinPolicy {
     pub allow_raw_digest: BTreeSet<String>,
     /// Limits for Bitcoin transactions.
     pub psbt: PsbtLimits,
+    /// Limits for Solana transactions.
+    pub solana: SolanaLimits,
 }
 
 /// Limits for one Bitcoin transaction, in satoshi. Absent limits do not limit.
@@ -49,6 +56,32 @@ pub struct PsbtLimits {
     pub max_amount: Option<u64>,
     /// If the key loses more than that, a person is asked.
     pub ask_above: Option<u64>,
+}
+
+/// Limits for one Solana transaction. Absent limits do not limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct SolanaLimits {
+    /// The most lamports that the key may lose, the fee included. Messages with instructions that are not decoded are denied then,
+    /// for nobody can tell what they cost. Tokens are not counted.
+    pub max_lamports: Option<u64>,
+    /// What happens to messages with instructions that are not decoded, or that touch accounts which the message does not name.
+    pub not_decoded: NotDecoded,
+}
+
+/// What happens to documents that are not understood in all their parts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum NotDecoded {
+    /// They are signed.
+    Allow,
+    /// A person decides.
+    #[default]
+    Ask,
+    /// They are not signed.
+    Deny,
 }
 
 /// The policy section of a configuration cannot be used. Whoever wrote it must change it.
@@ -66,7 +99,7 @@ pub enum ConfigError {
 impl Default for BuiltinPolicy {
     fn default() -> Self {
         let payloads = [kind::MESSAGE, kind::PSBT, kind::SOLANA].map(str::to_owned).into();
-        Self { payloads, allow_raw_digest: BTreeSet::new(), psbt: PsbtLimits::default() }
+        Self { payloads, allow_raw_digest: BTreeSet::new(), psbt: PsbtLimits::default(), solana: SolanaLimits::default() }
     }
 }
 
@@ -130,12 +163,36 @@ impl PsbtLimits {
     }
 }
 
+impl SolanaLimits {
+    fn decide(&self, details: &SolanaDetails) -> Decision {
+        let hidden = details.instructions.iter().position(|instruction| !instruction.is_decoded());
+        let unclear = hidden.map_or(Decision::Allow, |index| self.decide_hidden(index));
+        match self.max_lamports.filter(|limit| details.spent > *limit) {
+            Some(limit) => {
+                let spent = details.spent;
+                unclear.and(Decision::deny(&format!("the key would lose {spent} lamports, above the limit of {limit} lamports")))
+            }
+            None => unclear,
+        }
+    }
+
+    fn decide_hidden(&self, index: usize) -> Decision {
+        let reason = format!("instruction {index} is not decoded here, so that nobody can tell what it does");
+        match (self.not_decoded, self.max_lamports) {
+            (NotDecoded::Deny, _) | (_, Some(_)) => Decision::Deny { reason },
+            (NotDecoded::Ask, None) => Decision::Ask { reason },
+            (NotDecoded::Allow, None) => Decision::Allow,
+        }
+    }
+}
+
 impl Policy for BuiltinPolicy {
     fn decide(&self, request: &SignRequestView<'_>) -> Decision {
         let limited = match (&request.description.details, request.payload.kind()) {
-            (Details::Psbt(details), _) => self.psbt.decide(details),
-            (Details::Opaque | Details::Solana(_), kind::PSBT) => Decision::deny("the PSBT comes without its amounts"),
-            (Details::Opaque | Details::Solana(_), _) => Decision::Allow,
+            (Details::Psbt(details), kind::PSBT) => self.psbt.decide(details),
+            (Details::Solana(details), kind::SOLANA) => self.solana.decide(details),
+            (_, kind::PSBT | kind::SOLANA) => Decision::deny("the transaction comes without its details"),
+            (Details::Opaque | Details::Psbt(_) | Details::Solana(_), _) => Decision::Allow,
         };
         self.decide_kind(request).and(limited)
     }

@@ -4,5 +4,5 @@ pub(crate) mod keys;
 mod message;
 mod psbt;
 mod robust;
-mod solana;
+pub(crate) mod solana;
 pub(crate) mod template;

@@ -1,13 +1,14 @@
 //! Who may have what signed.
 
 use quorate::{
-    payload::{AnyPayload, Description, Digest, KeyUse, KeyView, Message, Payload},
+    payload::{AnyPayload, Description, Digest, KeyUse, KeyView, Message, Payload, SolanaMessage},
     policy::{All, BuiltinPolicy, ConfigError, Decision, Policy, RequestedKey, SignRequestView},
 };
 use quorate_core::PeerId;
 
 use crate::payload::{
     keys::{Bip340Key, Ed25519Key},
+    solana::{lookup_transfer, transfer},
     template::{filled_psbt, filled_solana},
 };
 
@@ -93,10 +94,38 @@ fn psbt_limits_deny_and_ask_above_and_allow_at_the_limit() {
 }
 
 #[test]
-fn psbt_without_its_amounts_is_denied() {
+fn transaction_without_its_details_is_denied() {
     let key = Bip340Key::new(1);
     let decision = decide_described(&BuiltinPolicy::default(), "hot", &key, &filled_psbt(&key), &Description::new("harmless"));
-    denied_because(&decision, "without its amounts");
+    denied_because(&decision, "without its details");
+}
+
+fn decide_solana(limits: &str, bytes: &[u8]) -> Decision {
+    let key = Ed25519Key::new(1);
+    decide(&builtin(&format!("[solana]\n{limits}")), "hot", &key, &SolanaMessage::parse(bytes).unwrap())
+}
+
+#[test]
+fn solana_limit_counts_transfers_and_the_fee() {
+    let bytes = transfer(&Ed25519Key::new(1).public(), 1_000_000);
+    assert_eq!(decide_solana("max_lamports = 1_005_000", &bytes), Decision::Allow);
+    denied_because(&decide_solana("max_lamports = 1_004_999", &bytes), "would lose 1005000 lamports, above the limit of 1004999");
+}
+
+#[test]
+fn solana_instructions_that_are_not_decoded_are_asked_about_unless_configured() {
+    let hidden = lookup_transfer(&Ed25519Key::new(1).public());
+    let mut unknown = transfer(&Ed25519Key::new(1).public(), 5);
+    unknown[138] = 99;
+    for bytes in [hidden, unknown] {
+        assert!(matches!(decide_solana("", &bytes), Decision::Ask { reason } if reason.contains("instruction 0 is not decoded")));
+        assert_eq!(decide_solana("not_decoded = \"allow\"", &bytes), Decision::Allow);
+        denied_because(&decide_solana("not_decoded = \"deny\"", &bytes), "instruction 0 is not decoded");
+        denied_because(
+            &decide_solana("not_decoded = \"allow\"\nmax_lamports = 10_000_000_000", &bytes),
+            "instruction 0 is not decoded",
+        );
+    }
 }
 
 #[test]

@@ -9,15 +9,9 @@ pub enum PsbtError {
     /// Neither a PSBT in binary nor base64.
     #[error("neither a binary PSBT nor base64")]
     NotBase64,
-    /// BIP-174 says otherwise.
-    #[error("not a PSBT")]
+    /// BIP-174 says otherwise, or it is of a later version.
+    #[error("not a PSBT of version 0")]
     Malformed(#[source] Box<bitcoin::psbt::Error>),
-    /// A version other than 0.
-    #[error("PSBT version {found} is not supported; convert it to version 0")]
-    Version {
-        /// The version in the bytes.
-        found: u32,
-    },
     /// Bytes follow the PSBT.
     #[error("bytes follow the PSBT")]
     TrailingBytes,

@@ -8,6 +8,11 @@ use super::{
     programs,
 };
 
+/// What the network takes for a signature.
+const LAMPORTS_PER_SIGNATURE: u64 = 5_000;
+/// The most units of computation that a transaction can have.
+const MAX_UNITS: u64 = 1_400_000;
+
 /// A Solana message in numbers and base58 addresses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -16,6 +21,11 @@ pub struct SolanaDetails {
     pub fee_payer: String,
     /// Whether that is this key.
     pub pays_fee: bool,
+    /// The most that the fee can be, in lamports: for the signatures, and for the computation at its price. Signatures that a
+    /// precompiled program verifies cost 5000 more each.
+    pub max_fee: u64,
+    /// The lamports that this key loses to decoded transfers, and to the fee if it pays it.
+    pub spent: u64,
     /// The blockhash that limits the message's life, or a nonce.
     pub recent_blockhash: String,
     /// All accounts that must sign.
@@ -90,6 +100,21 @@ pub enum Action {
     },
 }
 
+impl InstructionDetails {
+    /// Whether the description tells all that the instruction does, to accounts that it names.
+    #[must_use]
+    pub fn is_decoded(&self) -> bool {
+        let known = match &self.action {
+            Action::Transfer { .. }
+            | Action::TokenTransfer { .. }
+            | Action::ComputeUnitLimit { .. }
+            | Action::ComputeUnitPrice { .. } => true,
+            Action::Named { .. } | Action::NotDecoded { .. } => false,
+        };
+        known && self.accounts.iter().all(Option::is_some)
+    }
+}
+
 impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -118,6 +143,7 @@ pub(super) fn describe(message: &Parsed, slot: usize) -> Description {
     let payer = if details.pays_fee { "this key" } else { "not this key" };
     let description = Description::new(&title)
         .line("fee payer", &format!("{} ({payer})", details.fee_payer))
+        .line("fee", &format!("at most {}", sol(details.max_fee)))
         .line("recent blockhash", &details.recent_blockhash)
         .line("signers", &details.signers.join(", "));
     let description = details.instructions.iter().enumerate().fold(description, |description, (index, instruction)| {
@@ -143,14 +169,39 @@ impl fmt::Display for InstructionDetails {
 
 fn details(message: &Parsed, slot: usize) -> SolanaDetails {
     let signers: Vec<String> = message.signers().map(base58).collect();
+    let instructions: Vec<InstructionDetails> = message.instructions.iter().map(instruction).collect();
+    let pays_fee = slot == 0;
+    let max_fee = max_fee(message.signer_count(), &instructions);
+    let own = signers.get(slot);
+    let sent = instructions.iter().filter_map(|call| {
+        if let Action::Transfer { lamports, from, .. } = &call.action {
+            own.filter(|own| *own == from).map(|_| *lamports)
+        } else {
+            None
+        }
+    });
+    let spent = sent.fold(if pays_fee { max_fee } else { 0 }, u64::saturating_add);
     SolanaDetails {
+        max_fee,
+        spent,
         fee_payer: signers.first().cloned().unwrap_or_default(),
-        pays_fee: slot == 0,
+        pays_fee,
         recent_blockhash: base58(&message.recent_blockhash),
         signers,
-        instructions: message.instructions.iter().map(instruction).collect(),
+        instructions,
         lookup_tables: message.lookups.iter().map(|lookup| base58(&lookup.table)).collect(),
     }
+}
+
+/// The fee of the signatures, and the highest price of computation times its limit.
+fn max_fee(signers: u8, instructions: &[InstructionDetails]) -> u64 {
+    let highest = |value: fn(&Action) -> Option<u64>| instructions.iter().filter_map(|call| value(&call.action)).max();
+    let units = highest(|action| if let Action::ComputeUnitLimit { units } = action { Some(u64::from(*units)) } else { None });
+    let price =
+        highest(|action| if let Action::ComputeUnitPrice { micro_lamports } = action { Some(*micro_lamports) } else { None });
+    let units = units.unwrap_or(MAX_UNITS).min(MAX_UNITS);
+    let priority = u128::from(units).saturating_mul(u128::from(price.unwrap_or(0))).div_ceil(1_000_000);
+    LAMPORTS_PER_SIGNATURE.saturating_mul(u64::from(signers)).saturating_add(u64::try_from(priority).unwrap_or(u64::MAX))
 }
 
 fn instruction(instruction: &Instruction) -> InstructionDetails {

@@ -417,10 +417,7 @@ fn malformed_versions_and_trailing_bytes_are_refused() {
     assert!(matches!(refusal(&trailing), PsbtError::TrailingBytes));
     assert!(matches!(refusal(&bytes[..bytes.len() - 1]), PsbtError::Malformed(_)));
     assert!(matches!(refusal(b"not base64!"), PsbtError::NotBase64));
-    assert!(matches!(
-        refusal(&changed(&key, |psbt| psbt.version = 1)),
-        PsbtError::Version { found: 1 } | PsbtError::Malformed(_)
-    ));
+    assert!(matches!(refusal(&changed(&key, |psbt| psbt.version = 1)), PsbtError::Malformed(_)));
 }
 
 #[test]

@@ -23,7 +23,7 @@ pub(crate) fn transfer(from: &[u8; 32], lamports: u64) -> Vec<u8> {
 }
 
 /// A message of version 0 that moves SOL to an account from a lookup table.
-fn lookup_transfer(from: &[u8; 32]) -> Vec<u8> {
+pub(crate) fn lookup_transfer(from: &[u8; 32]) -> Vec<u8> {
     let mut bytes = vec![0x80, 1, 0, 1, 2];
     [from, &SYSTEM, &BLOCKHASH].iter().for_each(|key| bytes.extend(*key));
     bytes.extend([1, 1, 2, 0, 2, 12, 2, 0, 0, 0]);
@@ -134,6 +134,63 @@ fn instructions_that_are_not_decoded_say_so() {
     }
     let assign = changed(|bytes| bytes[138] = 1);
     assert!(matches!(details(&assign, &key).instructions[0].action, Action::Named { name: "Assign", bytes: 8 }));
+}
+
+/// A message that calls programs with data, each with the same accounts.
+fn calls(payer: [u8; 32], calls: &[(&str, &[u8], &[u8])]) -> Vec<u8> {
+    let programs: Vec<Vec<u8>> = calls.iter().map(|(program, ..)| bs58::decode(program).into_vec().unwrap()).collect();
+    let mut bytes = vec![1, 0, calls.len() as u8, calls.len() as u8 + 4];
+    [payer, [0x61; 32], [0x62; 32], [0x63; 32]].iter().for_each(|account| bytes.extend(account));
+    programs.iter().for_each(|program| bytes.extend(program));
+    bytes.extend(BLOCKHASH);
+    bytes.push(calls.len() as u8);
+    for (index, (_, accounts, data)) in calls.iter().enumerate() {
+        bytes.extend([index as u8 + 4, accounts.len() as u8]);
+        bytes.extend(*accounts);
+        bytes.push(data.len() as u8);
+        bytes.extend(*data);
+    }
+    bytes
+}
+
+#[test]
+fn priority_fee_is_the_price_times_the_limit() {
+    let key = Ed25519Key::new(1);
+    let budget = "ComputeBudget111111111111111111111111111111";
+    let price = [&[3][..], &2_000_001_u64.to_le_bytes()].concat();
+    let without_limit = details(&calls(key.public(), &[(budget, &[], &price)]), &key);
+    assert_eq!((without_limit.max_fee, without_limit.spent), (5_000 + 2_800_002, 5_000 + 2_800_002));
+    let limit = [&[2][..], &1_000_u32.to_le_bytes()].concat();
+    let mut bytes = calls(key.public(), &[(budget, &[], &price)]);
+    bytes[4 + 5 * 32 + 32] = 2;
+    bytes.extend([4, 0, 5]);
+    bytes.extend(limit);
+    let with_limit = details(&bytes, &key);
+    assert_eq!(with_limit.max_fee, 5_000 + 2_001);
+    assert_eq!(with_limit.instructions[1].action, Action::ComputeUnitLimit { units: 1_000 });
+    assert!(with_limit.instructions.iter().all(quorate::payload::InstructionDetails::is_decoded));
+}
+
+#[test]
+fn token_transfers_are_decoded() {
+    let key = Ed25519Key::new(1);
+    let plain = [&[3][..], &77_u64.to_le_bytes()].concat();
+    let checked = [&[12][..], &78_u64.to_le_bytes(), &[6]].concat();
+    let details = details(
+        &calls(
+            key.public(),
+            &[
+                ("TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA", &[1, 2, 0], &plain),
+                ("TokenzQdBNbLqP5VEhdkAS6EPFLC1PHnBqCXEpPxuEb", &[1, 3, 2, 0], &checked),
+            ],
+        ),
+        &key,
+    );
+    let [one, two, three] = [0x61, 0x62, 0x63].map(|byte| bs58::encode([byte; 32]).into_string());
+    let texts: Vec<String> = details.instructions.iter().map(ToString::to_string).collect();
+    assert_eq!(texts[0], format!("Token: Transfer of 77 units from {one} to {two}"));
+    assert_eq!(texts[1], format!("Token-2022: Transfer of 78 units (10^-6) of {three} from {one} to {two}"));
+    assert_eq!(details.spent, details.max_fee);
 }
 
 #[test]
