@@ -17,7 +17,7 @@ use super::PayloadError;
 ///
 /// An implementation derives from the root public key and its 32-byte chain code, with the same functions with which the
 /// participants derive when they sign.
-pub trait KeyView {
+pub trait KeyView: Send + Sync {
     /// The suite that the key belongs to for life.
     fn suite(&self) -> SuiteId;
 

@@ -12,8 +12,6 @@ use quorate_core::{DecodeError, wire::Reader};
 const PACKET: usize = 1232;
 /// The longest message: a packet less one signature and its count.
 pub(super) const MAX_MESSAGE: usize = PACKET - 65;
-/// So many signatures and as many keys would fit into a packet, and no more.
-const MAX_SIGNERS: u8 = 12;
 /// The first byte of a versioned message has this bit; a legacy one starts with the number of signers.
 const VERSIONED: u8 = 0x80;
 /// Accounts are named by one byte.
@@ -202,7 +200,7 @@ fn check_header(
         return Err(SolanaError::Header);
     }
     let transaction = length + 1 + 64 * usize::from(signers);
-    if signers > MAX_SIGNERS || transaction > PACKET { Err(SolanaError::TooLong) } else { Ok(()) }
+    if transaction > PACKET { Err(SolanaError::TooLong) } else { Ok(()) }
 }
 
 fn read_instruction<'a>(input: &mut Reader<'a>) -> Result<Raw<'a>, DecodeError> {

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use bitcoin::{
-    Amount, FeeRate, OutPoint, Psbt as Inner, ScriptBuf, Sequence, TapNodeHash, TapSighashType, Transaction, TxIn, TxOut, Txid,
-    Witness, XOnlyPublicKey,
+    Amount, OutPoint, Psbt as Inner, ScriptBuf, Sequence, TapNodeHash, TapSighashType, Transaction, TxIn, TxOut, Txid, Witness,
+    XOnlyPublicKey,
     absolute::LockTime,
     bip32::{ChildNumber, DerivationPath, Fingerprint},
     consensus,
@@ -225,13 +225,15 @@ fn description_shows_amounts_addresses_fee_and_change() {
 fn described_fee_rate_is_that_of_the_signed_transaction() {
     let key = Bip340Key::new(1);
     let usage = KeyUse::new(&key, &[]);
-    let payload = Psbt::parse(&wallet_psbt(&key).serialize()).unwrap();
+    let own = script(&key, &[], None);
+    let mut inner = psbt(&[10_000; 8].map(|value| (own.clone(), value)), &[(own.clone(), 79_000)]);
+    inner.inputs.iter_mut().for_each(|input| input.sighash_type = Some(TapSighashType::All.into()));
+    let payload = Psbt::parse(&inner.serialize()).unwrap();
     let signatures: Vec<Vec<u8>> = payload.messages(&usage).unwrap().iter().map(|to_sign| key.sign(to_sign)).collect();
     let signed = extract_transaction(&payload.attach(&usage, &signatures).unwrap()).unwrap();
     let transaction: Transaction = consensus::deserialize(&signed).unwrap();
     let size = transaction.vsize() as u64;
     assert_eq!(details(&payload, &usage).fee_rate, Some(1_000 * 1_000 / size));
-    assert!(FeeRate::from_sat_per_vb(5).unwrap() > Amount::from_sat(1_000) / transaction.weight());
 }
 
 #[test]
@@ -320,10 +322,10 @@ fn input_that_claims_our_path_under_a_foreign_key_is_not_ours() {
 #[test]
 fn input_with_a_hardened_or_endless_path_is_not_ours() {
     let key = Bip340Key::new(1);
-    for path in [vec![1 << 31, 1], vec![0; 200]] {
-        let mut inner = psbt(&[(script(&key, &[0, 1], None), 5_000)], &[(script(&key, &[], None), 4_000)]);
-        inner.inputs[0].tap_internal_key = Some(internal(&key, &[0, 1]));
-        inner.inputs[0].tap_key_origins = origin(internal(&key, &[0, 1]), &path);
+    for (real, named) in [(vec![0, 1], vec![1 << 31, 1]), (vec![0; 9], vec![0; 9]), (vec![0, 1], vec![0; 200])] {
+        let mut inner = psbt(&[(script(&key, &real, None), 5_000)], &[(script(&key, &[], None), 4_000)]);
+        inner.inputs[0].tap_internal_key = Some(internal(&key, &real));
+        inner.inputs[0].tap_key_origins = origin(internal(&key, &real), &named);
         assert!(matches!(refusal_of_key(&key, &inner.serialize()), PsbtError::NothingToSign));
     }
 }
@@ -455,4 +457,33 @@ fn output_key_of_the_view_is_that_of_the_tweaked_private_key() {
         let tweaked = key.keypair(&[2]).tap_tweak(&secp, root.map(TapNodeHash::from_byte_array)).to_keypair();
         assert_eq!(key.taproot_output_key(&[2], root.as_ref()).unwrap(), tweaked.x_only_public_key().0.serialize());
     }
+}
+
+/// The first two receiving addresses of the example in BIP-86: internal key, output key, address.
+#[test]
+fn addresses_are_those_of_bip86() {
+    for (internal, output, address) in [
+        (
+            "cc8a4bc64d897bddc5fbc2f670f7a8ba0b386779106cf1223c6fc5d7cd6fc115",
+            "a60869f0dbcf1dc659c9cecbaf8050135ea9e8cdc487053f1dc6880949dc684c",
+            "bc1p5cyxnuxmeuwuvkwfem96lqzszd02n6xdcjrs20cac6yqjjwudpxqkedrcr",
+        ),
+        (
+            "83dfe85a3151d2517290da461fe2815591ef69f2b18a2ce63f01697a8b313145",
+            "a82f29944d65b86ae6b5e5cc75e294ead6c59391a1edc5e016e3498c67fc7bbb",
+            "bc1p4qhjn9zdvkux4e44uhx8tc55attvtyu358kutcqkudyccelu0was9fqzwh",
+        ),
+    ] {
+        let key = PlainKey { suite: SuiteId::Bip340, public: hex::decode(format!("02{internal}")).unwrap() };
+        assert_eq!(hex::encode(key.taproot_output_key(&[], None).unwrap()), output);
+        assert_eq!(KeyUse::new(&key, &[]).address().unwrap(), address);
+    }
+}
+
+#[test]
+fn address_of_a_key_without_addresses_is_refused() {
+    let key = PlainKey { suite: SuiteId::P256, public: vec![2; 33] };
+    assert!(matches!(KeyUse::new(&key, &[]).address(), Err(PayloadError::UnsupportedSuite { .. })));
+    let broken = PlainKey { suite: SuiteId::Bip340, public: vec![2; 32] };
+    assert!(matches!(KeyUse::new(&broken, &[]).address(), Err(PayloadError::KeyEncoding)));
 }

@@ -279,5 +279,17 @@ fn unknown_versions_trailing_bytes_and_long_messages_are_refused() {
         assert_eq!(refusal(&bytes[..length]), SolanaError::Malformed(Truncated), "{length}");
     }
     assert_eq!(refusal(&vec![1; 1_168]), SolanaError::TooLong);
+    // A message that fits into a packet with one signature, but not with two.
+    let two_signers = |padding: usize| {
+        let mut bytes = changed(|_| ());
+        bytes[0] = 2;
+        bytes.truncate(132);
+        bytes.extend([1, 2, 0, 0x80 | (padding & 0x7f) as u8, (padding >> 7) as u8]);
+        bytes.extend(vec![0; padding]);
+        bytes
+    };
+    let most = 1_232 - 1 - 2 * 64 - two_signers(0).len();
+    assert!(SolanaMessage::parse(&two_signers(most)).is_ok());
+    assert_eq!(refusal(&two_signers(most + 1)), SolanaError::TooLong);
     assert_eq!(refusal(b"!"), SolanaError::NotBase64);
 }
