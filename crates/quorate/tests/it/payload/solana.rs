@@ -208,6 +208,20 @@ fn other_signers_find_empty_places() {
 }
 
 #[test]
+fn transfers_and_fees_of_other_signers_are_not_counted_as_spent() {
+    let (payer, key) = (Ed25519Key::new(2), Ed25519Key::new(1));
+    let mut bytes = vec![2, 0, 1, 3];
+    [payer.public(), key.public(), SYSTEM, BLOCKHASH].iter().for_each(|part| bytes.extend(part));
+    bytes.push(2);
+    for (from, to, lamports) in [(0, 1, 500_u64), (1, 0, 7)] {
+        bytes.extend([2, 2, from, to, 12, 2, 0, 0, 0]);
+        bytes.extend(lamports.to_le_bytes());
+    }
+    assert_eq!(details(&bytes, &key).spent, 7);
+    assert_eq!(details(&bytes, &payer).spent, 500 + 10_000);
+}
+
+#[test]
 fn message_round_trips_in_binary_and_base64() {
     let bytes = transfer(&Ed25519Key::new(1).public(), 5);
     let payload = AnyPayload::decode(kind::SOLANA, &bytes).unwrap();
