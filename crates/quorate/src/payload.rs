@@ -1,0 +1,172 @@
+//! What is signed, as each cosigner itself parses it.
+//!
+//! A requester sends a whole document — a message, a PSBT, a Solana message — and never a hash of one. Every cosigner decodes it
+//! with [`AnyPayload::decode`], shows or judges [`Payload::describe`], and derives from the same bytes what is signed with
+//! [`Payload::messages`]. So nobody signs a transaction that only somebody else has read. The one exception is [`Digest`], which a
+//! policy denies unless it allows it for a key by name.
+//!
+//! One kind of payload never yields the bytes of another: a [`Message`] that could be a Taproot signature hash or a Solana
+//! transaction is refused (see [`Message`]).
+//!
+//! This module signs nothing and derives no key itself: it asks a [`KeyView`].
+
+use core::fmt::Debug;
+use std::sync::Arc;
+
+mod description;
+mod digest;
+mod error;
+mod key;
+mod message;
+mod psbt;
+mod solana;
+pub mod template;
+
+pub use description::{Description, Details, Line};
+pub use digest::Digest;
+pub use error::PayloadError;
+pub use key::{KeyUse, KeyView, Network, format_path};
+pub use message::Message;
+pub use psbt::{InputDetails, OutputDetails, Psbt, PsbtDetails, PsbtError, extract_transaction};
+pub use solana::{Action, InstructionDetails, SolanaDetails, SolanaError, SolanaMessage};
+
+/// The largest payload that is accepted, in bytes (1 MiB).
+pub const MAX_PAYLOAD: usize = 1 << 20;
+
+/// The names under which payloads travel and policies know them.
+pub mod kind {
+    /// Bytes that are signed as they are.
+    pub const MESSAGE: &str = "message";
+    /// A 32-byte hash that somebody else computed.
+    pub const DIGEST: &str = "digest";
+    /// A partially signed Bitcoin transaction.
+    pub const PSBT: &str = "psbt";
+    /// The message of a Solana transaction.
+    pub const SOLANA: &str = "solana";
+}
+
+/// Something that can be signed: for people, for the machine, and as bytes between cosigners.
+///
+/// An implementation is a value that was already checked as far as that is possible without the key; everything it tells must
+/// follow from [`encode`](Self::encode)'s bytes and the key alone, so that all cosigners tell the same.
+pub trait Payload: Send + Sync + Debug {
+    /// The name of this kind of payload, see [`kind`].
+    fn kind(&self) -> &'static str;
+
+    /// The bytes that travel between cosigners; [`AnyPayload::decode`] reads them back, and no other bytes give the same payload.
+    fn encode(&self) -> Vec<u8>;
+
+    /// Tells people and policies what a signature would do.
+    ///
+    /// # Errors
+    ///
+    /// As [`messages`](Self::messages): what cannot be signed is not described either.
+    fn describe(&self, usage: &KeyUse<'_>) -> Result<Description, PayloadError>;
+
+    /// Lists what has to be signed, in the order in which [`attach`](Self::attach) takes the signatures.
+    ///
+    /// # Errors
+    ///
+    /// [`PayloadError`] if the key cannot, or must not, sign this.
+    fn messages(&self, usage: &KeyUse<'_>) -> Result<Vec<ToSign>, PayloadError>;
+
+    /// Puts the signatures where they belong, and gives the finished document.
+    ///
+    /// # Errors
+    ///
+    /// [`PayloadError::SignatureCount`] or [`PayloadError::InvalidSignature`] if they are not the signatures of
+    /// [`messages`](Self::messages), and what that says.
+    fn attach(&self, usage: &KeyUse<'_>, signatures: &[Vec<u8>]) -> Result<Vec<u8>, PayloadError>;
+}
+
+/// One signature that a payload needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ToSign {
+    /// The bytes that go to the signature scheme, which hashes them itself.
+    pub message: Vec<u8>,
+    /// The non-hardened steps from the root key to the key that signs.
+    pub path: Vec<u32>,
+    /// What is added to that key before it signs.
+    pub taproot: Taproot,
+}
+
+impl ToSign {
+    /// Names the bytes, the key and its tweak.
+    #[must_use]
+    pub const fn new(message: Vec<u8>, path: Vec<u32>, taproot: Taproot) -> Self {
+        Self { message, path, taproot }
+    }
+}
+
+/// What is added to a derived key before it signs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Taproot {
+    /// Nothing: the derived key itself signs.
+    None,
+    /// The tweak of a Taproot output key, BIP-341. A BIP-340 key signs in no other way.
+    KeyPath {
+        /// The root of the script tree; none makes the output key of BIP-86, which has no scripts.
+        merkle_root: Option<[u8; 32]>,
+    },
+}
+
+/// A payload of any kind.
+#[derive(Clone, Debug)]
+pub struct AnyPayload(Arc<dyn Payload>);
+
+impl AnyPayload {
+    /// Wraps a payload.
+    pub fn new(payload: impl Payload + 'static) -> Self {
+        Self(Arc::new(payload))
+    }
+
+    /// Reads what another cosigner sent: the kind and the bytes of [`Payload::encode`].
+    ///
+    /// # Errors
+    ///
+    /// [`PayloadError::UnknownKind`], [`PayloadError::TooLong`], or what the kind's own decoder says. Bytes that mean the same
+    /// payload in another encoding are refused with [`PayloadError::NotCanonical`].
+    pub fn decode(kind: &str, bytes: &[u8]) -> Result<Self, PayloadError> {
+        if bytes.len() > MAX_PAYLOAD {
+            return Err(PayloadError::TooLong { limit: MAX_PAYLOAD });
+        }
+        let payload = match kind {
+            kind::MESSAGE => Self::new(Message::new(bytes)?),
+            kind::DIGEST => Self::new(Digest::from_slice(bytes)?),
+            kind::PSBT => Self::new(Psbt::parse(bytes)?),
+            kind::SOLANA => Self::new(SolanaMessage::parse(bytes)?),
+            _ => return Err(PayloadError::UnknownKind),
+        };
+        if payload.encode() == bytes { Ok(payload) } else { Err(PayloadError::NotCanonical) }
+    }
+}
+
+impl Payload for AnyPayload {
+    fn kind(&self) -> &'static str {
+        self.0.kind()
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        self.0.encode()
+    }
+
+    fn describe(&self, usage: &KeyUse<'_>) -> Result<Description, PayloadError> {
+        self.0.describe(usage)
+    }
+
+    fn messages(&self, usage: &KeyUse<'_>) -> Result<Vec<ToSign>, PayloadError> {
+        self.0.messages(usage)
+    }
+
+    fn attach(&self, usage: &KeyUse<'_>, signatures: &[Vec<u8>]) -> Result<Vec<u8>, PayloadError> {
+        self.0.attach(usage, signatures)
+    }
+}
+
+/// Checks that there is one signature for each message.
+fn check_count(needed: usize, signatures: &[Vec<u8>]) -> Result<(), PayloadError> {
+    let given = signatures.len();
+    if given == needed { Ok(()) } else { Err(PayloadError::SignatureCount { given, needed }) }
+}

@@ -1,0 +1,165 @@
+//! Bitcoin transactions: PSBTs whose Taproot inputs this key spends by the key path.
+//!
+//! BIP-174 (version 0) with the fields of BIP-371. What can be checked without the key is checked when a PSBT is read
+//! ([`check`]); what it means for a key is worked out by [`plan`]; [`describe`] tells it. Inputs of other keys may be there; script
+//! paths, ECDSA inputs and version 2 are not signed.
+
+use core::fmt;
+
+use bitcoin::{
+    Psbt as Inner, ScriptBuf, Transaction, Witness,
+    base64::{Engine as _, prelude::BASE64_STANDARD},
+    consensus,
+    hashes::Hash as _,
+    sighash::{Prevouts, SighashCache},
+    taproot,
+};
+
+use super::{Description, KeyUse, MAX_PAYLOAD, Payload, PayloadError, Taproot, ToSign, check_count, digest, kind};
+
+mod check;
+mod describe;
+mod error;
+mod plan;
+
+pub use describe::{InputDetails, OutputDetails, PsbtDetails};
+pub use error::PsbtError;
+use plan::{OwnInput, Plan};
+
+/// A partially signed Bitcoin transaction, version 0, in which this key spends Taproot outputs.
+///
+/// # Security
+///
+/// Every input needs its `witness_utxo`, also those of others: the Taproot signature commits to the amounts and scripts of all
+/// inputs, so that a signature made over a false amount is worthless. Only the signature hash types `DEFAULT` and `ALL` are
+/// signed, for the others leave parts of the transaction open. An output counts as returning to this key only if it is the
+/// BIP-86 output of one of its children: an output with the same internal key and a script tree belongs to whoever knows a script.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Psbt(Inner);
+
+impl fmt::Debug for Psbt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Psbt({})", self.0.unsigned_tx.compute_txid())
+    }
+}
+
+impl Psbt {
+    /// Reads a PSBT in binary or base64.
+    ///
+    /// # Errors
+    ///
+    /// [`PayloadError::TooLong`], and [`PsbtError`] for what no key would sign.
+    pub fn parse(bytes: &[u8]) -> Result<Self, PayloadError> {
+        if bytes.len() > MAX_PAYLOAD.saturating_mul(4) / 3 {
+            return Err(PayloadError::TooLong { limit: MAX_PAYLOAD });
+        }
+        let psbt = parse(bytes)?;
+        check::check(&psbt)?;
+        // Others may write the same PSBT shorter or longer than we do.
+        if psbt.serialize().len() > MAX_PAYLOAD {
+            return Err(PayloadError::TooLong { limit: MAX_PAYLOAD });
+        }
+        Ok(Self(psbt))
+    }
+
+    /// The PSBT in base64, as other programs print it.
+    #[must_use]
+    pub fn to_base64(&self) -> String {
+        BASE64_STANDARD.encode(self.0.serialize())
+    }
+
+    pub(super) const fn inner(&self) -> &Inner {
+        &self.0
+    }
+
+    /// The signature hashes of our inputs, BIP-341.
+    fn sighashes(&self, plan: &Plan) -> Result<Vec<[u8; 32]>, PayloadError> {
+        let prevouts = plan.prevouts.as_slice();
+        let mut cache = SighashCache::new(&self.0.unsigned_tx);
+        let mut sighash = |own: &OwnInput| {
+            let hash = cache.taproot_key_spend_signature_hash(own.index, &Prevouts::All(prevouts), own.sighash);
+            hash.map(|hash| hash.to_byte_array()).map_err(|_| PayloadError::from(PsbtError::NoSignatureHash { input: own.index }))
+        };
+        plan.own.iter().map(&mut sighash).collect()
+    }
+}
+
+impl Payload for Psbt {
+    fn kind(&self) -> &'static str {
+        kind::PSBT
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        self.0.serialize()
+    }
+
+    fn describe(&self, usage: &KeyUse<'_>) -> Result<Description, PayloadError> {
+        Ok(describe::describe(&self.0, &Plan::new(&self.0, usage)?, usage))
+    }
+
+    fn messages(&self, usage: &KeyUse<'_>) -> Result<Vec<ToSign>, PayloadError> {
+        let plan = Plan::new(&self.0, usage)?;
+        let sighashes = self.sighashes(&plan)?;
+        let to_sign = |(own, sighash): (&OwnInput, &[u8; 32])| {
+            ToSign::new(sighash.to_vec(), own.path.clone(), Taproot::KeyPath { merkle_root: own.merkle_root })
+        };
+        Ok(plan.own.iter().zip(&sighashes).map(to_sign).collect())
+    }
+
+    /// The PSBT with our inputs final: each has the witness that the network wants. Inputs of others stay as they were.
+    fn attach(&self, usage: &KeyUse<'_>, signatures: &[Vec<u8>]) -> Result<Vec<u8>, PayloadError> {
+        let plan = Plan::new(&self.0, usage)?;
+        check_count(plan.own.len(), signatures)?;
+        let sighashes = self.sighashes(&plan)?;
+        let mut psbt = self.0.clone();
+        for (index, ((own, sighash), bytes)) in plan.own.iter().zip(&sighashes).zip(signatures).enumerate() {
+            let invalid = || PayloadError::InvalidSignature { index };
+            let signature = digest::verified(bytes, *sighash, &own.output_key).ok_or_else(invalid)?;
+            let input = psbt.inputs.get_mut(own.index).ok_or_else(invalid)?;
+            finalize(input, &taproot::Signature { signature, sighash_type: own.sighash });
+        }
+        Ok(psbt.serialize())
+    }
+}
+
+/// BIP-371's finalizer: the witness, and nothing that only signers needed.
+fn finalize(input: &mut bitcoin::psbt::Input, signature: &taproot::Signature) {
+    *input = bitcoin::psbt::Input {
+        witness_utxo: input.witness_utxo.take(),
+        non_witness_utxo: input.non_witness_utxo.take(),
+        final_script_witness: Some(Witness::p2tr_key_spend(signature)),
+        proprietary: core::mem::take(&mut input.proprietary),
+        unknown: core::mem::take(&mut input.unknown),
+        ..bitcoin::psbt::Input::default()
+    };
+}
+
+/// Takes the transaction out of a PSBT in which every input is final, as bytes for the network.
+///
+/// # Errors
+///
+/// [`PsbtError`] if it is no such PSBT; [`PsbtError::NotFinal`] names the first input that waits for a signature of others.
+pub fn extract_transaction(signed: &[u8]) -> Result<Vec<u8>, PayloadError> {
+    let psbt = Psbt::parse(signed)?.0;
+    let mut transaction: Transaction = psbt.unsigned_tx;
+    for (index, (slot, input)) in transaction.input.iter_mut().zip(psbt.inputs).enumerate() {
+        if input.final_script_witness.is_none() && input.final_script_sig.is_none() {
+            return Err(PsbtError::NotFinal { input: index }.into());
+        }
+        slot.witness = input.final_script_witness.unwrap_or_default();
+        slot.script_sig = input.final_script_sig.unwrap_or_else(ScriptBuf::new);
+    }
+    Ok(consensus::serialize(&transaction))
+}
+
+/// Reads exactly one PSBT.
+fn parse(bytes: &[u8]) -> Result<Inner, PsbtError> {
+    let decoded = if bytes.starts_with(b"psbt") {
+        bytes.to_vec()
+    } else {
+        BASE64_STANDARD.decode(bytes.trim_ascii()).map_err(|_| PsbtError::NotBase64)?
+    };
+    let mut rest = decoded.as_slice();
+    let psbt = Inner::deserialize_from_reader(&mut rest).map_err(|error| PsbtError::Malformed(Box::new(error)))?;
+    if rest.is_empty() { Ok(psbt) } else { Err(PsbtError::TrailingBytes) }
+}

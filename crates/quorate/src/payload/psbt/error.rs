@@ -1,0 +1,74 @@
+//! Why a PSBT is not signed.
+
+use bitcoin::psbt::PsbtSighashType;
+
+/// What is wrong with a PSBT. The wallet that made it must change it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PsbtError {
+    /// Neither a PSBT in binary nor base64.
+    #[error("neither a binary PSBT nor base64")]
+    NotBase64,
+    /// BIP-174 says otherwise, or it is of a later version.
+    #[error("not a PSBT of version 0")]
+    Malformed(#[source] Box<bitcoin::psbt::Error>),
+    /// Bytes follow the PSBT.
+    #[error("bytes follow the PSBT")]
+    TrailingBytes,
+    /// More inputs or outputs than the limit.
+    #[error("more than {limit} inputs or outputs; split the payment")]
+    TooMany {
+        /// The limit.
+        limit: usize,
+    },
+    /// An input does not say what it spends.
+    #[error("input {input} has no witness_utxo; Taproot signatures need it for every input, those of others too")]
+    NoWitnessUtxo {
+        /// The input, from 0.
+        input: usize,
+    },
+    /// The two statements about what an input spends differ.
+    #[error("the non_witness_utxo of input {input} contradicts its witness_utxo or its outpoint")]
+    ContradictingUtxo {
+        /// The input, from 0.
+        input: usize,
+    },
+    /// One coin spent twice.
+    #[error("input {input} spends the same output as an input before it")]
+    DuplicateInput {
+        /// The later input, from 0.
+        input: usize,
+    },
+    /// Amounts that cannot be.
+    #[error("the amounts exceed all the bitcoin there is, or the outputs exceed the inputs")]
+    Amounts,
+    /// The key has nothing to do here.
+    #[error("no input belongs to this key; check the derivation path, and that the inputs are its Taproot outputs")]
+    NothingToSign,
+    /// A signature hash type that leaves parts of the transaction open.
+    #[error("input {input} asks for {sighash}; only SIGHASH_DEFAULT and SIGHASH_ALL are signed")]
+    SighashType {
+        /// The input, from 0.
+        input: usize,
+        /// What it asks for.
+        sighash: PsbtSighashType,
+    },
+    /// An input of this key that has a signature.
+    #[error("input {input} is signed already")]
+    AlreadySigned {
+        /// The input, from 0.
+        input: usize,
+    },
+    /// The consensus library refuses to hash an input.
+    #[error("input {input} has no signature hash")]
+    NoSignatureHash {
+        /// The input, from 0.
+        input: usize,
+    },
+    /// An input that still waits for a signature.
+    #[error("input {input} is not final: its owner has not signed")]
+    NotFinal {
+        /// The input, from 0.
+        input: usize,
+    },
+}

@@ -1,0 +1,141 @@
+//! Who may have what signed: every cosigner asks its own policy before it takes part.
+//!
+//! A [`Policy`] sees the whole request and the document itself, parsed by this cosigner. It is asked once a request and decides for
+//! this cosigner alone; a signature needs the consent of as many cosigners as the key's threshold says. [`BuiltinPolicy`] is what a
+//! configuration file can say; [`All`] joins policies.
+
+use quorate_core::{PeerId, SuiteId};
+
+use crate::payload::{Description, Payload};
+
+mod builtin;
+
+pub use builtin::{BuiltinPolicy, ConfigError, NotDecoded, PsbtLimits, SolanaLimits};
+
+/// Judges requests for signatures.
+///
+/// A policy fails closed: what it does not understand, it denies.
+pub trait Policy: Send + Sync {
+    /// Decides on a request.
+    fn decide(&self, request: &SignRequestView<'_>) -> Decision;
+}
+
+/// What a policy says to a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Decision {
+    /// Sign.
+    Allow,
+    /// Wait for a person to decide.
+    Ask {
+        /// What the person should look at.
+        reason: String,
+    },
+    /// Do not sign.
+    Deny {
+        /// What the requester should change.
+        reason: String,
+    },
+}
+
+impl Decision {
+    /// Denies.
+    #[must_use]
+    pub fn deny(reason: &str) -> Self {
+        Self::Deny { reason: reason.to_owned() }
+    }
+
+    /// Asks a person.
+    #[must_use]
+    pub fn ask(reason: &str) -> Self {
+        Self::Ask { reason: reason.to_owned() }
+    }
+
+    /// Joins two decisions: denying wins over asking, and asking over allowing. Equal ones join their reasons.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Deny { reason }, Self::Deny { reason: more }) => Self::Deny { reason: format!("{reason}; {more}") },
+            (denied @ Self::Deny { .. }, _) | (_, denied @ Self::Deny { .. }) => denied,
+            (Self::Ask { reason }, Self::Ask { reason: more }) => Self::Ask { reason: format!("{reason}; {more}") },
+            (asked @ Self::Ask { .. }, Self::Allow) | (Self::Allow, asked @ Self::Ask { .. }) => asked,
+            (Self::Allow, Self::Allow) => Self::Allow,
+        }
+    }
+}
+
+/// The key of a request, as the cosigner knows it.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct RequestedKey<'a> {
+    /// The name that people gave it; policies allow by this name.
+    pub name: &'a str,
+    /// Its id.
+    pub id: &'a [u8; 32],
+    /// Its suite.
+    pub suite: SuiteId,
+    /// The path of the child that is to sign.
+    pub path: &'a [u32],
+}
+
+impl<'a> RequestedKey<'a> {
+    /// Names a key and the child that is to sign.
+    #[must_use]
+    pub const fn new(name: &'a str, id: &'a [u8; 32], suite: SuiteId, path: &'a [u32]) -> Self {
+        Self { name, id, suite, path }
+    }
+}
+
+/// A request for signatures, as a policy sees it.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct SignRequestView<'a> {
+    /// Which key is to sign.
+    pub key: RequestedKey<'a>,
+    /// The cosigner that asks.
+    pub requester: PeerId,
+    /// The id that the requester gave the request; a repeated id is the same request.
+    pub request_id: &'a str,
+    /// The document itself.
+    pub payload: &'a dyn Payload,
+    /// What this cosigner made of the document.
+    pub description: &'a Description,
+}
+
+impl<'a> SignRequestView<'a> {
+    /// Shows a request to a policy. `description` must be what `payload` says of itself for this key.
+    #[must_use]
+    pub const fn new(
+        key: RequestedKey<'a>,
+        requester: PeerId,
+        request_id: &'a str,
+        payload: &'a dyn Payload,
+        description: &'a Description,
+    ) -> Self {
+        Self { key, requester, request_id, payload, description }
+    }
+}
+
+/// Policies that must all agree: one that denies wins over one that asks, and that over those that allow.
+pub struct All(Vec<Box<dyn Policy>>);
+
+impl All {
+    /// Joins policies. None at all deny everything.
+    #[must_use]
+    pub fn new(policies: Vec<Box<dyn Policy>>) -> Self {
+        Self(policies)
+    }
+}
+
+impl core::fmt::Debug for All {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "All({} policies)", self.0.len())
+    }
+}
+
+impl Policy for All {
+    fn decide(&self, request: &SignRequestView<'_>) -> Decision {
+        let decisions = self.0.iter().map(|policy| policy.decide(request));
+        decisions.reduce(Decision::and).unwrap_or_else(|| Decision::deny("no policy is configured"))
+    }
+}

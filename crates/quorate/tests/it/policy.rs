@@ -1,0 +1,165 @@
+//! Who may have what signed.
+
+use quorate::{
+    payload::{AnyPayload, Description, Digest, KeyUse, KeyView, Message, Payload, SolanaMessage},
+    policy::{All, BuiltinPolicy, ConfigError, Decision, Policy, RequestedKey, SignRequestView},
+};
+use quorate_core::PeerId;
+
+use crate::payload::{
+    keys::{Bip340Key, Ed25519Key},
+    solana::{lookup_transfer, transfer},
+    template::{filled_psbt, filled_solana},
+};
+
+fn decide(policy: &dyn Policy, name: &str, key: &dyn KeyView, payload: &dyn Payload) -> Decision {
+    let description = payload.describe(&KeyUse::new(key, &[])).unwrap();
+    decide_described(policy, name, key, payload, &description)
+}
+
+fn decide_described(
+    policy: &dyn Policy,
+    name: &str,
+    key: &dyn KeyView,
+    payload: &dyn Payload,
+    description: &Description,
+) -> Decision {
+    let requested = RequestedKey::new(name, &[7; 32], key.suite(), &[]);
+    let requester = PeerId::new([1; 32]);
+    policy.decide(&SignRequestView::new(requested, requester, "request-1", payload, description))
+}
+
+fn builtin(text: &str) -> BuiltinPolicy {
+    text.parse().unwrap()
+}
+
+fn denied_because(decision: &Decision, part: &str) {
+    assert!(matches!(decision, Decision::Deny { reason } if reason.contains(part)), "{decision:?} without {part}");
+}
+
+#[test]
+fn default_policy_allows_documents_and_denies_raw_digests() {
+    let (bip340, ed25519) = (Bip340Key::new(1), Ed25519Key::new(1));
+    let policy = BuiltinPolicy::default();
+    assert_eq!(builtin(""), policy);
+    let message = Message::new(*b"hello").unwrap();
+    assert_eq!(decide(&policy, "hot", &bip340, &message), Decision::Allow);
+    assert_eq!(decide(&policy, "hot", &bip340, &filled_psbt(&bip340)), Decision::Allow);
+    assert_eq!(decide(&policy, "hot", &ed25519, &filled_solana(&ed25519)), Decision::Allow);
+    denied_because(&decide(&policy, "hot", &bip340, &Digest::new([1; 32])), "raw digests are not allowed for the key \"hot\"");
+}
+
+#[test]
+fn raw_digest_is_allowed_for_keys_named_and_for_no_other() {
+    let key = Bip340Key::new(1);
+    let policy = builtin(r#"allow_raw_digest = ["cold-1"]"#);
+    let digest = AnyPayload::new(Digest::new([1; 32]));
+    assert_eq!(decide(&policy, "cold-1", &key, &digest), Decision::Allow);
+    for other in ["cold-2", "COLD-1", "cold-1 ", ""] {
+        denied_because(&decide(&policy, other, &key, &digest), "raw digests are not allowed");
+    }
+}
+
+#[test]
+fn raw_digests_for_all_keys_are_a_configuration_error() {
+    let parsed: Result<BuiltinPolicy, ConfigError> = r#"payloads = ["psbt", "digest"]"#.parse();
+    assert_eq!(parsed, Err(ConfigError::DigestForAllKeys));
+}
+
+#[test]
+fn payload_kinds_that_are_not_listed_are_denied() {
+    let (bip340, ed25519) = (Bip340Key::new(1), Ed25519Key::new(1));
+    let policy = builtin(r#"payloads = ["psbt"]"#);
+    assert_eq!(decide(&policy, "hot", &bip340, &filled_psbt(&bip340)), Decision::Allow);
+    denied_because(
+        &decide(&policy, "hot", &bip340, &Message::new(*b"hello").unwrap()),
+        "kind message are not allowed here; allowed are: psbt",
+    );
+    denied_because(&decide(&policy, "hot", &ed25519, &filled_solana(&ed25519)), "kind solana are not allowed");
+}
+
+#[test]
+fn psbt_limits_deny_and_ask_above_and_allow_at_the_limit() {
+    // The template's fee is 1 000, and 121 000 leave the key.
+    let key = Bip340Key::new(1);
+    let psbt = filled_psbt(&key);
+    let with = |limits: &str| decide(&builtin(&format!("[psbt]\n{limits}")), "hot", &key, &psbt);
+    assert_eq!(with("max_fee = 1_000\nmax_amount = 121_000\nask_above = 121_000"), Decision::Allow);
+    denied_because(&with("max_fee = 999"), "the fee of 1000 sat is above the limit of 999 sat");
+    denied_because(&with("max_amount = 120_999"), "would lose 121000 sat, above the limit of 120999 sat");
+    assert!(matches!(with("ask_above = 120_999"), Decision::Ask { reason } if reason.contains("121000 sat")));
+    let both = with("max_fee = 1\nmax_amount = 2\nask_above = 3");
+    denied_because(&both, "the fee of 1000");
+    denied_because(&both, "would lose 121000");
+}
+
+#[test]
+fn transaction_without_its_details_is_denied() {
+    let key = Bip340Key::new(1);
+    let decision = decide_described(&BuiltinPolicy::default(), "hot", &key, &filled_psbt(&key), &Description::new("harmless"));
+    denied_because(&decision, "without its details");
+}
+
+fn decide_solana(limits: &str, bytes: &[u8]) -> Decision {
+    let key = Ed25519Key::new(1);
+    decide(&builtin(&format!("[solana]\n{limits}")), "hot", &key, &SolanaMessage::parse(bytes).unwrap())
+}
+
+#[test]
+fn solana_limit_counts_transfers_and_the_fee() {
+    let bytes = transfer(&Ed25519Key::new(1).public(), 1_000_000);
+    assert_eq!(decide_solana("max_lamports = 1_005_000", &bytes), Decision::Allow);
+    denied_because(&decide_solana("max_lamports = 1_004_999", &bytes), "would lose 1005000 lamports, above the limit of 1004999");
+}
+
+#[test]
+fn solana_instructions_that_are_not_decoded_are_asked_about_unless_configured() {
+    let hidden = lookup_transfer(&Ed25519Key::new(1).public());
+    let mut unknown = transfer(&Ed25519Key::new(1).public(), 5);
+    unknown[138] = 99;
+    for bytes in [hidden, unknown] {
+        assert!(matches!(decide_solana("", &bytes), Decision::Ask { reason } if reason.contains("instruction 0 is not decoded")));
+        assert_eq!(decide_solana("not_decoded = \"allow\"", &bytes), Decision::Allow);
+        denied_because(&decide_solana("not_decoded = \"deny\"", &bytes), "instruction 0 is not decoded");
+        denied_because(
+            &decide_solana("not_decoded = \"allow\"\nmax_lamports = 10_000_000_000", &bytes),
+            "instruction 0 is not decoded",
+        );
+    }
+}
+
+#[test]
+fn misspelt_settings_are_refused() {
+    for text in ["payload = []", "[psbt]\nmax_fees = 1", "allow_raw_digest = true", "["] {
+        let parsed: Result<BuiltinPolicy, ConfigError> = text.parse();
+        assert!(matches!(parsed, Err(ConfigError::Toml(_))), "{text}");
+    }
+}
+
+struct Always(Decision);
+
+impl Policy for Always {
+    fn decide(&self, _: &SignRequestView<'_>) -> Decision {
+        self.0.clone()
+    }
+}
+
+#[test]
+fn all_lets_deny_win_over_ask_over_allow() {
+    let key = Bip340Key::new(1);
+    let message = Message::new(*b"hello").unwrap();
+    let all = |decisions: &[&Decision]| {
+        let policies = decisions.iter().map(|decision| Box::new(Always((*decision).clone())) as Box<dyn Policy>).collect();
+        decide(&All::new(policies), "hot", &key, &message)
+    };
+    let (allow, ask, deny) = (Decision::Allow, Decision::ask("look"), Decision::deny("no"));
+    assert_eq!(all(&[&allow, &allow]), allow);
+    for order in [[&allow, &ask, &allow], [&ask, &allow, &allow], [&allow, &allow, &ask]] {
+        assert_eq!(all(&order), ask);
+    }
+    for order in [[&allow, &ask, &deny], [&deny, &ask, &allow], [&ask, &deny, &allow]] {
+        assert_eq!(all(&order), deny);
+    }
+    assert_eq!(all(&[&deny, &Decision::deny("never")]), Decision::deny("no; never"));
+    denied_because(&all(&[]), "no policy");
+}
