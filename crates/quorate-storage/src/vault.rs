@@ -154,7 +154,7 @@ impl Vault {
             return Err(VaultInputError::VaultExists { location: location() }.into());
         }
         // Only the header of a passphrase may be there.
-        let found = store.scan(None, None, 2).await?;
+        let found = store.scan(None, None, 8).await?;
         if found.records.iter().any(|record| !record.name.as_str().starts_with("kek/")) {
             return Err(VaultError::HeaderMissing { location: location() });
         }
