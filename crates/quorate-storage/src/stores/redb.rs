@@ -226,3 +226,70 @@ impl Store for RedbStore {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use core::{
+        sync::atomic::{AtomicBool, Ordering},
+        task::{Context, Poll, Waker},
+    };
+    use std::{io, sync::Arc};
+
+    use redb::{StorageBackend, backends::InMemoryBackend};
+
+    use super::*;
+
+    /// A disk that can become full.
+    #[derive(Debug)]
+    struct Disk(InMemoryBackend, Arc<AtomicBool>);
+
+    impl Disk {
+        fn room(&self) -> io::Result<()> {
+            if self.1.load(Ordering::SeqCst) { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
+        }
+    }
+
+    impl StorageBackend for Disk {
+        fn len(&self) -> io::Result<u64> {
+            self.0.len()
+        }
+        fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+            self.0.read(offset, out)
+        }
+        fn set_len(&self, len: u64) -> io::Result<()> {
+            self.room().and_then(|()| self.0.set_len(len))
+        }
+        fn sync_data(&self) -> io::Result<()> {
+            self.0.sync_data()
+        }
+        fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+            self.room().and_then(|()| self.0.write(offset, data))
+        }
+    }
+
+    fn block_on<T>(future: impl Future<Output = T>) -> T {
+        match Box::pin(future).as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(done) => done,
+            Poll::Pending => panic!("redb is blocking"),
+        }
+    }
+
+    #[test]
+    fn full_disk_is_named() {
+        let full = Arc::new(AtomicBool::new(false));
+        let database = builder().create_with_backend(Disk(InMemoryBackend::new(), Arc::clone(&full))).unwrap();
+        let store = RedbStore::with_tables(database, Location::new("a small disk"), None).unwrap();
+        let (kept, lost) = (RecordName::new("kept").unwrap(), RecordName::new("lost").unwrap());
+        block_on(store.create(&kept, b"1")).unwrap();
+        full.store(true, Ordering::SeqCst);
+        let error = block_on(store.create(&lost, &vec![0; 1 << 20])).unwrap_err();
+        assert!(matches!(error, StoreError::NoSpace { .. }), "{error:?}");
+        assert_eq!(error.to_string(), "no space left at a small disk; free some and restart the cosigner");
+    }
+
+    #[test]
+    fn panic_of_the_engine_becomes_an_error() {
+        let caught = guard::<()>(&Location::new("x"), "test", || panic!("an assertion of the engine"));
+        assert!(matches!(caught, Err(StoreError::Corrupted { .. })));
+    }
+}
