@@ -1,0 +1,146 @@
+//! Epoch keys as files beside the store: `epochs/<key id>/<epoch>`.
+
+use std::{
+    fs,
+    io::{self, Read, Seek, SeekFrom, Write},
+    path::{Path, PathBuf},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use super::{EpochKeyId, EpochKeys, MAX_EPOCH_KEY, hex};
+use crate::{
+    directory::{Directory, make_private_dir, private_file, sync_dir, write_durably},
+    store::{BoxFuture, StoreError},
+};
+
+/// Epoch keys in a directory of the local disk. [`super`] says what a file system really forgets.
+///
+/// Calls do their I/O on the thread that polls them.
+#[derive(Debug)]
+pub struct FileEpochKeys {
+    directory: Directory,
+    /// One change at a time, so that "create if absent" holds.
+    changing: Mutex<()>,
+}
+
+impl FileEpochKeys {
+    /// Opens `<directory>/epochs`, or makes it.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::InUse`] if another instance has it open, and those of the disk.
+    pub fn open(directory: &Path) -> Result<Self, StoreError> {
+        Ok(Self { directory: Directory::open(&directory.join("epochs"))?, changing: Mutex::new(()) })
+    }
+
+    fn of_key(&self, key_id: &[u8; 32]) -> PathBuf {
+        self.directory.path().join(hex(key_id))
+    }
+
+    fn exclusive(&self) -> MutexGuard<'_, ()> {
+        self.changing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn io<T>(&self, operation: &'static str, done: io::Result<T>) -> Result<T, StoreError> {
+        done.map_err(|error| StoreError::from_io(self.directory.location(), operation, error))
+    }
+
+    fn create_now(&self, id: &EpochKeyId, wrapped: &[u8]) -> Result<(), StoreError> {
+        const OPERATION: &str = "create an epoch key";
+        if wrapped.len() > MAX_EPOCH_KEY {
+            return Err(StoreError::ValueTooLarge { length: wrapped.len() });
+        }
+        let _one = self.exclusive();
+        let directory = self.of_key(id.key_id());
+        self.io(OPERATION, make_private_dir(&directory))?;
+        let name = id.epoch().to_string();
+        if self.io(OPERATION, directory.join(&name).try_exists())? {
+            return Err(StoreError::AlreadyExists { name: id.name()? });
+        }
+        self.io(OPERATION, write_durably(&directory, &name, wrapped))
+    }
+
+    fn read_now(&self, id: &EpochKeyId) -> io::Result<Option<Vec<u8>>> {
+        let file = match fs::File::open(self.of_key(id.key_id()).join(id.epoch().to_string())) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let mut wrapped = Vec::new();
+        let limit = u64::try_from(MAX_EPOCH_KEY).unwrap_or(u64::MAX);
+        file.take(limit.saturating_add(1)).read_to_end(&mut wrapped)?;
+        if wrapped.len() > MAX_EPOCH_KEY {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "an epoch key file is too long"));
+        }
+        Ok(Some(wrapped))
+    }
+
+    fn destroy_now(&self, id: &EpochKeyId) -> io::Result<()> {
+        let _one = self.exclusive();
+        let directory = self.of_key(id.key_id());
+        if !directory.try_exists()? {
+            return Ok(());
+        }
+        let file = directory.join(id.epoch().to_string());
+        match private_file(false).open(&file) {
+            Ok(open) => {
+                overwrite(open)?;
+                fs::remove_file(&file)?;
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+        // Also when the file was gone: an earlier call may have died before this line.
+        sync_dir(&directory)
+    }
+
+    fn epochs_now(&self, key_id: &[u8; 32]) -> io::Result<Vec<u64>> {
+        let entries = match fs::read_dir(self.of_key(key_id)) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(error),
+        };
+        let mut epochs = Vec::new();
+        for entry in entries {
+            // Names that are no number are files on their way, which never held a key in use.
+            epochs.extend(entry?.file_name().to_str().and_then(|name| name.parse::<u64>().ok()));
+        }
+        epochs.sort_unstable();
+        Ok(epochs)
+    }
+}
+
+/// Writes random bytes over the whole file, then zeros, each through to the disk.
+fn overwrite(mut file: fs::File) -> io::Result<()> {
+    let length = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX).min(MAX_EPOCH_KEY);
+    let mut cover = vec![0; length];
+    // Randomness only keeps a drive from compressing; zeros follow in any case.
+    if getrandom::fill(&mut cover).is_err() {
+        cover.fill(0x55);
+    }
+    for _ in 0..2 {
+        file.seek(SeekFrom::Start(0))?;
+        file.write_all(&cover)?;
+        file.sync_all()?;
+        cover.fill(0);
+    }
+    Ok(())
+}
+
+impl EpochKeys for FileEpochKeys {
+    fn create<'a>(&'a self, id: &'a EpochKeyId, wrapped: &'a [u8]) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(async move { self.create_now(id, wrapped) })
+    }
+
+    fn read<'a>(&'a self, id: &'a EpochKeyId) -> BoxFuture<'a, Result<Option<Vec<u8>>, StoreError>> {
+        Box::pin(async move { self.io("read an epoch key", self.read_now(id)) })
+    }
+
+    fn destroy<'a>(&'a self, id: &'a EpochKeyId) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(async move { self.io("destroy an epoch key", self.destroy_now(id)) })
+    }
+
+    fn epochs<'a>(&'a self, key_id: &'a [u8; 32]) -> BoxFuture<'a, Result<Vec<u64>, StoreError>> {
+        Box::pin(async move { self.io("list epoch keys", self.epochs_now(key_id)) })
+    }
+}

@@ -1,0 +1,24 @@
+//! Integration tests of the storage crate.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::as_conversions,
+    clippy::wildcard_enum_match_arm,
+    missing_docs,
+    reason = "tests"
+)]
+
+mod conformance;
+mod crash;
+mod epoch_files;
+mod model;
+mod passphrase;
+#[cfg(feature = "redb")]
+mod redb_store;
+mod sealed;
+mod secrecy;
+mod support;
+mod thief;
+mod vault;
