@@ -58,8 +58,10 @@ labels! {
     HEDGE_EXPAND = "hedge/expand";
     /// What a FROST session is about.
     FROST_REQUEST = "frost/request";
-    /// A plain child-key derivation request.
-    DERIVATION = "derivation";
+    /// A proposal of one cosigner to others.
+    CEREMONY_PROPOSAL = "ceremony/proposal";
+    /// The session ids of a ceremony, from the proposal and everyone's fresh randomness.
+    CEREMONY_SESSION = "ceremony/session";
 }
 
 #[cfg(test)]

@@ -111,6 +111,37 @@ impl Placement {
     }
 }
 
+impl Encoding for Exposure {
+    /// One row by itself, as a cosigner states its own. Inside a placement rows share a table of paths instead.
+    fn write(&self, out: &mut Writer) {
+        [self.operator(), self.runtime(), self.storage().store()].into_iter().for_each(|path| path.write(out));
+        out.sequence(self.storage().key_services());
+        out.option(self.explicit_deployer());
+        out.option(self.relay());
+        out.length(self.backups().len());
+        for backup in self.backups() {
+            backup.location().write(out);
+            out.option(backup.key());
+        }
+    }
+
+    fn read(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let start = input.rest();
+        let (operator, runtime) = (DomainPath::read(input)?, DomainPath::read(input)?);
+        let store = DomainPath::read(input)?;
+        let mut row = Self::new(operator, runtime, Storage::new(store, input.sequence::<DomainPath>(MAX_KEY_SERVICES, 2)?)?);
+        row = input.option()?.into_iter().fold(row, Self::with_deployer);
+        row = input.option()?.into_iter().fold(row, Self::with_relay);
+        for _ in 0..input.length(MAX_BACKUPS)? {
+            let backup = Backup::new(DomainPath::read(input)?);
+            row = row.with_backup(input.option()?.into_iter().fold(backup, Backup::with_key));
+        }
+        // Normalising drops order, repeats and defaults; only what it leaves alone is the canonical encoding.
+        let length = start.len().saturating_sub(input.rest().len());
+        if start.get(..length) == Some(row.to_bytes().as_slice()) { Ok(row) } else { Err(DecodeError::NotCanonical) }
+    }
+}
+
 /// Writes a count that the constructors keep far below 256.
 fn write_count(count: usize, out: &mut Writer) {
     out.u8(u8::try_from(count).unwrap_or(u8::MAX));

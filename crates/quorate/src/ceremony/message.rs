@@ -1,0 +1,260 @@
+//! What cosigners say to each other outside of protocol sessions. All of it travels inside authenticated links.
+
+use quorate_core::{
+    DecodeError, Identifier, ParticipantSet, Peers, Placement, SessionId, SuiteId, domain,
+    derive::DerivationPath,
+    identifier::MAX_PARTICIPANTS,
+    placement::Exposure,
+    transcript::Hash,
+    wire::{Encoding, Reader, WIRE_VERSION, Writer},
+};
+
+use crate::payload::MAX_PAYLOAD;
+
+/// The longest name, reason or kind, in bytes.
+pub(crate) const MAX_TEXT: usize = 500;
+/// The most suites that one key generation makes keys for.
+pub(crate) const MAX_SUITES: usize = 8;
+/// The longest record that answers a question.
+const MAX_RECORD: usize = 1 << 20;
+
+/// The id that a requester gives a request; the same id is the same request.
+pub(crate) type RequestId = [u8; 32];
+
+/// What one cosigner proposes to others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Proposal {
+    pub(crate) request: RequestId,
+    pub(crate) body: ProposalBody,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum ProposalBody {
+    /// New keys, one for each suite: a wallet.
+    Keygen(KeygenProposal),
+    /// The signatures that a payload needs.
+    Sign(SignProposal),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct KeygenProposal {
+    pub(crate) wallet: String,
+    pub(crate) suites: Vec<SuiteId>,
+    pub(crate) placement: Placement,
+    pub(crate) peers: Peers,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SignProposal {
+    pub(crate) key_id: [u8; 32],
+    pub(crate) epoch: u64,
+    pub(crate) signers: ParticipantSet,
+    pub(crate) path: DerivationPath,
+    pub(crate) kind: String,
+    pub(crate) payload: Vec<u8>,
+    pub(crate) label: String,
+}
+
+impl Proposal {
+    /// What everyone's consent is about.
+    pub(crate) fn digest(&self) -> [u8; 32] {
+        Hash::new(domain::CEREMONY_PROPOSAL).value(self).finish()
+    }
+
+    /// The id of the `index`-th session: bound to the whole proposal and to a fresh value of every participant.
+    pub(crate) fn session_id(&self, randoms: &[Random], index: usize) -> SessionId {
+        let mut hash = Hash::new(domain::CEREMONY_SESSION).field(&self.digest()).list(randoms.len());
+        for random in randoms {
+            hash = hash.identifier(random.identifier).field(&random.value);
+        }
+        SessionId::new(hash.number(u64::try_from(index).unwrap_or(u64::MAX)).finish())
+    }
+}
+
+/// One participant's fresh contribution to the session ids.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Random {
+    pub(crate) identifier: Identifier,
+    pub(crate) value: [u8; 32],
+}
+
+/// A message from cosigner to cosigner.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Message {
+    /// "Take part in this?"
+    Propose(Proposal),
+    /// "Yes, with this fresh value" to the proposal of that digest.
+    Accept { proposal: [u8; 32], random: [u8; 32] },
+    /// "No, because".
+    Refuse { proposal: [u8; 32], reason: String },
+    /// "All have accepted; begin", with everyone's fresh values.
+    Begin { proposal: [u8; 32], randoms: Vec<Random> },
+    /// "It is off".
+    Cancel { proposal: [u8; 32] },
+    /// "Which domains can reach your shares?"
+    AskExposure { question: RequestId },
+    /// The cosigner's own row.
+    Exposure { question: RequestId, exposure: Exposure },
+    /// "Prove that you still hold your share."
+    AskAttestation { key_id: [u8; 32], epoch: u64, challenge: [u8; 32] },
+    /// The attestation's record; empty if there is no such share.
+    Attestation { challenge: [u8; 32], record: Vec<u8> },
+    /// "I was cut off before the end; do you have this key's certificate?"
+    AskCertificate { key_id: [u8; 32], epoch: u64 },
+    /// The certificate's record.
+    Certificate { key_id: [u8; 32], epoch: u64, record: Vec<u8> },
+}
+
+fn write_text(text: &str, out: &mut Writer) {
+    out.bytes(text.as_bytes());
+}
+
+fn read_text(input: &mut Reader<'_>) -> Result<String, DecodeError> {
+    let bytes = input.bytes(MAX_TEXT)?;
+    let text = core::str::from_utf8(bytes).map_err(|_| DecodeError::InvalidValue("text"))?;
+    if text.chars().any(char::is_control) { Err(DecodeError::InvalidValue("text")) } else { Ok(text.to_owned()) }
+}
+
+impl Encoding for Random {
+    fn write(&self, out: &mut Writer) {
+        self.identifier.write(out);
+        out.raw(&self.value);
+    }
+
+    fn read(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self { identifier: Identifier::read(input)?, value: input.array()? })
+    }
+}
+
+impl Encoding for Proposal {
+    fn write(&self, out: &mut Writer) {
+        out.raw(&self.request);
+        match &self.body {
+            ProposalBody::Keygen(keygen) => {
+                out.u8(1);
+                write_text(&keygen.wallet, out);
+                out.sequence(&keygen.suites);
+                keygen.placement.write(out);
+                keygen.peers.write(out);
+            }
+            ProposalBody::Sign(sign) => {
+                out.u8(2);
+                out.raw(&sign.key_id);
+                out.u64(sign.epoch);
+                sign.signers.write(out);
+                sign.path.write(out);
+                write_text(&sign.kind, out);
+                out.bytes(&sign.payload);
+                write_text(&sign.label, out);
+            }
+        }
+    }
+
+    fn read(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let request = input.array()?;
+        let body = match input.u8()? {
+            1 => ProposalBody::Keygen(KeygenProposal {
+                wallet: read_text(input)?,
+                suites: input.sequence(MAX_SUITES, 1)?,
+                placement: Placement::read(input)?,
+                peers: Peers::read(input)?,
+            }),
+            2 => ProposalBody::Sign(SignProposal {
+                key_id: input.array()?,
+                epoch: input.u64()?,
+                signers: ParticipantSet::read(input)?,
+                path: DerivationPath::read(input)?,
+                kind: read_text(input)?,
+                payload: input.bytes(MAX_PAYLOAD)?.to_vec(),
+                label: read_text(input)?,
+            }),
+            _ => return Err(DecodeError::InvalidValue("proposal")),
+        };
+        Ok(Self { request, body })
+    }
+}
+
+impl Encoding for Message {
+    fn write(&self, out: &mut Writer) {
+        out.u8(WIRE_VERSION);
+        match self {
+            Self::Propose(proposal) => {
+                out.u8(1);
+                proposal.write(out);
+            }
+            Self::Accept { proposal, random } => {
+                out.u8(2);
+                out.raw(proposal);
+                out.raw(random);
+            }
+            Self::Refuse { proposal, reason } => {
+                out.u8(3);
+                out.raw(proposal);
+                write_text(reason, out);
+            }
+            Self::Begin { proposal, randoms } => {
+                out.u8(4);
+                out.raw(proposal);
+                out.sequence(randoms);
+            }
+            Self::Cancel { proposal } => {
+                out.u8(5);
+                out.raw(proposal);
+            }
+            Self::AskExposure { question } => {
+                out.u8(6);
+                out.raw(question);
+            }
+            Self::Exposure { question, exposure } => {
+                out.u8(7);
+                out.raw(question);
+                exposure.write(out);
+            }
+            Self::AskAttestation { key_id, epoch, challenge } => {
+                out.u8(8);
+                out.raw(key_id);
+                out.u64(*epoch);
+                out.raw(challenge);
+            }
+            Self::Attestation { challenge, record } => {
+                out.u8(9);
+                out.raw(challenge);
+                out.bytes(record);
+            }
+            Self::AskCertificate { key_id, epoch } => {
+                out.u8(10);
+                out.raw(key_id);
+                out.u64(*epoch);
+            }
+            Self::Certificate { key_id, epoch, record } => {
+                out.u8(11);
+                out.raw(key_id);
+                out.u64(*epoch);
+                out.bytes(record);
+            }
+        }
+    }
+
+    fn read(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let version = input.u8()?;
+        if version != WIRE_VERSION {
+            return Err(DecodeError::UnsupportedVersion { found: version });
+        }
+        Ok(match input.u8()? {
+            1 => Self::Propose(Proposal::read(input)?),
+            2 => Self::Accept { proposal: input.array()?, random: input.array()? },
+            3 => Self::Refuse { proposal: input.array()?, reason: read_text(input)? },
+            4 => Self::Begin { proposal: input.array()?, randoms: input.sequence(MAX_PARTICIPANTS, 34)? },
+            5 => Self::Cancel { proposal: input.array()? },
+            6 => Self::AskExposure { question: input.array()? },
+            7 => Self::Exposure { question: input.array()?, exposure: Exposure::read(input)? },
+            8 => Self::AskAttestation { key_id: input.array()?, epoch: input.u64()?, challenge: input.array()? },
+            9 => Self::Attestation { challenge: input.array()?, record: input.bytes(MAX_RECORD)?.to_vec() },
+            10 => Self::AskCertificate { key_id: input.array()?, epoch: input.u64()? },
+            11 => {
+                Self::Certificate { key_id: input.array()?, epoch: input.u64()?, record: input.bytes(MAX_RECORD)?.to_vec() }
+            }
+            _ => return Err(DecodeError::InvalidValue("message kind")),
+        })
+    }
+}

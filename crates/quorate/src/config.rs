@@ -1,0 +1,224 @@
+//! The configuration of one cosigner: one TOML file, `quorate.toml`, in its directory.
+//!
+//! ```toml
+//! name = "alice"                       # as in the roster
+//! listen = "127.0.0.1:7001"
+//!
+//! [placement]                          # which domains can reach this cosigner's shares
+//! operator = "acme/alice"
+//! runtime = "aws/111122223333/eu-west-1"
+//! store = "aws/111122223333/ebs"
+//! key_services = ["acme-keys/alice"]   # all of them are needed to open the store
+//!
+//! [policy]                             # what this cosigner signs; see quorate::policy
+//! payloads = ["message", "psbt", "solana"]
+//! ```
+
+use std::path::{Path, PathBuf};
+
+use quorate_core::{
+    PlacementError,
+    placement::{Backup, DomainPath, DomainPathError, Exposure, Storage},
+};
+use serde::Deserialize;
+
+use crate::policy::{BuiltinPolicy, ConfigError as PolicyError};
+
+/// The configuration file's name.
+pub const CONFIG_FILE: &str = "quorate.toml";
+/// The roster file's name.
+pub const ROSTER_FILE: &str = "roster.toml";
+/// The control socket's name.
+pub const SOCKET_FILE: &str = "control.sock";
+/// The store's directory.
+pub const STORE_DIRECTORY: &str = "store";
+
+/// What a cosigner reads at its start.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Config {
+    /// The cosigner's name in the roster.
+    pub name: String,
+    /// Where it listens for other cosigners, host and port.
+    pub listen: String,
+    /// Which domains can reach its shares.
+    pub placement: PlacementConfig,
+    /// What it signs.
+    #[serde(default)]
+    pub policy: BuiltinPolicy,
+    /// How long a ceremony may take, in seconds.
+    #[serde(default = "default_deadline")]
+    pub deadline_seconds: u64,
+}
+
+const fn default_deadline() -> u64 {
+    60
+}
+
+/// One cosigner's own row of every placement.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct PlacementConfig {
+    /// Who operates the cosigner.
+    pub operator: String,
+    /// Where it runs.
+    pub runtime: String,
+    /// Where its store is.
+    pub store: String,
+    /// What opens the store; all of them are needed.
+    pub key_services: Vec<String>,
+    /// Who can install software on it; the operator if absent.
+    #[serde(default)]
+    pub deployer: Option<String>,
+    /// What relays its messages, for availability.
+    #[serde(default)]
+    pub relay: Option<String>,
+    /// Where backups are, and where their keys are.
+    #[serde(default)]
+    pub backups: Vec<BackupConfig>,
+}
+
+/// One backup.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct BackupConfig {
+    /// Where it is.
+    pub location: String,
+    /// Where its key is; with the operator if absent.
+    #[serde(default)]
+    pub key: Option<String>,
+}
+
+/// Why a configuration cannot be used. Fix the file and start again.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read {}; is this a cosigner's directory? `quorate init` makes one", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The file is not the TOML that is expected.
+    #[error("{} is not a valid configuration", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// Where and why.
+        source: Box<toml::de::Error>,
+    },
+    /// A domain's path is malformed.
+    #[error("in [placement], {field} = \"{value}\" is no domain")]
+    Domain {
+        /// The field.
+        field: &'static str,
+        /// What it says.
+        value: String,
+        /// What is wrong with it.
+        source: DomainPathError,
+    },
+    /// The row cannot be built.
+    #[error("the [placement] of the configuration does not stand")]
+    Placement(#[source] Box<PlacementError>),
+    /// The policy contradicts itself.
+    #[error("the [policy] of the configuration does not stand")]
+    Policy(#[source] PolicyError),
+}
+
+impl Config {
+    /// Reads the configuration in a cosigner's directory.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Unreadable`], and those of [`parse`](Self::parse).
+    pub fn load(directory: &Path) -> Result<Self, ConfigError> {
+        let path = directory.join(CONFIG_FILE);
+        let text = std::fs::read_to_string(&path).map_err(|source| ConfigError::Unreadable { path: path.clone(), source })?;
+        Self::parse(&text, &path)
+    }
+
+    /// Parses a configuration; `path` is for error messages.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Malformed`], [`ConfigError::Domain`], [`ConfigError::Placement`], [`ConfigError::Policy`].
+    pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
+        let malformed = |source| ConfigError::Malformed { path: path.to_owned(), source: Box::new(source) };
+        let mut config: Self = toml::from_str(text).map_err(malformed)?;
+        config.policy = config.policy.checked().map_err(ConfigError::Policy)?;
+        config.placement.exposure()?;
+        Ok(config)
+    }
+}
+
+impl PlacementConfig {
+    /// The row itself.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Domain`], [`ConfigError::Placement`].
+    pub fn exposure(&self) -> Result<Exposure, ConfigError> {
+        let refused = |error: PlacementError| ConfigError::Placement(Box::new(error));
+        let key_services = self.key_services.iter().map(|path| domain("key_services", path)).collect::<Result<Vec<_>, _>>()?;
+        let storage = Storage::new(domain("store", &self.store)?, key_services).map_err(refused)?;
+        let mut exposure = Exposure::new(domain("operator", &self.operator)?, domain("runtime", &self.runtime)?, storage);
+        if let Some(deployer) = &self.deployer {
+            exposure = exposure.with_deployer(domain("deployer", deployer)?);
+        }
+        if let Some(relay) = &self.relay {
+            exposure = exposure.with_relay(domain("relay", relay)?);
+        }
+        for backup in &self.backups {
+            let mut row = Backup::new(domain("backups.location", &backup.location)?);
+            if let Some(key) = &backup.key {
+                row = row.with_key(domain("backups.key", key)?);
+            }
+            exposure = exposure.with_backup(row);
+        }
+        Ok(exposure)
+    }
+}
+
+fn domain(field: &'static str, value: &str) -> Result<DomainPath, ConfigError> {
+    value.parse().map_err(|source| ConfigError::Domain { field, value: value.to_owned(), source })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WHOLE: &str = r#"
+        name = "alice"
+        listen = "127.0.0.1:7001"
+        [placement]
+        operator = "acme/alice"
+        runtime = "aws/1/eu"
+        store = "aws/1/ebs"
+        key_services = ["acme-keys/alice"]
+        backups = [{ location = "gcp/backup", key = "acme-keys/backup" }]
+    "#;
+
+    fn parse(text: &str) -> Result<Config, ConfigError> {
+        Config::parse(text, Path::new("quorate.toml"))
+    }
+
+    #[test]
+    fn a_whole_configuration_is_read() {
+        let config = parse(WHOLE).unwrap();
+        assert_eq!(config.deadline_seconds, 60);
+        assert_eq!(config.placement.exposure().unwrap().backups().len(), 1);
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        assert!(matches!(parse("name = 1"), Err(ConfigError::Malformed { .. })));
+        assert!(matches!(parse(&WHOLE.replace("aws/1/eu", "AWS")), Err(ConfigError::Domain { field: "runtime", .. })));
+        assert!(matches!(parse(&WHOLE.replace(r#"["acme-keys/alice"]"#, "[]")), Err(ConfigError::Placement(_))));
+        assert!(matches!(parse(&WHOLE.replace("listen", "lisen")), Err(ConfigError::Malformed { .. })));
+    }
+}

@@ -1,0 +1,20 @@
+//! The control API of a running cosigner: JSON over HTTP on a Unix socket that only the cosigner's own user can open.
+//!
+//! The command line and every program that is not Rust speak to a cosigner through it; nobody but the cosigner opens its store.
+//!
+//! | request | body | answer |
+//! |---|---|---|
+//! | `GET /v1/status` | – | [`Status`](api::Status) |
+//! | `GET /v1/keys` | – | list of [`KeyInfo`](api::KeyInfo) |
+//! | `POST /v1/keygen` | [`KeygenRequest`](api::KeygenRequest) | list of [`KeyInfo`](api::KeyInfo) |
+//! | `POST /v1/sign` | [`SignRequest`](api::SignRequest) | [`Signed`](api::Signed) |
+//! | `POST /v1/attest` | [`AttestRequest`](api::AttestRequest) | list of [`AttestResult`](api::AttestResult) |
+//! | `POST /v1/shutdown` | – | `{}` |
+//!
+//! Errors come as a status of 400 (the request is wrong), 403 (a policy denied it), 404 (no such key), 409 (a participant broke the
+//! protocol or refused), 503 (participants do not answer) or 500, with an [`ApiError`](api::ApiError) as body.
+
+pub mod api;
+mod client;
+
+pub use client::{Client, ClientError};

@@ -1,0 +1,252 @@
+//! The types of the control API, as JSON has them. Binary values are lower-case hexadecimal, payloads base64.
+
+use serde::{Deserialize, Serialize};
+
+/// What a cosigner says of itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Status {
+    /// The cosigner's name in the roster.
+    pub name: String,
+    /// Its identity key.
+    pub peer_id: String,
+    /// The version of the program.
+    pub version: String,
+    /// How often the cosigner has started.
+    pub boot: u64,
+    /// How many keys it holds shares of.
+    pub keys: usize,
+    /// Key generations that were cut off before this cosigner had everyone's confirmation.
+    pub pending: usize,
+    /// The other cosigners.
+    pub peers: Vec<PeerStatus>,
+}
+
+impl Status {
+    pub(crate) fn new(name: &str, peer_id: String, boot: u64) -> Self {
+        Self {
+            name: name.to_owned(),
+            peer_id,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            boot,
+            keys: 0,
+            pending: 0,
+            peers: Vec::new(),
+        }
+    }
+}
+
+/// What a cosigner knows of another one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct PeerStatus {
+    /// Its name in the roster.
+    pub name: String,
+    /// Its identity key.
+    pub peer_id: String,
+    /// Where the roster says that it listens.
+    pub address: String,
+    /// Whether there is a link to it right now.
+    pub connected: bool,
+}
+
+impl PeerStatus {
+    pub(crate) const fn new(name: String, peer_id: String, address: String, connected: bool) -> Self {
+        Self { name, peer_id, address, connected }
+    }
+}
+
+/// Asks for a wallet: one new key for each suite.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(clippy::exhaustive_structs, reason = "callers build it, with ..Default::default()")]
+pub struct KeygenRequest {
+    /// The wallet's name: lower-case letters, digits, `-` and `_`, at most 40.
+    pub wallet: String,
+    /// The suites, by name: `bip340`, `ed25519`.
+    pub suites: Vec<String>,
+    /// How many participants sign.
+    pub min_signers: u16,
+    /// The participants, by their names in the roster, in the order of their numbers; all of the roster, sorted, if empty.
+    #[serde(default)]
+    pub participants: Vec<String>,
+    /// Domains that may reach the key although the rule says otherwise.
+    #[serde(default)]
+    pub waivers: Vec<WaiverRequest>,
+    /// Whether a share counts as fallen only if its store *and* all its key services are breached.
+    #[serde(default)]
+    pub joint_counting: bool,
+    /// Names the request: the same id with the same content is the same request. Random if absent.
+    #[serde(default)]
+    pub request_id: Option<String>,
+}
+
+/// A domain that may reach the key, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(clippy::exhaustive_structs, reason = "callers build it, with ..Default::default()")]
+pub struct WaiverRequest {
+    /// The domain's path.
+    pub domain: String,
+    /// Why.
+    pub reason: String,
+    /// Since when, as 2026-11-23.
+    pub date: String,
+}
+
+/// A key, as one of its holders knows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct KeyInfo {
+    /// The wallet that the key belongs to.
+    pub wallet: String,
+    /// The suite, by name.
+    pub suite: String,
+    /// The key's id, 32 bytes.
+    pub key_id: String,
+    /// The number of its polynomial.
+    pub epoch: u64,
+    /// The group's public key, 32 or 33 bytes. For `bip340` it is an internal key; outputs are tweaked.
+    pub public_key: String,
+    /// The chain code that derivation uses, 32 bytes.
+    pub chain_code: String,
+    /// How many participants sign.
+    pub min_signers: u16,
+    /// How many there are.
+    pub max_signers: u16,
+    /// The number of this cosigner.
+    pub participant: u16,
+    /// Who holds shares.
+    pub participants: Vec<ParticipantInfo>,
+    /// The encoded placement, for [`quorate_core::Placement`]'s decoder.
+    pub placement: String,
+    /// Whether the placement was checked. A key that was not is for development only.
+    pub separated: bool,
+}
+
+/// A participant of a key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ParticipantInfo {
+    /// Its number.
+    pub identifier: u16,
+    /// Its name in this cosigner's roster; its identity key if it is not there any more.
+    pub name: String,
+    /// Its identity key.
+    pub peer_id: String,
+}
+
+impl ParticipantInfo {
+    pub(crate) const fn new(identifier: u16, name: String, peer_id: String) -> Self {
+        Self { identifier, name, peer_id }
+    }
+}
+
+/// Asks for the signatures that a payload needs.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(clippy::exhaustive_structs, reason = "callers build it, with ..Default::default()")]
+pub struct SignRequest {
+    /// The key: a wallet's name, or a key id.
+    pub key: String,
+    /// The suite, if the wallet has several and the payload does not tell.
+    #[serde(default)]
+    pub suite: Option<String>,
+    /// The child's path, `m` if absent.
+    #[serde(default)]
+    pub path: Option<String>,
+    /// What kind of payload: `message`, `digest`, `psbt`, `solana`.
+    pub kind: String,
+    /// The payload, base64.
+    pub payload: String,
+    /// Who signs, by name; whoever is reachable if empty. This cosigner is always among them.
+    #[serde(default)]
+    pub signers: Vec<String>,
+    /// Names the request: the same id with the same content is the same request. Random if absent.
+    #[serde(default)]
+    pub request_id: Option<String>,
+}
+
+/// Finished signatures.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Signed {
+    /// The request's id.
+    pub request_id: String,
+    /// The key's id.
+    pub key_id: String,
+    /// Who signed, by number.
+    pub signers: Vec<u16>,
+    /// What was signed, in words.
+    pub description: String,
+    /// The signatures, in the payload's order.
+    pub signatures: Vec<String>,
+    /// The finished document, base64: a signed PSBT, a Solana transaction, or the signature itself.
+    pub document: String,
+}
+
+impl Signed {
+    pub(crate) const fn new(request_id: String, key_id: String) -> Self {
+        Self {
+            request_id,
+            key_id,
+            signers: Vec::new(),
+            description: String::new(),
+            signatures: Vec::new(),
+            document: String::new(),
+        }
+    }
+}
+
+/// Asks every participant of a key for proof that it still holds its share.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(clippy::exhaustive_structs, reason = "callers build it, with ..Default::default()")]
+pub struct AttestRequest {
+    /// The key: a wallet's name, or a key id.
+    pub key: String,
+    /// The suite, if the wallet has several; all of them if absent.
+    #[serde(default)]
+    pub suite: Option<String>,
+}
+
+/// One participant's proof, or the lack of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct AttestResult {
+    /// The key's suite.
+    pub suite: String,
+    /// The participant's number.
+    pub identifier: u16,
+    /// Its name in the roster.
+    pub name: String,
+    /// Whether it proved that it holds its share.
+    pub holds_share: bool,
+    /// If not, why.
+    pub problem: Option<String>,
+}
+
+impl AttestResult {
+    pub(crate) const fn new(suite: String, identifier: u16, name: String, problem: Option<String>) -> Self {
+        Self { suite, identifier, name, holds_share: problem.is_none(), problem }
+    }
+}
+
+/// Why a request failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ApiError {
+    /// For programs: `input`, `unknown-key`, `denied`, `refused`, `fault`, `unavailable`, `internal`.
+    pub code: String,
+    /// For people: what happened and what to do.
+    pub message: String,
+    /// The participants to blame, by name, where that is known.
+    #[serde(default)]
+    pub culprits: Vec<String>,
+}
+
+impl ApiError {
+    pub(crate) fn new(code: &str, message: String, culprits: Vec<String>) -> Self {
+        Self { code: code.to_owned(), message, culprits }
+    }
+}
