@@ -10,7 +10,7 @@
 //! name, and for a share its key id, epoch, participant and suite. Bytes that are copied to another place do not open there. The
 //! fingerprint is public and only serves to tell a moved record from a damaged one.
 //!
-//! With a passphrase a record is 123 bytes longer than its secret.
+//! With a passphrase a record is 124 bytes longer than its secret.
 
 use core::fmt;
 

@@ -20,7 +20,7 @@
 
 use std::sync::Arc;
 
-use argon2::{Algorithm, Argon2, Params};
+use argon2::{Algorithm, Argon2, Block, Params};
 use chacha20poly1305::{AeadInOut, KeyInit, XChaCha20Poly1305};
 use quorate_core::{
     DecodeError, Secret,
@@ -177,10 +177,14 @@ impl Header {
     fn stretch(&self, passphrase: &str) -> Result<Secret<[u8; 32]>, KekError> {
         let PassphraseParams { memory_kib, passes, lanes } = self.params;
         let params = Params::new(memory_kib, passes, lanes, Some(32)).map_err(|_| KekError::Parameters)?;
+        // Our own memory instead of argon2's: it is wiped afterwards, and running out of it is an error.
+        let mut memory = Zeroizing::new(Vec::new());
+        memory.try_reserve_exact(params.block_count()).map_err(|_| KekError::OutOfMemory)?;
+        memory.resize(params.block_count(), Block::new());
         let mut stretched = Secret::new([0; 32]);
         Argon2::new(Algorithm::Argon2id, argon2::Version::V0x13, params)
-            .hash_password_into(passphrase.as_bytes(), &self.salt, stretched.expose_mut())
-            .map_err(|error| if error == argon2::Error::OutOfMemory { KekError::OutOfMemory } else { KekError::Parameters })?;
+            .hash_password_into_with_memory(passphrase.as_bytes(), &self.salt, stretched.expose_mut(), memory.as_mut_slice())
+            .map_err(|_| KekError::Parameters)?;
         Ok(domain::derive(domain::PASSPHRASE_ROOT, &stretched, &[]))
     }
 

@@ -27,6 +27,48 @@ const WRITES: TableDefinition<'static, &str, u64> = TableDefinition::new("writes
 const CACHE_BYTES: usize = 16 << 20;
 
 /// A [`Store`] in one directory of the local disk.
+///
+/// # Examples
+///
+/// ```
+/// use std::{convert::Infallible, sync::Arc};
+///
+/// use quorate_core::{Identifier, PeerId, SuiteId};
+/// use quorate_storage::{FileEpochKeys, KeyRef, Passphrase, Record, RedbStore, Store, Vault, kek::PassphraseParams};
+/// use zeroize::Zeroizing;
+///
+/// struct Share(Zeroizing<Vec<u8>>);
+///
+/// impl Record for Share {
+///     type Error = Infallible; // a real one checks the share against its verifying share
+///     fn to_secret_bytes(&self) -> Zeroizing<Vec<u8>> {
+///         self.0.clone()
+///     }
+///     fn from_secret_bytes(bytes: &[u8], _key: Option<&KeyRef>) -> Result<Self, Infallible> {
+///         Ok(Self(Zeroizing::new(bytes.to_vec())))
+///     }
+/// }
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// # let directory = tempfile::tempdir()?;
+/// # let directory = directory.path();
+/// let store: Arc<dyn Store> = Arc::new(RedbStore::open(directory)?);
+/// let epoch_keys = Arc::new(FileEpochKeys::open(directory)?);
+/// let passphrase = Zeroizing::new("six random words are much better".to_owned());
+/// let kek = Arc::new(Passphrase::create(&store, passphrase, PassphraseParams::default()).await?);
+/// let vault = Vault::create(store, epoch_keys, kek, PeerId::new([1; 32])).await?;
+///
+/// let key = KeyRef::new([2; 32], 0, Identifier::new(1)?, SuiteId::Bip340);
+/// let share = Share(Zeroizing::new(vec![3; 32]));
+/// vault.put_pending(&key, &share).await?; // now the confirmation may leave
+/// vault.promote(&key, &share).await?; // now every lower epoch is gone
+/// let (found, share) = vault.load_active::<Share>(key.key_id()).await?;
+/// assert_eq!((found, &share.0[..]), (key, &[3; 32][..]));
+/// # Ok(())
+/// # }
+/// # let done = Box::pin(example()).as_mut().poll(&mut std::task::Context::from_waker(std::task::Waker::noop()));
+/// # assert!(matches!(done, std::task::Poll::Ready(Ok(()))));
+/// ```
 #[derive(Debug)]
 pub struct RedbStore {
     database: Database,

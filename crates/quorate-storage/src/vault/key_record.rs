@@ -186,3 +186,60 @@ impl Encoding for KeyRecord {
 
 /// How many times a change is tried again when someone else was faster.
 pub(crate) const ATTEMPTS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(7);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn slot(epoch: u64, body: u8) -> Vec<u8> {
+        // Version, kind, fingerprint, a wrapped seed of one byte, nonce, an empty body with its tag.
+        let sealed = [&[1, 2][..], &[body; 8], &[0, 1, 9], &[body; 24], &[body; 16]].concat();
+        let mut out = Writer::default();
+        out.u64(epoch);
+        out.u16(3);
+        out.bytes(&sealed);
+        out.into_bytes()
+    }
+
+    fn record(highest: u64, active: Option<u64>, pending: &[u64]) -> Vec<u8> {
+        let mut out = Writer::default();
+        out.u8(1);
+        out.u8(2);
+        out.u64(highest);
+        out.u8(0);
+        out.u8(u8::from(active.is_some()));
+        active.iter().for_each(|epoch| out.raw(&slot(*epoch, 7)));
+        out.length(pending.len());
+        pending.iter().for_each(|epoch| out.raw(&slot(*epoch, 8)));
+        out.into_bytes()
+    }
+
+    #[test]
+    fn decoder_refuses_epochs_in_disorder_or_above_the_highest() {
+        assert!(KeyRecord::from_bytes(&record(5, Some(1), &[2, 5])).is_ok());
+        assert!(KeyRecord::from_bytes(&record(5, None, &[])).is_ok());
+        for (highest, active, pending) in
+            [(5, Some(2), &[2][..]), (5, Some(3), &[2]), (5, None, &[4, 3]), (4, None, &[5]), (0, Some(1), &[])]
+        {
+            assert_eq!(KeyRecord::from_bytes(&record(highest, active, pending)), Err(DecodeError::NotCanonical));
+        }
+        let many: Vec<u64> = (0..17).collect();
+        assert_eq!(KeyRecord::from_bytes(&record(20, None, &many)), Err(DecodeError::TooLong { limit: MAX_PENDING }));
+    }
+
+    proptest! {
+        #[test]
+        fn decoder_accepts_only_what_the_encoder_makes(
+            highest in 0..9_u64, active in proptest::option::of(0..9_u64), pending in prop::collection::vec(0..9_u64, 0..4),
+            at: prop::sample::Index, with: u8,
+        ) {
+            let mut bytes = record(highest, active, &pending);
+            let at = at.index(bytes.len());
+            bytes[at] = with;
+            if let Ok(record) = KeyRecord::from_bytes(&bytes) {
+                prop_assert_eq!(record.to_bytes(), bytes);
+            }
+        }
+    }
+}

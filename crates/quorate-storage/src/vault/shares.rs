@@ -163,11 +163,8 @@ impl Vault {
         if domain::equal(&opened, secret) { Ok(sealed) } else { Err(error(SealedError::Altered)) }
     }
 
-    /// Makes the key of a new epoch, or takes the one that an attempt left which died before its share was stored.
+    /// Makes the key of a new epoch, or takes the one that is there while no share of the epoch is.
     async fn new_epoch_key(&self, key: &KeyRef) -> Result<Secret<[u8; 32]>, VaultError> {
-        if let Some(left) = self.epoch_key(key).await? {
-            return Ok(left);
-        }
         let id = EpochKeyId::new(*key.key_id(), key.epoch());
         let epoch_key = random_key().ok_or(VaultError::Randomness)?;
         let mut file = Writer::default();
@@ -175,7 +172,7 @@ impl Vault {
         write_wrapped(&self.kek.wrap_key(&self.epoch_context(&id)?, &epoch_key).await?, &mut file);
         match self.epoch_keys.create(&id, file.as_bytes()).await {
             Ok(()) => Ok(epoch_key),
-            // Another task of this process was faster; both may use its key.
+            // Left by an attempt that died, or made by another task just now. It has opened nothing else, so both may use it.
             Err(StoreError::AlreadyExists { .. }) => {
                 self.epoch_key(key).await?.ok_or(VaultError::EpochKeyMissing { epoch: key.epoch() })
             }

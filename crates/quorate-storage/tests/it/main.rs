@@ -4,6 +4,7 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::string_slice,
     clippy::as_conversions,
     clippy::wildcard_enum_match_arm,
     missing_docs,
@@ -13,6 +14,7 @@
 mod conformance;
 mod crash;
 mod epoch_files;
+mod formats;
 mod model;
 mod passphrase;
 #[cfg(feature = "redb")]

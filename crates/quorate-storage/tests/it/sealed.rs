@@ -160,3 +160,16 @@ fn key_wrapped_in_one_context_is_refused_in_another() {
     assert!(matches!(block_on(kek.unwrap_key(b"b", &wrapped)), Err(KekError::Refused)));
     assert_eq!(block_on(kek.unwrap_key(b"a", &wrapped)).unwrap().expose(), epoch_key().expose());
 }
+
+proptest::proptest! {
+    #[test]
+    fn decoder_accepts_only_what_the_encoder_makes(bytes: Vec<u8>, kind: u8, length in 0..520_u16, rest in proptest::collection::vec(0..=u8::MAX, 0..700)) {
+        // Random bytes, and bytes with a plausible head.
+        let plausible = [&[1, kind][..], &[0; 8], &length.to_be_bytes(), &rest].concat();
+        for bytes in [bytes, plausible] {
+            if let Ok(sealed) = Sealed::from_bytes(&bytes) {
+                proptest::prop_assert_eq!(sealed.to_bytes(), bytes);
+            }
+        }
+    }
+}

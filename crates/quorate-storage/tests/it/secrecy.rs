@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use quorate_storage::{KeyRef, Passphrase, Record, Store, Vault, VaultError};
+use quorate_storage::{KeyRef, Passphrase, Record, Store, VaultError};
 use zeroize::Zeroizing;
 
 use crate::support::{KEY, Rig, Unfit, block_on, key_ref, passphrase};
@@ -76,7 +76,7 @@ fn secrets_appear_in_no_dump_debug_or_error_of_a_whole_life() {
 #[cfg(feature = "redb")]
 #[test]
 fn secrets_appear_in_no_file_on_the_disk() {
-    use quorate_storage::{FileEpochKeys, RedbStore, kek::PassphraseParams};
+    use quorate_storage::{FileEpochKeys, RedbStore, Vault, kek::PassphraseParams};
     let directory = tempfile::tempdir().unwrap();
     let store: Arc<dyn Store> = Arc::new(RedbStore::open(directory.path()).unwrap());
     let kek = block_on(Passphrase::create(&store, passphrase("correct horse"), PassphraseParams::insecure_fast()));

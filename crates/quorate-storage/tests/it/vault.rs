@@ -335,3 +335,101 @@ fn futures_of_a_vault_can_be_sent_between_threads() {
     is_send(rig.vault.set_name(&KEY, "x"));
     is_send(rig.open());
 }
+
+/// A key service that answers, and wraps another key than it was given.
+#[derive(Debug)]
+struct Forgetful(Arc<quorate_storage::Passphrase>, core::sync::atomic::AtomicBool);
+
+impl quorate_storage::KeyEncryptionKey for Forgetful {
+    fn wrap_key<'a>(
+        &'a self,
+        context: &'a [u8],
+        key: &'a quorate_core::Secret<[u8; 32]>,
+    ) -> quorate_storage::BoxFuture<'a, Result<quorate_storage::WrappedKey, quorate_storage::KekError>> {
+        Box::pin(async move {
+            let wrong = quorate_core::Secret::new([0; 32]);
+            let broken = self.1.load(core::sync::atomic::Ordering::SeqCst);
+            self.0.wrap_key(context, if broken { &wrong } else { key }).await
+        })
+    }
+
+    fn unwrap_key<'a>(
+        &'a self,
+        context: &'a [u8],
+        wrapped: &'a quorate_storage::WrappedKey,
+    ) -> quorate_storage::BoxFuture<'a, Result<quorate_core::Secret<[u8; 32]>, quorate_storage::KekError>> {
+        self.0.unwrap_key(context, wrapped)
+    }
+}
+
+#[test]
+fn key_service_that_wraps_wrongly_costs_no_share() {
+    let rig = Rig::new();
+    rig.activate(0);
+    rig.put(1);
+    let kek = Arc::new(Forgetful(rig.kek.clone(), core::sync::atomic::AtomicBool::new(true)));
+    let vault = block_on(Vault::open(rig.store.clone(), rig.epoch_keys.clone(), kek)).unwrap();
+    let promoted = block_on(vault.promote(&key_ref(KEY, 1), &Share::new(1)));
+    assert!(matches!(promoted, Err(VaultError::Sealed { .. })));
+    assert!(matches!(block_on(vault.put_pending(&key_ref(KEY, 2), &Share::new(2))), Err(VaultError::Sealed { .. })));
+    assert_eq!((rig.active().unwrap(), rig.pending(1).unwrap()), (Share::new(0), Share::new(1)));
+}
+
+#[test]
+fn opening_an_older_store_destroys_no_epoch_key_of_a_newer_one() {
+    let mut rig = Rig::new();
+    rig.activate(0);
+    let name = RecordName::new(&key_record_name(&KEY)).unwrap();
+    let old = rig.record(name.as_str()).unwrap();
+    rig.put(1);
+    let new = rig.record(name.as_str()).unwrap();
+    rig.store.tamper(&name, old);
+    rig.restart();
+    assert_eq!(rig.epochs(), [0, 1], "the older record knows nothing of epoch 1");
+    rig.store.tamper(&name, new);
+    assert_eq!(rig.pending(1).unwrap(), Share::new(1));
+}
+
+#[test]
+fn one_of_many_threads_stores_the_share_of_an_epoch() {
+    for _ in 0..20 {
+        let rig = Rig::new();
+        let done: Vec<_> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..8_u8)
+                .map(|i| {
+                    let vault = rig.vault.clone();
+                    scope.spawn(move || {
+                        let share = Share { epoch: 0, secret: vec![i; 40] };
+                        (i, block_on(vault.put_pending(&key_ref(KEY, 0), &share)))
+                    })
+                })
+                .collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        let winners: Vec<u8> = done.iter().filter(|(_, done)| done.is_ok()).map(|(i, _)| *i).collect();
+        assert_eq!(winners.len(), 1);
+        assert_eq!(rig.pending(0).unwrap().secret, [winners[0]; 40], "the winner's share, and it opens");
+        for (_, lost) in done.into_iter().filter(|(_, done)| done.is_err()) {
+            assert_eq!(input(lost.unwrap_err()), VaultInputError::PendingExists { epoch: 0 });
+        }
+    }
+}
+
+#[test]
+fn share_loads_while_another_thread_promotes_over_it() {
+    let rig = Rig::new();
+    rig.activate(0);
+    std::thread::scope(|scope| {
+        let vault = rig.vault.clone();
+        let reader = scope.spawn(move || {
+            let mut last = 0;
+            while last < 60 {
+                let (key, share) = block_on(vault.load_active::<Share>(&KEY)).expect("some epoch is always active");
+                assert!(share.epoch == key.epoch() && share.epoch >= last);
+                last = share.epoch;
+            }
+        });
+        (1..=60).for_each(|epoch| rig.activate(epoch));
+        reader.join().unwrap();
+    });
+}
