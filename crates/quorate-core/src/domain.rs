@@ -58,6 +58,8 @@ labels! {
     HEDGE_EXPAND = "hedge/expand";
     /// What a FROST session is about.
     FROST_REQUEST = "frost/request";
+    /// What a cosigner's identity key contributes to its randomness.
+    HEDGE_IDENTITY = "hedge/identity";
     /// A proposal of one cosigner to others.
     CEREMONY_PROPOSAL = "ceremony/proposal";
     /// The session ids of a ceremony, from the proposal and everyone's fresh randomness.

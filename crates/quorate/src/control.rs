@@ -16,5 +16,7 @@
 
 pub mod api;
 mod client;
+mod server;
 
 pub use client::{Client, ClientError};
+pub use server::{ControlServer, serve};

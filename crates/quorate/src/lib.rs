@@ -10,12 +10,38 @@
 //! key.verifying_key().verify(b"hello", &signature)?;
 //! # Ok(()) }
 //! ```
+//!
+//! A real team is several [`Cosigner`]s at several providers. Each one is a [`node`] with a directory of its own, which a wallet speaks
+//! to through its [`control`] API, or a [`Cosigner`] inside the wallet's own process:
+//!
+//! ```no_run
+//! # use quorate::{Cosigner, SignRequest, payload::{AnyPayload, Psbt}};
+//! # async fn spend(cosigner: Cosigner, psbt: &[u8]) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
+//! let payload = AnyPayload::new(Psbt::parse(psbt)?);
+//! let signed = cosigner.sign(SignRequest::new("treasury", payload).path("m/0/7".parse()?)).await?;
+//! # Ok(signed.document) }
+//! ```
+//!
+//! Every cosigner reads the whole request itself ([`payload`]) and asks its own [`policy`] before it takes part.
+//!
+//! No external audit yet.
 #![forbid(unsafe_code)]
 
+mod ceremony;
 pub mod config;
 pub mod control;
+mod cosigner;
+pub mod danger;
 pub mod dev;
+mod error;
+pub mod node;
 pub mod payload;
 pub mod policy;
+mod share;
 
+pub use cosigner::{Attested, Cosigner, CosignerBuilder, KeygenRequest, SignRequest, Signed, WalletKey};
+pub use error::{CosignerError, RequestError};
 pub use quorate_core as core;
+pub use quorate_storage as storage;
+pub use quorate_transport as transport;
+pub use share::AnyKeyShare;

@@ -1,8 +1,9 @@
 //! What cosigners say to each other outside of protocol sessions. All of it travels inside authenticated links.
 
 use quorate_core::{
-    DecodeError, Identifier, ParticipantSet, Peers, Placement, SessionId, SuiteId, domain,
+    DecodeError, Identifier, ParticipantSet, Peers, Placement, SessionId, SuiteId,
     derive::DerivationPath,
+    domain,
     identifier::MAX_PARTICIPANTS,
     placement::Exposure,
     transcript::Hash,
@@ -91,6 +92,8 @@ pub(crate) enum Message {
     Begin { proposal: [u8; 32], randoms: Vec<Random> },
     /// "It is off".
     Cancel { proposal: [u8; 32] },
+    /// "I have committed my result."
+    Done { proposal: [u8; 32] },
     /// "Which domains can reach your shares?"
     AskExposure { question: RequestId },
     /// The cosigner's own row.
@@ -232,6 +235,10 @@ impl Encoding for Message {
                 out.u64(*epoch);
                 out.bytes(record);
             }
+            Self::Done { proposal } => {
+                out.u8(12);
+                out.raw(proposal);
+            }
         }
     }
 
@@ -251,9 +258,8 @@ impl Encoding for Message {
             8 => Self::AskAttestation { key_id: input.array()?, epoch: input.u64()?, challenge: input.array()? },
             9 => Self::Attestation { challenge: input.array()?, record: input.bytes(MAX_RECORD)?.to_vec() },
             10 => Self::AskCertificate { key_id: input.array()?, epoch: input.u64()? },
-            11 => {
-                Self::Certificate { key_id: input.array()?, epoch: input.u64()?, record: input.bytes(MAX_RECORD)?.to_vec() }
-            }
+            11 => Self::Certificate { key_id: input.array()?, epoch: input.u64()?, record: input.bytes(MAX_RECORD)?.to_vec() },
+            12 => Self::Done { proposal: input.array()? },
             _ => return Err(DecodeError::InvalidValue("message kind")),
         })
     }

@@ -1,0 +1,116 @@
+//! Drives a machine over a network session. The only place where a protocol waits.
+
+use core::time::Duration;
+
+use quorate_core::{
+    Error, Fault, Identifier, Peers, SessionId,
+    machine::{Machine, Protocol},
+};
+use quorate_transport::{Incoming, Network, NetworkError, SendError};
+
+use crate::error::CosignerError;
+
+/// Pause before sending again to a peer for whom too much waits.
+const BACKPRESSURE_PAUSE: Duration = Duration::from_millis(20);
+
+/// A machine with the session that carries its messages.
+pub(crate) struct Drive<'a, P: Protocol> {
+    pub(crate) machine: Machine<P>,
+    network: &'a Network,
+    incoming: Incoming,
+    session: SessionId,
+    peers: &'a Peers,
+}
+
+/// Why the driving stopped.
+pub(crate) enum Stop<T> {
+    /// Something must be stored: see [`Machine::pending`]. Then drive on.
+    Hold,
+    /// The protocol is over.
+    Done(T),
+}
+
+impl<'a, P: Protocol> Drive<'a, P> {
+    /// Opens the session for at most `within`.
+    pub(crate) fn open(
+        machine: Machine<P>,
+        network: &'a Network,
+        session: SessionId,
+        peers: &'a Peers,
+        within: Duration,
+    ) -> Result<Self, CosignerError> {
+        let incoming = network.open(session, within)?;
+        Ok(Self { machine, network, incoming, session, peers })
+    }
+
+    /// Carries messages until something must be stored or the protocol is over.
+    pub(crate) async fn drive(&mut self) -> Result<Stop<P::Output>, DriveError> {
+        loop {
+            if self.machine.pending().is_some() {
+                return Ok(Stop::Hold);
+            }
+            while let Some(message) = self.machine.next_outgoing() {
+                self.send(message.to, message.bytes).await?;
+            }
+            if let Some(output) = self.machine.take_output() {
+                return Ok(Stop::Done(output));
+            }
+            let Some((from, bytes)) = self.incoming.recv().await else {
+                return Err(DriveError::Silent(self.machine.missing()));
+            };
+            // The identity comes from the encrypted link; one that takes no part here is not even looked at.
+            if let Some(from) = self.peers.identifier(from) {
+                self.machine.handle(from, &bytes).map_err(DriveError::Protocol)?;
+            }
+        }
+    }
+
+    async fn send(&self, to: Identifier, bytes: Vec<u8>) -> Result<(), DriveError> {
+        let peer = self.peers.peer(to).ok_or(DriveError::Protocol(Error::Bug("a message to nobody")))?;
+        loop {
+            match self.network.send(self.session, peer, bytes.clone()) {
+                Err(NetworkError::Send(SendError::Backpressure { .. })) => tokio::time::sleep(BACKPRESSURE_PAUSE).await,
+                other => return other.map_err(DriveError::Network),
+            }
+        }
+    }
+}
+
+/// Why a session ended without a result.
+#[derive(Debug)]
+pub(crate) enum DriveError {
+    /// These participants did not answer before the deadline.
+    Silent(Vec<Identifier>),
+    Protocol(Error),
+    Network(NetworkError),
+    Cosigner(CosignerError),
+}
+
+impl From<Error> for DriveError {
+    fn from(error: Error) -> Self {
+        Self::Protocol(error)
+    }
+}
+
+impl From<CosignerError> for DriveError {
+    fn from(error: CosignerError) -> Self {
+        Self::Cosigner(error)
+    }
+}
+
+impl DriveError {
+    /// Puts names to the identifiers.
+    pub(crate) fn named(self, name: impl Fn(Identifier) -> String) -> CosignerError {
+        match self {
+            Self::Silent(missing) => CosignerError::Unavailable { names: missing.into_iter().map(name).collect() },
+            Self::Protocol(Error::Fault(fault)) => named_fault(fault, name),
+            Self::Protocol(error) => CosignerError::Protocol(error),
+            Self::Network(error) => error.into(),
+            Self::Cosigner(error) => error,
+        }
+    }
+}
+
+fn named_fault(fault: Fault, name: impl Fn(Identifier) -> String) -> CosignerError {
+    CosignerError::Fault { names: fault.culprits.iter().map(|culprit| name(*culprit)).collect(), fault }
+}

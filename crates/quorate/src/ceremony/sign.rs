@@ -1,0 +1,90 @@
+//! What a participant checks before it takes part in a signature.
+
+use quorate_core::{
+    Identifier, PeerId,
+    derive::DerivationPath,
+    frost::{Taproot as CoreTaproot, Target},
+};
+
+use super::message::{RequestId, SignProposal};
+use crate::{
+    error::CosignerError,
+    payload::{AnyPayload, Description, KeyUse, Payload, Taproot, ToSign},
+    policy::{Decision, Policy, RequestedKey, SignRequestView},
+    share::{AnyKeyShare, Stored, key_name},
+};
+
+/// A request that this cosigner parsed and allowed.
+#[derive(Debug)]
+pub(crate) struct Approved {
+    pub(crate) payload: AnyPayload,
+    pub(crate) path: Vec<u32>,
+    pub(crate) description: Description,
+    pub(crate) to_sign: Vec<(Vec<u8>, Target)>,
+}
+
+/// The most signatures of one request.
+const MAX_SIGNATURES: usize = 4096;
+
+/// Parses the payload, asks the policy, and works out what is to be signed. Nothing of it is taken from the proposer.
+pub(crate) fn approve(
+    request: &RequestId,
+    proposal: &SignProposal,
+    requester: PeerId,
+    key: &Stored<AnyKeyShare>,
+    policy: &dyn Policy,
+) -> Result<Approved, CosignerError> {
+    let payload = AnyPayload::decode(&proposal.kind, &proposal.payload)?;
+    let path: Vec<u32> = proposal.path.iter().collect();
+    let usage = KeyUse::new(&key.share, &path);
+    let description = payload.describe(&usage)?;
+    let messages = payload.messages(&usage)?;
+    if messages.is_empty() || messages.len() > MAX_SIGNATURES {
+        return Err(CosignerError::Denied { reason: "the payload needs no signature, or too many".to_owned() });
+    }
+    let name = key_name(&key.wallet, key.share.suite());
+    let key_id = key.share.key_id();
+    let requested = RequestedKey::new(&name, key_id.as_bytes(), key.share.suite(), &path);
+    let request_id = hex::encode(request);
+    match policy.decide(&SignRequestView::new(requested, requester, &request_id, &payload, &description)) {
+        Decision::Allow => {}
+        Decision::Deny { reason } => return Err(CosignerError::Denied { reason }),
+        // Approvals by people are not here yet: what needs one is not signed.
+        Decision::Ask { reason } => {
+            return Err(CosignerError::Denied { reason: format!("a person would have to approve it ({reason})") });
+        }
+    }
+    let to_sign = messages.into_iter().map(target).collect::<Result<_, _>>()?;
+    Ok(Approved { payload, path, description, to_sign })
+}
+
+fn target(to_sign: ToSign) -> Result<(Vec<u8>, Target), CosignerError> {
+    let target = Target::child(DerivationPath::new(to_sign.path)?);
+    let target = match to_sign.taproot {
+        Taproot::KeyPath { merkle_root: None } => target.taproot(CoreTaproot::KEY_ONLY),
+        Taproot::KeyPath { merkle_root: Some(root) } => target.taproot(CoreTaproot::with_scripts(root)),
+        Taproot::None => target,
+    };
+    Ok((to_sign.message, target))
+}
+
+/// Checks that the proposer and this cosigner are signers of this key, by the table that was fixed at key generation.
+pub(crate) fn check_signers(proposal: &SignProposal, proposer: PeerId, key: &Stored<AnyKeyShare>) -> Result<(), &'static str> {
+    let proposer: Option<Identifier> = key.peers.identifier(proposer);
+    if !proposer.is_some_and(|identifier| proposal.signers.contains(identifier)) {
+        return Err("you are not among the signers");
+    }
+    if !proposal.signers.contains(key.share.identifier()) {
+        return Err("I am not among the signers");
+    }
+    if proposal.epoch != key.share.epoch() {
+        return Err("the key has another epoch here");
+    }
+    if proposal.signers.iter().any(|identifier| key.peers.peer(identifier).is_none()) {
+        return Err("a signer holds no share of this key");
+    }
+    if proposal.signers.len() < usize::from(key.share.placement().threshold().min_signers()) {
+        return Err("these are fewer signers than the key needs");
+    }
+    Ok(())
+}

@@ -1,0 +1,246 @@
+//! The node's side of the control API.
+
+use std::{
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use axum::{
+    Json, Router,
+    extract::{DefaultBodyLimit, State, rejection::JsonRejection},
+    http::StatusCode,
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use quorate_core::{
+    derive::DerivationPath,
+    placement::{Counting, Waiver},
+    wire::Encoding,
+};
+use serde::de::DeserializeOwned;
+use tokio::{net::UnixListener, sync::Notify};
+
+use super::api::{
+    ApiError, AttestRequest, AttestResult, KeyInfo, KeygenRequest, ParticipantInfo, PeerStatus, SignRequest, Signed, Status,
+};
+use crate::{
+    ceremony::{keygen::suite, message::RequestId},
+    cosigner::{Cosigner, KeygenRequest as Keygen, SignRequest as Sign, WalletKey, describe},
+    error::{CosignerError, RequestError},
+    payload::AnyPayload,
+};
+
+/// The largest request body: a payload of 1 MiB in base64, and some.
+const MAX_BODY: usize = 2 << 20;
+
+/// A control API that is listening. Dropping it removes the socket.
+#[derive(Debug)]
+pub struct ControlServer {
+    socket: PathBuf,
+    stop: Arc<Notify>,
+}
+
+impl ControlServer {
+    /// Waits until a client asked the cosigner to stop.
+    pub async fn stop_requested(&self) {
+        self.stop.notified().await;
+    }
+}
+
+impl Drop for ControlServer {
+    fn drop(&mut self) {
+        // It may be gone already; nothing depends on it.
+        let _removed = std::fs::remove_file(&self.socket);
+    }
+}
+
+#[derive(Clone)]
+struct Context {
+    cosigner: Arc<Cosigner>,
+    stop: Arc<Notify>,
+}
+
+/// Serves the control API of `cosigner` on a Unix socket that only this user can open. Call it within a tokio runtime, and only
+/// while holding the lock of the cosigner's store: a socket file that is there already is then a leftover, and is replaced.
+///
+/// # Errors
+///
+/// What the system says if the socket cannot be made.
+pub fn serve(cosigner: Arc<Cosigner>, socket: &Path) -> std::io::Result<ControlServer> {
+    match std::fs::remove_file(socket) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    // The directory belongs to this user alone, so there is no moment at which another one could connect.
+    let listener = UnixListener::bind(socket)?;
+    std::fs::set_permissions(socket, std::fs::Permissions::from_mode(0o600))?;
+    let stop = Arc::new(Notify::new());
+    let context = Context { cosigner, stop: Arc::clone(&stop) };
+    let router = Router::new()
+        .route("/v1/status", get(status))
+        .route("/v1/keys", get(keys))
+        .route("/v1/keygen", post(keygen))
+        .route("/v1/sign", post(sign))
+        .route("/v1/attest", post(attest))
+        .route("/v1/shutdown", post(shutdown))
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .with_state(context);
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    Ok(ControlServer { socket: socket.to_owned(), stop })
+}
+
+type Answer<T> = Result<Json<T>, Failure>;
+type Body<T> = Result<Json<T>, JsonRejection>;
+
+/// An error on its way out.
+struct Failure(StatusCode, ApiError);
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        (self.0, Json(self.1)).into_response()
+    }
+}
+
+impl From<CosignerError> for Failure {
+    fn from(error: CosignerError) -> Self {
+        let (status, code, culprits) = match &error {
+            CosignerError::Request(RequestError::UnknownKey { .. }) => (StatusCode::NOT_FOUND, "unknown-key", Vec::new()),
+            CosignerError::Request(_) | CosignerError::Payload(_) | CosignerError::Placement(_) | CosignerError::Roster(_) => {
+                (StatusCode::BAD_REQUEST, "input", Vec::new())
+            }
+            CosignerError::Protocol(quorate_core::Error::Input(_)) => (StatusCode::BAD_REQUEST, "input", Vec::new()),
+            CosignerError::Denied { .. } => (StatusCode::FORBIDDEN, "denied", Vec::new()),
+            CosignerError::Refused { name, .. } => (StatusCode::CONFLICT, "refused", vec![name.clone()]),
+            CosignerError::Fault { names, .. } => (StatusCode::CONFLICT, "fault", names.clone()),
+            CosignerError::Unavailable { names } => (StatusCode::SERVICE_UNAVAILABLE, "unavailable", names.clone()),
+            CosignerError::Network(_) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable", Vec::new()),
+            CosignerError::Protocol(_) | CosignerError::Vault(_) | CosignerError::Randomness | CosignerError::Bug(_) => {
+                (StatusCode::INTERNAL_SERVER_ERROR, "internal", Vec::new())
+            }
+        };
+        Self(status, ApiError::new(code, describe(&error), culprits))
+    }
+}
+
+impl From<RequestError> for Failure {
+    fn from(error: RequestError) -> Self {
+        CosignerError::from(error).into()
+    }
+}
+
+fn body<T: DeserializeOwned>(body: Body<T>) -> Result<T, Failure> {
+    body.map(|Json(body)| body)
+        .map_err(|error| Failure(StatusCode::BAD_REQUEST, ApiError::new("input", error.body_text(), Vec::new())))
+}
+
+fn request_id(text: Option<&str>) -> Result<Option<RequestId>, RequestError> {
+    text.map(|text| {
+        let bytes = hex::decode(text).map_err(|_| RequestError::RequestId)?;
+        RequestId::try_from(bytes).map_err(|_| RequestError::RequestId)
+    })
+    .transpose()
+}
+
+async fn status(State(context): State<Context>) -> Answer<Status> {
+    let cosigner = &context.cosigner;
+    let mut status = Status::new(cosigner.name(), cosigner.peer_id().to_string(), cosigner.boot());
+    (status.keys, status.pending) = cosigner.count_keys().await?;
+    for entry in cosigner.roster().iter().filter(|entry| entry.identity != cosigner.peer_id()) {
+        let (peer, connected) = (entry.identity.to_string(), cosigner.is_connected(entry.identity));
+        status.peers.push(PeerStatus::new(entry.name.clone(), peer, entry.address.clone(), connected));
+    }
+    Ok(Json(status))
+}
+
+fn key_info(cosigner: &Cosigner, key: &WalletKey) -> KeyInfo {
+    let threshold = key.share.placement().threshold();
+    let participants = key.peers.iter().map(|(identifier, peer)| {
+        let name = cosigner.roster().cosigner(peer).map_or_else(|| peer.to_string(), |entry| entry.name.clone());
+        ParticipantInfo::new(identifier.to_u16(), name, peer.to_string())
+    });
+    KeyInfo {
+        wallet: key.wallet.clone(),
+        suite: key.share.suite().name().to_owned(),
+        key_id: key.share.key_id().to_string(),
+        epoch: key.share.epoch(),
+        public_key: hex::encode(key.share.public_key()),
+        chain_code: hex::encode(key.share.chain_code().as_bytes()),
+        min_signers: threshold.min_signers(),
+        max_signers: threshold.max_signers(),
+        participant: key.share.identifier().to_u16(),
+        participants: participants.collect(),
+        placement: hex::encode(key.share.placement().to_bytes()),
+        separated: !key.share.placement().is_unchecked(),
+    }
+}
+
+async fn keys(State(context): State<Context>) -> Answer<Vec<KeyInfo>> {
+    let keys = context.cosigner.keys().await?;
+    Ok(Json(keys.iter().map(|key| key_info(&context.cosigner, key)).collect()))
+}
+
+async fn keygen(State(context): State<Context>, request: Body<KeygenRequest>) -> Answer<Vec<KeyInfo>> {
+    let request = body(request)?;
+    let suites = request.suites.iter().map(|name| suite(name)).collect::<Result<Vec<_>, _>>()?;
+    let mut keygen = Keygen::new(&request.wallet, suites, request.min_signers).participants(request.participants);
+    for waiver in &request.waivers {
+        let wrong = |problem: String| RequestError::Waiver { domain: waiver.domain.clone(), problem };
+        let domain = waiver.domain.parse().map_err(|error| wrong(describe(&error)))?;
+        keygen = keygen.waive(Waiver::new(domain, &waiver.reason, &waiver.date).map_err(|error| wrong(describe(&error)))?);
+    }
+    if request.joint_counting {
+        keygen = keygen.counting(Counting::Joint);
+    }
+    if let Some(id) = request_id(request.request_id.as_deref())? {
+        keygen = keygen.request_id(id);
+    }
+    let keys = context.cosigner.keygen(keygen).await?;
+    Ok(Json(keys.iter().map(|key| key_info(&context.cosigner, key)).collect()))
+}
+
+async fn sign(State(context): State<Context>, request: Body<SignRequest>) -> Answer<Signed> {
+    let request = body(request)?;
+    let bytes = STANDARD.decode(&request.payload).map_err(|_| RequestError::PayloadEncoding)?;
+    let payload = AnyPayload::decode(&request.kind, &bytes).map_err(CosignerError::from)?;
+    let mut sign = Sign::new(&request.key, payload).signers(request.signers);
+    if let Some(name) = &request.suite {
+        sign = sign.suite(suite(name)?);
+    }
+    if let Some(path) = &request.path {
+        sign = sign.path(path.parse::<DerivationPath>().map_err(RequestError::Path)?);
+    }
+    if let Some(id) = request_id(request.request_id.as_deref())? {
+        sign = sign.request_id(id);
+    }
+    let done = context.cosigner.sign(sign).await?;
+    let mut signed = Signed::new(hex::encode(done.request), hex::encode(done.key_id));
+    signed.signers = done.signers.iter().map(quorate_core::Identifier::to_u16).collect();
+    signed.description = done.description.to_string();
+    signed.signatures = done.signatures.iter().map(hex::encode).collect();
+    signed.document = STANDARD.encode(done.document);
+    Ok(Json(signed))
+}
+
+async fn attest(State(context): State<Context>, request: Body<AttestRequest>) -> Answer<Vec<AttestResult>> {
+    let request = body(request)?;
+    let cosigner = &context.cosigner;
+    let chosen = request.suite.as_deref().map(suite).transpose()?;
+    let keys = cosigner.keys_of(&request.key, chosen).await?;
+    let mut results = Vec::new();
+    for (key, suite) in keys {
+        for attested in cosigner.attest(&key, Some(suite)).await? {
+            let name = cosigner.roster().cosigner(attested.peer);
+            let name = name.map_or_else(|| attested.peer.to_string(), |entry| entry.name.clone());
+            let suite = attested.suite.name().to_owned();
+            results.push(AttestResult::new(suite, attested.identifier.to_u16(), name, attested.problem));
+        }
+    }
+    Ok(Json(results))
+}
+
+async fn shutdown(State(context): State<Context>) -> Json<serde_json::Value> {
+    context.stop.notify_one();
+    Json(serde_json::json!({}))
+}

@@ -1,0 +1,351 @@
+//! A running cosigner: identity, links, vault and policy put together, and the handle that wallets use.
+//!
+//! A cosigner answers others by itself from the moment it is started, and proposes what its own wallet asks for. It opens shares from
+//! the vault for each ceremony and drops them afterwards.
+
+use core::time::Duration;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use quorate_core::{PeerId, SessionId, SuiteId, domain, placement::Exposure, transcript::Hash, wire::Encoding};
+use quorate_storage::{KeyRef, Vault};
+use quorate_transport::{Network, Roster, Wire};
+use tokio::{
+    sync::{Semaphore, mpsc},
+    task::JoinHandle,
+};
+use zeroize::Zeroizing;
+
+use crate::{
+    ceremony::message::Message,
+    error::{CosignerError, RequestError},
+    policy::{BuiltinPolicy, Policy},
+    share::{AnyKeyShare, IdentityRecord, Stored, key_name},
+};
+
+mod answer;
+mod attest;
+mod keygen;
+mod recover;
+mod sign;
+
+pub(crate) use answer::describe;
+pub use attest::Attested;
+pub use keygen::{KeygenRequest, WalletKey};
+pub use sign::{SignRequest, Signed};
+
+/// How many proposals of others are worked on at one time.
+const MAX_PROPOSALS: usize = 256;
+/// How long a question to another cosigner may take.
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+
+/// A running cosigner. Dropping it stops it.
+#[derive(Debug)]
+pub struct Cosigner {
+    shared: Arc<Shared>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+/// What a cosigner is made of.
+pub struct CosignerBuilder {
+    name: String,
+    roster: Roster,
+    wire: Arc<dyn Wire>,
+    vault: Vault,
+    exposure: Exposure,
+    policy: Arc<dyn Policy>,
+    deadline: Duration,
+}
+
+impl core::fmt::Debug for CosignerBuilder {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("CosignerBuilder").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// What a question waits for: the digest of a proposal, or the fresh value that the question carried.
+pub(crate) type Topic = [u8; 32];
+
+pub(crate) struct Shared {
+    pub(crate) name: String,
+    pub(crate) me: PeerId,
+    pub(crate) boot: u64,
+    pub(crate) roster: Roster,
+    pub(crate) network: Network,
+    pub(crate) vault: Vault,
+    pub(crate) exposure: Exposure,
+    pub(crate) policy: Arc<dyn Policy>,
+    pub(crate) deadline: Duration,
+    hedge: Zeroizing<[u8; 32]>,
+    topics: Mutex<BTreeMap<Topic, mpsc::Sender<(PeerId, Message)>>>,
+    proposals: Semaphore,
+    /// Shares whose key generation was cut off after this cosigner had confirmed.
+    interrupted: mpsc::UnboundedSender<KeyRef>,
+}
+
+impl core::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Shared").field("name", &self.name).field("me", &self.me).finish_non_exhaustive()
+    }
+}
+
+impl CosignerBuilder {
+    /// Sets what this cosigner signs; by default [`BuiltinPolicy::default`].
+    #[must_use]
+    pub fn policy(mut self, policy: Arc<dyn Policy>) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// Sets how long a ceremony may take; by default 60 seconds.
+    #[must_use]
+    pub const fn deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
+        self
+    }
+
+    /// Starts the cosigner. Call it within a tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError::UnknownCosigner`] if the roster does not list the vault's identity under this name, and what the vault and the
+    /// network say.
+    pub async fn start(self) -> Result<Cosigner, CosignerError> {
+        let identity = self.vault.load_identity::<IdentityRecord>().await?;
+        let hedge = Hash::new(domain::HEDGE_IDENTITY).field(identity.0.as_slice()).finish();
+        let identity = identity.identity();
+        let me = identity.peer_id();
+        if self.roster.peer(&self.name).is_none_or(|entry| entry.identity != me) {
+            return Err(RequestError::UnknownCosigner { name: self.name }.into());
+        }
+        let boot = self.vault.begin_boot().await?;
+        let (interrupted, incomplete) = mpsc::unbounded_channel();
+        let shared = Arc::new(Shared {
+            me,
+            boot,
+            network: Network::start(identity, &self.roster, self.wire)?,
+            name: self.name,
+            roster: self.roster,
+            vault: self.vault,
+            exposure: self.exposure,
+            policy: self.policy,
+            deadline: self.deadline,
+            hedge: Zeroizing::new(hedge),
+            topics: Mutex::default(),
+            proposals: Semaphore::new(MAX_PROPOSALS),
+            interrupted,
+        });
+        tracing::info!(target: "quorate::audit", name = shared.name, peer = %me, boot, "started");
+        let tasks = vec![
+            tokio::spawn(answer::answer_all(Arc::clone(&shared))),
+            tokio::spawn(recover::complete_pending(Arc::clone(&shared), incomplete)),
+        ];
+        Ok(Cosigner { shared, tasks })
+    }
+}
+
+impl Cosigner {
+    /// Begins with a cosigner's name in the roster, what carries its messages, its vault, and the domains that can reach its shares.
+    #[must_use]
+    pub fn builder(name: &str, roster: Roster, wire: Arc<dyn Wire>, vault: Vault, exposure: Exposure) -> CosignerBuilder {
+        CosignerBuilder {
+            name: name.to_owned(),
+            roster,
+            wire,
+            vault,
+            exposure,
+            policy: Arc::new(BuiltinPolicy::default()),
+            deadline: Duration::from_secs(60),
+        }
+    }
+
+    /// The name in the roster.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.shared.name
+    }
+
+    /// The identity.
+    #[must_use]
+    pub fn peer_id(&self) -> PeerId {
+        self.shared.me
+    }
+
+    /// How often the cosigner has started.
+    #[must_use]
+    pub fn boot(&self) -> u64 {
+        self.shared.boot
+    }
+
+    /// The roster.
+    #[must_use]
+    pub fn roster(&self) -> &Roster {
+        &self.shared.roster
+    }
+
+    /// Whether there is a link to a cosigner right now.
+    #[must_use]
+    pub fn is_connected(&self, peer: PeerId) -> bool {
+        self.shared.network.is_connected(peer)
+    }
+
+    /// Waits until there are links to all other cosigners of the roster; `false` if that takes longer than `within`.
+    pub async fn connected(&self, within: Duration) -> bool {
+        let all = async {
+            for peer in self.shared.roster.iter().map(|entry| entry.identity).filter(|peer| *peer != self.shared.me) {
+                self.shared.network.connected(peer).await;
+            }
+        };
+        tokio::time::timeout(within, all).await.is_ok()
+    }
+
+    /// How many keys this cosigner holds shares of, and how many of its shares wait for a certificate.
+    ///
+    /// # Errors
+    ///
+    /// [`CosignerError::Vault`].
+    pub async fn count_keys(&self) -> Result<(usize, usize), CosignerError> {
+        let (mut active, mut pending, mut after) = (0usize, 0usize, None);
+        loop {
+            let page = self.shared.vault.list(after.as_ref(), 256).await?;
+            active = active.saturating_add(page.keys.iter().filter(|key| key.active.is_some()).count());
+            pending = pending.saturating_add(page.keys.iter().map(|key| key.pending.len()).sum());
+            after = page.next;
+            if after.is_none() {
+                return Ok((active, pending));
+            }
+        }
+    }
+
+    /// The ids and suites of a wallet's keys, or of the one key that `key` is the id of.
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError::UnknownKey`].
+    pub async fn keys_of(&self, key: &str, suite: Option<SuiteId>) -> Result<Vec<(String, SuiteId)>, CosignerError> {
+        let suites =
+            crate::ceremony::keygen::SUITES.into_iter().filter(|candidate| suite.is_none_or(|suite| suite == *candidate));
+        let mut found = BTreeMap::new();
+        let mut failed = None;
+        for suite in suites {
+            match self.shared.find(key, Some(suite)).await {
+                Ok(stored) => drop(found.insert(stored.share.key_id().to_string(), stored.share.suite())),
+                Err(error) => failed = Some(error),
+            }
+        }
+        match failed {
+            Some(error) if found.is_empty() => Err(error),
+            _ => Ok(found.into_iter().collect()),
+        }
+    }
+
+    /// Stops the cosigner and waits until it has let go of its wire.
+    pub async fn shutdown(self) {
+        tracing::info!(target: "quorate::audit", name = self.shared.name, "stopped");
+        self.tasks.iter().for_each(JoinHandle::abort);
+        self.shared.network.shutdown().await;
+    }
+
+    pub(crate) const fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+}
+
+impl Drop for Cosigner {
+    fn drop(&mut self) {
+        self.tasks.iter().for_each(JoinHandle::abort);
+    }
+}
+
+impl Shared {
+    /// The name of a cosigner for people.
+    pub(crate) fn name_of(&self, peer: PeerId) -> String {
+        self.roster.cosigner(peer).map_or_else(|| peer.to_string(), |entry| entry.name.clone())
+    }
+
+    pub(crate) fn tell(&self, to: PeerId, message: &Message) -> Result<(), CosignerError> {
+        Ok(self.network.request(to, message.to_bytes())?)
+    }
+
+    /// Registers for the answers to a question; they end when the returned value is dropped.
+    pub(crate) fn expect(self: &Arc<Self>, topic: Topic) -> Result<Answers, RequestError> {
+        let (sender, receiver) = mpsc::channel(4096);
+        match self.topics().entry(topic) {
+            std::collections::btree_map::Entry::Occupied(_) => Err(RequestError::InProgress),
+            std::collections::btree_map::Entry::Vacant(vacant) => {
+                vacant.insert(sender);
+                Ok(Answers { shared: Arc::clone(self), topic, receiver })
+            }
+        }
+    }
+
+    /// Hands an answer to whoever waits for it.
+    fn route(&self, topic: Topic, from: PeerId, message: Message) {
+        let waiting = self.topics().get(&topic).cloned();
+        // Nobody waits any more, or too many answers: the question has its own deadline.
+        let _late = waiting.map(|waiting| waiting.try_send((from, message)));
+    }
+
+    fn topics(&self) -> MutexGuard<'_, BTreeMap<Topic, mpsc::Sender<(PeerId, Message)>>> {
+        self.topics.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn session(&self, id: SessionId, peers: &quorate_core::Peers) -> quorate_core::Session {
+        quorate_core::Session::new(id, peers.clone()).with_identity_secret(self.hedge.clone())
+    }
+
+    pub(crate) async fn load(&self, key_id: &[u8; 32]) -> Result<Stored<AnyKeyShare>, CosignerError> {
+        Ok(self.vault.load_active::<Stored<AnyKeyShare>>(key_id).await?.1)
+    }
+
+    /// Finds a key by its id, or by its wallet's name and, where that has several keys, the suite.
+    pub(crate) async fn find(&self, key: &str, suite: Option<SuiteId>) -> Result<Stored<AnyKeyShare>, CosignerError> {
+        let unknown = || RequestError::UnknownKey { key: key.chars().take(80).collect() };
+        if let Some(key_id) = hex::decode(key).ok().and_then(|bytes| <[u8; 32]>::try_from(bytes).ok()) {
+            return self.load(&key_id).await.map_err(|_| unknown().into());
+        }
+        if !crate::share::is_wallet_name(key) {
+            return Err(unknown().into());
+        }
+        let mut found = Vec::new();
+        for candidate in
+            crate::ceremony::keygen::SUITES.into_iter().filter(|candidate| suite.is_none_or(|suite| suite == *candidate))
+        {
+            if let Ok(key_id) = self.vault.key_of_name(&key_name(key, candidate)).await {
+                found.push(key_id);
+            }
+        }
+        match found.as_slice() {
+            [] => Err(unknown().into()),
+            [key_id] => self.load(key_id).await,
+            [..] => Err(RequestError::AmbiguousSuite { wallet: key.to_owned() }.into()),
+        }
+    }
+}
+
+/// Answers to one question.
+pub(crate) struct Answers {
+    shared: Arc<Shared>,
+    topic: Topic,
+    receiver: mpsc::Receiver<(PeerId, Message)>,
+}
+
+impl Answers {
+    pub(crate) async fn next(&mut self) -> Option<(PeerId, Message)> {
+        self.receiver.recv().await
+    }
+}
+
+impl Drop for Answers {
+    fn drop(&mut self) {
+        self.shared.topics().remove(&self.topic);
+    }
+}
+
+pub(crate) fn fresh() -> Result<[u8; 32], CosignerError> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).map_err(|_| CosignerError::Randomness)?;
+    Ok(bytes)
+}

@@ -1,0 +1,337 @@
+//! Key generation: a wallet, which is one key for each suite, in one ceremony.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use quorate_core::{
+    Identifier, PeerId, Peers, Placement, SessionId, SuiteId, Threshold,
+    curve::Curve,
+    frost::{Bip340, Ed25519},
+    keygen::Keygen,
+    keys::{KeyShare, PendingShare},
+    placement::{Counting, Exposure, Waiver},
+};
+use quorate_storage::KeyRef;
+use tokio::task::JoinSet;
+
+use super::{ANSWER_WITHIN, Cosigner, Shared, answer, fresh};
+use crate::{
+    ceremony::{
+        keygen as rules,
+        message::{KeygenProposal, Message, Proposal, ProposalBody, Random, RequestId},
+        run::{Drive, DriveError, Stop},
+    },
+    error::{CosignerError, RequestError},
+    share::{AnyKeyShare, AnyPendingShare, Stored, key_name},
+};
+
+/// Asks for a wallet.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct KeygenRequest {
+    wallet: String,
+    suites: Vec<SuiteId>,
+    min_signers: u16,
+    participants: Vec<String>,
+    waivers: Vec<Waiver>,
+    counting: Counting,
+    request: Option<RequestId>,
+}
+
+impl KeygenRequest {
+    /// A wallet of that name with a key for each suite, of which any `min_signers` cosigners of the roster sign.
+    #[must_use]
+    pub fn new(wallet: &str, suites: impl IntoIterator<Item = SuiteId>, min_signers: u16) -> Self {
+        Self {
+            wallet: wallet.to_owned(),
+            suites: suites.into_iter().collect(),
+            min_signers,
+            participants: Vec::new(),
+            waivers: Vec::new(),
+            counting: Counting::default(),
+            request: None,
+        }
+    }
+
+    /// Names the participants, in the order of their numbers; without it, all of the roster by name.
+    #[must_use]
+    pub fn participants(mut self, names: impl IntoIterator<Item = String>) -> Self {
+        self.participants = names.into_iter().collect();
+        self
+    }
+
+    /// Lets one domain reach the key although the rule says otherwise.
+    #[must_use]
+    pub fn waive(mut self, waiver: Waiver) -> Self {
+        self.waivers.push(waiver);
+        self
+    }
+
+    /// Chooses what counts as the fall of a share.
+    #[must_use]
+    pub const fn counting(mut self, counting: Counting) -> Self {
+        self.counting = counting;
+        self
+    }
+
+    /// Names the request; random otherwise.
+    #[must_use]
+    pub const fn request_id(mut self, request: [u8; 32]) -> Self {
+        self.request = Some(request);
+        self
+    }
+}
+
+/// One key of a wallet, as this cosigner holds it.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct WalletKey {
+    /// The wallet.
+    pub wallet: String,
+    /// Who stands behind the identifiers.
+    pub peers: Peers,
+    /// This cosigner's share, with everything public about the key.
+    pub share: AnyKeyShare,
+}
+
+impl From<Stored<AnyKeyShare>> for WalletKey {
+    fn from(stored: Stored<AnyKeyShare>) -> Self {
+        Self { wallet: stored.wallet, peers: stored.peers, share: stored.share }
+    }
+}
+
+impl Cosigner {
+    /// Makes a wallet together with the other participants. The keys are never whole anywhere.
+    ///
+    /// # Errors
+    ///
+    /// [`CosignerError::Placement`] if one domain could reach `min_signers` shares, [`CosignerError::Refused`] and
+    /// [`CosignerError::Unavailable`] with names, [`CosignerError::Fault`] if a participant broke the protocol,
+    /// [`CosignerError::Request`] if the request does not fit.
+    pub async fn keygen(&self, request: KeygenRequest) -> Result<Vec<WalletKey>, CosignerError> {
+        let shared = self.shared();
+        let peers = participants(shared, &request.participants)?;
+        let me = peers.identifier(shared.me).ok_or(RequestError::NotParticipating)?;
+        let others: Vec<_> = peers.iter().filter(|(_, peer)| *peer != shared.me).collect();
+        let rows = exposures(shared, me, &others).await?;
+        let count = u16::try_from(peers.iter().len()).map_err(|_| RequestError::DuplicateParticipant)?;
+        let mut placement = Placement::builder(Threshold::new(request.min_signers, count)?).counting(request.counting);
+        placement = rows.into_iter().fold(placement, |placement, (identifier, row)| placement.participant(identifier, row));
+        placement = request.waivers.into_iter().fold(placement, quorate_core::placement::PlacementBuilder::waive);
+        let body = KeygenProposal { wallet: request.wallet, suites: request.suites, placement: placement.build()?, peers };
+        check(shared, &body, shared.me).await?;
+        let request = request.request.map_or_else(fresh, Ok)?;
+        let proposal = Proposal { request, body: ProposalBody::Keygen(body.clone()) };
+        let (randoms, mut answers) = answer::propose(shared, &proposal, me, &others, shared.deadline).await?;
+        let keys = run(shared, &proposal, &body, me, &randoms).await?;
+        answer::all_done(shared, &mut answers, &others).await;
+        Ok(keys)
+    }
+
+    /// The keys that this cosigner holds shares of. Shares that do not open are left out and logged.
+    ///
+    /// # Errors
+    ///
+    /// [`CosignerError::Vault`].
+    pub async fn keys(&self) -> Result<Vec<WalletKey>, CosignerError> {
+        let shared = self.shared();
+        let mut keys = Vec::new();
+        let mut after = None;
+        loop {
+            let page = shared.vault.list(after.as_ref(), 256).await?;
+            for summary in page.keys.iter().filter(|summary| summary.active.is_some()) {
+                match shared.load(&summary.key_id).await {
+                    Ok(stored) => keys.push(stored.into()),
+                    Err(error) => {
+                        let reason = answer::describe(&error);
+                        tracing::error!(key = hex::encode(summary.key_id), reason, "a share does not open");
+                    }
+                }
+            }
+            after = page.next;
+            if after.is_none() {
+                return Ok(keys);
+            }
+        }
+    }
+}
+
+/// Numbers the participants.
+fn participants(shared: &Shared, names: &[String]) -> Result<Peers, CosignerError> {
+    let mut sorted: Vec<_> = shared.roster.iter().map(|entry| entry.name.clone()).collect();
+    sorted.sort_unstable();
+    let names = if names.is_empty() { &sorted } else { names };
+    if names.iter().collect::<BTreeSet<_>>().len() != names.len() {
+        return Err(RequestError::DuplicateParticipant.into());
+    }
+    let mut entries = Vec::new();
+    for (number, name) in (1u16..).zip(names) {
+        let entry = shared.roster.peer(name).ok_or_else(|| RequestError::UnknownCosigner { name: name.clone() })?;
+        entries.push((Identifier::new(number)?, entry.identity));
+    }
+    Ok(Peers::new(entries)?)
+}
+
+/// Asks every participant for its own row.
+async fn exposures(
+    shared: &Arc<Shared>,
+    me: Identifier,
+    others: &[(Identifier, PeerId)],
+) -> Result<Vec<(Identifier, Exposure)>, CosignerError> {
+    let question = fresh()?;
+    let mut answers = shared.expect(question)?;
+    for (_, peer) in others {
+        shared.tell(*peer, &Message::AskExposure { question })?;
+    }
+    let mut rows = vec![(me, shared.exposure.clone())];
+    let collect = async {
+        while rows.len() <= others.len() {
+            let Some((from, message)) = answers.next().await else { break };
+            let known = others.iter().find(|(_, peer)| *peer == from).map(|(identifier, _)| *identifier);
+            if let (Some(identifier), Message::Exposure { exposure, .. }) = (known, message)
+                && rows.iter().all(|(there, _)| *there != identifier)
+            {
+                rows.push((identifier, exposure));
+            }
+        }
+    };
+    let complete = tokio::time::timeout(ANSWER_WITHIN, collect).await.is_ok();
+    if complete && rows.len() > others.len() {
+        return Ok(rows);
+    }
+    let silent = others.iter().filter(|(identifier, _)| rows.iter().all(|(there, _)| there != identifier));
+    Err(CosignerError::Unavailable { names: silent.map(|(_, peer)| shared.name_of(*peer)).collect() })
+}
+
+/// This cosigner's own checks, as proposer and as participant alike.
+async fn check(shared: &Shared, body: &KeygenProposal, proposer: PeerId) -> Result<Identifier, CosignerError> {
+    let refused = |refusal: rules::Refusal| match refusal {
+        rules::Refusal::Request(error) => CosignerError::Request(error),
+        other => CosignerError::Denied { reason: other.to_string() },
+    };
+    let me = rules::check(body, proposer, shared.me, &shared.exposure, &shared.roster).map_err(refused)?;
+    for suite in &body.suites {
+        if shared.vault.key_of_name(&key_name(&body.wallet, *suite)).await.is_ok() {
+            return Err(RequestError::WalletExists { wallet: body.wallet.clone() }.into());
+        }
+    }
+    Ok(me)
+}
+
+/// The other participants' side.
+pub(super) async fn take_part(shared: &Arc<Shared>, from: PeerId, proposal: &Proposal) -> Result<(), CosignerError> {
+    let ProposalBody::Keygen(body) = &proposal.body else {
+        return Err(CosignerError::Bug("a proposal of another kind"));
+    };
+    let me = check(shared, body, from).await?;
+    let participants = body.peers.iter().map(|(identifier, _)| identifier);
+    let randoms = answer::accept(shared, from, proposal, me, participants).await?;
+    run(shared, proposal, body, me, &randoms).await.map(|_| ())
+}
+
+/// All key generations of the wallet, side by side.
+async fn run(
+    shared: &Arc<Shared>,
+    proposal: &Proposal,
+    body: &KeygenProposal,
+    me: Identifier,
+    randoms: &[Random],
+) -> Result<Vec<WalletKey>, CosignerError> {
+    let mut tasks = JoinSet::new();
+    for (index, suite) in body.suites.iter().enumerate() {
+        let (shared, body, suite) = (Arc::clone(shared), body.clone(), *suite);
+        let session = proposal.session_id(randoms, index);
+        tasks.spawn(async move {
+            let outcome = match suite {
+                SuiteId::Ed25519 => one::<Ed25519>(&shared, &body, me, session).await,
+                _ => one::<Bip340>(&shared, &body, me, session).await,
+            };
+            outcome.map_err(|error| {
+                error.named(|id| body.peers.peer(id).map_or_else(|| id.to_string(), |peer| shared.name_of(peer)))
+            })
+        });
+    }
+    let mut keys = Vec::new();
+    while let Some(finished) = tasks.join_next().await {
+        keys.push(finished.map_err(|_| CosignerError::Bug("a ceremony panicked"))??);
+    }
+    keys.sort_unstable_by_key(|key: &WalletKey| key.share.suite());
+    Ok(keys)
+}
+
+/// What a suite needs so that a cosigner can hold its keys.
+trait HeldSuite: Curve {
+    fn active(share: KeyShare<Self>) -> AnyKeyShare;
+    fn pending(share: Arc<PendingShare<Self>>) -> AnyPendingShare;
+}
+
+impl HeldSuite for Ed25519 {
+    fn active(share: KeyShare<Self>) -> AnyKeyShare {
+        AnyKeyShare::Ed25519(Arc::new(share))
+    }
+    fn pending(share: Arc<PendingShare<Self>>) -> AnyPendingShare {
+        AnyPendingShare::Ed25519(share)
+    }
+}
+
+impl HeldSuite for Bip340 {
+    fn active(share: KeyShare<Self>) -> AnyKeyShare {
+        AnyKeyShare::Bip340(Arc::new(share))
+    }
+    fn pending(share: Arc<PendingShare<Self>>) -> AnyPendingShare {
+        AnyPendingShare::Bip340(share)
+    }
+}
+
+/// One key generation: the share is durable as pending before the confirmation leaves, and active before anybody is told.
+async fn one<C: HeldSuite>(
+    shared: &Arc<Shared>,
+    body: &KeygenProposal,
+    me: Identifier,
+    id: SessionId,
+) -> Result<WalletKey, DriveError> {
+    let session = shared.session(id, &body.peers);
+    let machine = Keygen::<C>::start(&session, body.placement.clone(), me, &mut getrandom::SysRng)?;
+    let mut drive = Drive::open(machine, &shared.network, id, &body.peers, shared.deadline)?;
+    let mut confirmed = None;
+    let outcome = certify::<C>(shared, body, &mut drive, &mut confirmed).await;
+    if let (Err(_), Some(key)) = (&outcome, confirmed) {
+        // The others may have the certificate, or get it: this share must not be lost.
+        let _stopping = shared.interrupted.send(key);
+    }
+    let record = Stored { wallet: body.wallet.clone(), peers: body.peers.clone(), share: C::active(outcome?) };
+    activate(shared, &record).await?;
+    Ok(record.into())
+}
+
+/// Drives the machine to the certified share; `confirmed` names the pending share from the moment on that it is stored.
+async fn certify<C: HeldSuite>(
+    shared: &Arc<Shared>,
+    body: &KeygenProposal,
+    drive: &mut Drive<'_, quorate_core::keygen::KeygenRounds<C>>,
+    confirmed: &mut Option<KeyRef>,
+) -> Result<KeyShare<C>, DriveError> {
+    let stored = |share| Stored { wallet: body.wallet.clone(), peers: body.peers.clone(), share };
+    loop {
+        match drive.drive().await? {
+            Stop::Done(share) => return Ok(share),
+            Stop::Hold => {
+                let pending = drive.machine.pending().ok_or(CosignerError::Bug("nothing is held"))?;
+                let record = stored(C::pending(Arc::clone(pending.value()?)));
+                let key = record.share.key_ref();
+                shared.vault.put_pending(&key, &record).await.map_err(CosignerError::from)?;
+                *confirmed = Some(key);
+                pending.stored()?;
+            }
+        }
+    }
+}
+
+/// Makes a certified share the active one, and names its key.
+pub(super) async fn activate(shared: &Shared, record: &Stored<AnyKeyShare>) -> Result<(), CosignerError> {
+    let key = record.share.key_ref();
+    shared.vault.promote(&key, record).await?;
+    shared.vault.set_name(key.key_id(), &key_name(&record.wallet, key.suite())).await?;
+    let (wallet, suite) = (&record.wallet, key.suite().name());
+    tracing::info!(target: "quorate::audit", wallet, suite, key = %record.share.key_id(), epoch = key.epoch(), "key made");
+    Ok(())
+}

@@ -1,0 +1,118 @@
+//! Completes key generations that were cut off between this cosigner's confirmation and the others': a peer that has the certificate
+//! hands it over.
+
+use core::time::Duration;
+use std::sync::Arc;
+
+use quorate_core::PeerId;
+use quorate_storage::{KeyRef, KeySummary};
+use tokio::sync::mpsc;
+
+use super::{Shared, keygen::activate};
+use crate::{
+    ceremony::message::Message,
+    error::CosignerError,
+    share::{AnyPendingShare, Stored},
+};
+
+/// Pauses between two attempts: from the first, doubling, up to the longest.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+/// How long peers have to answer.
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+
+/// Asks for the certificates of shares that are pending at the start, and of those that `incomplete` names later.
+pub(super) async fn complete_pending(shared: Arc<Shared>, mut incomplete: mpsc::UnboundedReceiver<KeyRef>) {
+    let mut open = match pending(&shared).await {
+        Ok(open) => open,
+        Err(error) => {
+            let reason = super::answer::describe(&error);
+            tracing::error!(reason, "the vault cannot be listed; pending shares stay pending until the next start");
+            Vec::new()
+        }
+    };
+    let mut pause = FIRST_PAUSE;
+    loop {
+        while let Ok(key) = incomplete.try_recv() {
+            open.push(key);
+            pause = FIRST_PAUSE;
+        }
+        let mut rest = Vec::new();
+        for key in open {
+            match complete(&shared, &key).await {
+                Ok(true) => {}
+                Ok(false) => rest.push(key),
+                Err(error) => {
+                    let reason = super::answer::describe(&error);
+                    tracing::warn!(key = hex::encode(key.key_id()), reason, "a pending share was not completed");
+                    rest.push(key);
+                }
+            }
+        }
+        open = rest;
+        if open.is_empty() {
+            let Some(key) = incomplete.recv().await else { return };
+            open.push(key);
+            pause = FIRST_PAUSE;
+        } else {
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+}
+
+async fn pending(shared: &Shared) -> Result<Vec<KeyRef>, CosignerError> {
+    let mut found = Vec::new();
+    let mut after = None;
+    loop {
+        let page = shared.vault.list(after.as_ref(), 256).await?;
+        found.extend(page.keys.iter().flat_map(pending_of));
+        after = page.next;
+        if after.is_none() {
+            return Ok(found);
+        }
+    }
+}
+
+fn pending_of(summary: &KeySummary) -> Vec<KeyRef> {
+    let names = summary.pending.iter();
+    names.map(|slot| KeyRef::new(summary.key_id, slot.epoch, slot.participant, summary.suite)).collect()
+}
+
+/// Whether the share is active afterwards.
+async fn complete(shared: &Arc<Shared>, key: &KeyRef) -> Result<bool, CosignerError> {
+    let (_, pending) = shared.vault.load_pending::<Stored<AnyPendingShare>>(key.key_id(), key.epoch()).await?;
+    let mut answers = shared.expect(*key.key_id())?;
+    for (_, peer) in pending.peers.iter().filter(|(_, peer)| *peer != shared.me) {
+        // A peer that is off the roster cannot be asked.
+        let _told = shared.tell(peer, &Message::AskCertificate { key_id: *key.key_id(), epoch: key.epoch() });
+    }
+    let certificate = async {
+        while let Some((_, message)) = answers.next().await {
+            if let Message::Certificate { record, epoch, .. } = message
+                && epoch == key.epoch()
+                // The certificate proves itself; who hands it over does not matter.
+                && let Ok(share) = pending.share.complete(&record)
+            {
+                return Some(share);
+            }
+        }
+        None
+    };
+    let Ok(Some(share)) = tokio::time::timeout(ANSWER_WITHIN, certificate).await else {
+        return Ok(false);
+    };
+    activate(shared, &Stored { wallet: pending.wallet, peers: pending.peers, share }).await?;
+    Ok(true)
+}
+
+/// Hands over a certificate, which is public, to a participant of the key.
+pub(super) async fn answer(shared: &Arc<Shared>, from: PeerId, key_id: [u8; 32], epoch: u64) {
+    if let Ok(key) = shared.load(&key_id).await
+        && key.share.epoch() == epoch
+        && key.peers.identifier(from).is_some()
+    {
+        let record = key.share.certificate_record();
+        let _told = shared.tell(from, &Message::Certificate { key_id, epoch, record });
+    }
+}

@@ -1,0 +1,268 @@
+//! Signing: all the signatures that a payload needs, in one ceremony.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use quorate_core::{
+    Identifier, ParticipantSet, PeerId, Peers, SessionId, SuiteId,
+    derive::DerivationPath,
+    frost::{FrostSuite, Signing, Target},
+    keys::KeyShare,
+};
+use tokio::task::JoinSet;
+
+use super::{ANSWER_WITHIN, Cosigner, Shared, answer, fresh};
+use crate::{
+    ceremony::{
+        message::{Proposal, ProposalBody, Random, RequestId, SignProposal},
+        run::{Drive, DriveError, Stop},
+        sign::{self as rules, Approved},
+    },
+    error::{CosignerError, RequestError},
+    payload::{AnyPayload, Description, KeyUse, Payload, kind},
+    share::{AnyKeyShare, Stored},
+};
+
+/// Asks for the signatures that a payload needs.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct SignRequest {
+    key: String,
+    payload: AnyPayload,
+    suite: Option<SuiteId>,
+    path: DerivationPath,
+    signers: Vec<String>,
+    request: Option<RequestId>,
+}
+
+impl SignRequest {
+    /// Has `payload` signed with a key, by its id or its wallet's name.
+    #[must_use]
+    pub fn new(key: &str, payload: AnyPayload) -> Self {
+        let suite = match payload.kind() {
+            kind::PSBT => Some(SuiteId::Bip340),
+            kind::SOLANA => Some(SuiteId::Ed25519),
+            _ => None,
+        };
+        let (path, signers) = (DerivationPath::default(), Vec::new());
+        Self { key: key.to_owned(), payload, suite, path, signers, request: None }
+    }
+
+    /// Chooses the suite, where the wallet has several.
+    #[must_use]
+    pub const fn suite(mut self, suite: SuiteId) -> Self {
+        self.suite = Some(suite);
+        self
+    }
+
+    /// Signs with the child at `path`.
+    #[must_use]
+    pub fn path(mut self, path: DerivationPath) -> Self {
+        self.path = path;
+        self
+    }
+
+    /// Names the signers; this cosigner is always one. Without it, whoever is reachable signs.
+    #[must_use]
+    pub fn signers(mut self, names: impl IntoIterator<Item = String>) -> Self {
+        self.signers = names.into_iter().collect();
+        self
+    }
+
+    /// Names the request; random otherwise.
+    #[must_use]
+    pub const fn request_id(mut self, request: [u8; 32]) -> Self {
+        self.request = Some(request);
+        self
+    }
+}
+
+/// Finished signatures, each verified before it came here.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Signed {
+    /// The request.
+    pub request: [u8; 32],
+    /// The key.
+    pub key_id: [u8; 32],
+    /// Who signed.
+    pub signers: ParticipantSet,
+    /// What was signed, in words and as data.
+    pub description: Description,
+    /// The signatures, in the payload's order.
+    pub signatures: Vec<Vec<u8>>,
+    /// The finished document: a signed PSBT, a Solana transaction, or the signature itself.
+    pub document: Vec<u8>,
+}
+
+impl Cosigner {
+    /// Has a payload signed together with other cosigners. A payload with many inputs is one approval.
+    ///
+    /// If the signers are not named, others step in for those who do not answer or refuse, until there are too few.
+    ///
+    /// # Errors
+    ///
+    /// [`CosignerError::Denied`] and [`CosignerError::Refused`] by policies, [`CosignerError::Payload`] if the key cannot sign this,
+    /// [`CosignerError::Unavailable`], [`CosignerError::Fault`], [`CosignerError::Request`].
+    pub async fn sign(&self, request: SignRequest) -> Result<Signed, CosignerError> {
+        let shared = self.shared();
+        let key = shared.find(&request.key, request.suite).await?;
+        let id = request.request.map_or_else(fresh, Ok)?;
+        if !request.signers.is_empty() {
+            let signers = named_signers(shared, &key, &request.signers)?;
+            return attempt(shared, &key, &request, id, signers).await;
+        }
+        let mut candidates = candidates(shared, &key);
+        loop {
+            let signers = choose(&key, &candidates)?;
+            let error = match attempt(shared, &key, &request, id, signers).await {
+                Ok(signed) => return Ok(signed),
+                Err(error) => error,
+            };
+            // Nothing that verifies left a failed attempt, and the nonces of it are gone. Go on without those who are to blame.
+            let blamed = match &error {
+                CosignerError::Unavailable { names } | CosignerError::Fault { names, .. } => names.clone(),
+                CosignerError::Refused { name, .. } => vec![name.clone()],
+                _ => Vec::new(),
+            };
+            let before = candidates.len();
+            candidates.retain(|(_, peer)| !blamed.contains(&shared.name_of(*peer)));
+            if candidates.len() == before || choose(&key, &candidates).is_err() {
+                return Err(error);
+            }
+            tracing::warn!(target: "quorate::audit", request = hex::encode(id), ?blamed, "another set of signers is tried");
+        }
+    }
+}
+
+fn min_signers(key: &Stored<AnyKeyShare>) -> usize {
+    usize::from(key.share.placement().threshold().min_signers())
+}
+
+/// The other holders of the key, connected ones first.
+fn candidates(shared: &Shared, key: &Stored<AnyKeyShare>) -> Vec<(Identifier, PeerId)> {
+    let mut others: Vec<_> = key.peers.iter().filter(|(_, peer)| *peer != shared.me).collect();
+    others.retain(|(_, peer)| shared.roster.cosigner(*peer).is_some());
+    others.sort_by_key(|(identifier, peer)| (!shared.network.is_connected(*peer), *identifier));
+    others
+}
+
+fn choose(key: &Stored<AnyKeyShare>, candidates: &[(Identifier, PeerId)]) -> Result<ParticipantSet, CosignerError> {
+    let needed = min_signers(key);
+    if candidates.len() + 1 < needed {
+        return Err(RequestError::TooFewSigners { needed, given: candidates.len() + 1 }.into());
+    }
+    let others = candidates.iter().take(needed.saturating_sub(1)).map(|(identifier, _)| *identifier);
+    Ok(ParticipantSet::new(others.chain([key.share.identifier()]))?)
+}
+
+fn named_signers(shared: &Shared, key: &Stored<AnyKeyShare>, names: &[String]) -> Result<ParticipantSet, CosignerError> {
+    let mut signers = std::collections::BTreeSet::from([key.share.identifier()]);
+    for name in names {
+        let entry = shared.roster.peer(name).ok_or_else(|| RequestError::UnknownCosigner { name: name.clone() })?;
+        let identifier = key.peers.identifier(entry.identity);
+        signers.insert(identifier.ok_or_else(|| RequestError::UnknownCosigner { name: name.clone() })?);
+    }
+    let needed = min_signers(key);
+    if signers.len() < needed {
+        return Err(RequestError::TooFewSigners { needed, given: signers.len() }.into());
+    }
+    Ok(ParticipantSet::new(signers)?)
+}
+
+/// One ceremony with one set of signers.
+async fn attempt(
+    shared: &Arc<Shared>,
+    key: &Stored<AnyKeyShare>,
+    request: &SignRequest,
+    id: RequestId,
+    signers: ParticipantSet,
+) -> Result<Signed, CosignerError> {
+    let body = SignProposal {
+        key_id: *key.share.key_id().as_bytes(),
+        epoch: key.share.epoch(),
+        signers,
+        path: request.path.clone(),
+        kind: request.payload.kind().to_owned(),
+        payload: request.payload.encode(),
+        label: String::new(),
+    };
+    let approved = rules::approve(&id, &body, shared.me, key, &*shared.policy)?;
+    let me = key.share.identifier();
+    let others: Vec<_> = key.peers.iter().filter(|(other, _)| *other != me && body.signers.contains(*other)).collect();
+    let proposal = Proposal { request: id, body: ProposalBody::Sign(body.clone()) };
+    let (randoms, _) = answer::propose(shared, &proposal, me, &others, ANSWER_WITHIN.min(shared.deadline)).await?;
+    let signatures = run(shared, &proposal, &body, key, &approved, &randoms).await?;
+    let document = approved.payload.attach(&KeyUse::new(&key.share, &approved.path), &signatures)?;
+    Ok(Signed {
+        request: id,
+        key_id: body.key_id,
+        signers: body.signers,
+        description: approved.description,
+        signatures,
+        document,
+    })
+}
+
+/// The other signers' side.
+pub(super) async fn take_part(shared: &Arc<Shared>, from: PeerId, proposal: &Proposal) -> Result<(), CosignerError> {
+    let ProposalBody::Sign(body) = &proposal.body else {
+        return Err(CosignerError::Bug("a proposal of another kind"));
+    };
+    let key = shared.load(&body.key_id).await?;
+    let refuse = |reason: &str| CosignerError::Denied { reason: reason.to_owned() };
+    rules::check_signers(body, from, &key).map_err(refuse)?;
+    let approved = rules::approve(&proposal.request, body, from, &key, &*shared.policy)?;
+    let randoms = answer::accept(shared, from, proposal, key.share.identifier(), body.signers.iter()).await?;
+    run(shared, proposal, body, &key, &approved, &randoms).await.map(|_| ())
+}
+
+/// All signatures of the payload, side by side.
+async fn run(
+    shared: &Arc<Shared>,
+    proposal: &Proposal,
+    body: &SignProposal,
+    key: &Stored<AnyKeyShare>,
+    approved: &Approved,
+    randoms: &[Random],
+) -> Result<Vec<Vec<u8>>, CosignerError> {
+    let mut tasks = JoinSet::new();
+    for (index, (message, target)) in approved.to_sign.iter().enumerate() {
+        let (shared, share, peers) = (Arc::clone(shared), key.share.clone(), key.peers.clone());
+        let (signers, message, target) = (body.signers.clone(), message.clone(), target.clone());
+        let session = proposal.session_id(randoms, index);
+        tasks.spawn(async move {
+            let signed = match &share {
+                AnyKeyShare::Ed25519(share) => one(&shared, share, &peers, &signers, (&message, &target), session).await,
+                AnyKeyShare::Bip340(share) => one(&shared, share, &peers, &signers, (&message, &target), session).await,
+            };
+            let name = |id| peers.peer(id).map_or_else(|| format!("participant {id}"), |peer| shared.name_of(peer));
+            (index, signed.map_err(|error| error.named(name)))
+        });
+    }
+    let mut signatures = BTreeMap::new();
+    while let Some(finished) = tasks.join_next().await {
+        let (index, signature) = finished.map_err(|_| CosignerError::Bug("a ceremony panicked"))?;
+        signatures.insert(index, signature?);
+    }
+    let (request, key, kind) = (hex::encode(proposal.request), hex::encode(body.key_id), &body.kind);
+    tracing::info!(target: "quorate::audit", request, key, kind, signatures = signatures.len(), signers = ?body.signers, "signed");
+    Ok(signatures.into_values().collect())
+}
+
+/// One signature.
+async fn one<C: FrostSuite>(
+    shared: &Arc<Shared>,
+    share: &Arc<KeyShare<C>>,
+    peers: &Peers,
+    signers: &ParticipantSet,
+    (message, target): (&[u8], &Target),
+    id: SessionId,
+) -> Result<Vec<u8>, DriveError> {
+    let session = shared.session(id, peers);
+    let machine = Signing::start(&session, share, signers, message, target, &mut getrandom::SysRng)?;
+    let mut drive = Drive::open(machine, &shared.network, id, peers, shared.deadline)?;
+    match drive.drive().await? {
+        Stop::Done(signature) => Ok(signature.to_bytes()),
+        Stop::Hold => Err(CosignerError::Bug("a signature holds nothing").into()),
+    }
+}

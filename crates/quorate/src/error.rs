@@ -1,0 +1,150 @@
+//! What can go wrong in a ceremony, and who must act: the requester, an operator, another participant, or us.
+
+use quorate_core::{Error, Fault, InputError, PlacementError};
+use quorate_storage::VaultError;
+use quorate_transport::{NetworkError, RosterError};
+
+use crate::payload::PayloadError;
+
+/// An error of a cosigner.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CosignerError {
+    /// The request does not fit.
+    #[error(transparent)]
+    Request(#[from] RequestError),
+    /// The payload cannot, or must not, be signed.
+    #[error(transparent)]
+    Payload(#[from] PayloadError),
+    /// A placement lets one domain reach the key.
+    #[error(transparent)]
+    Placement(#[from] PlacementError),
+    /// This cosigner's own policy says no.
+    #[error("this cosigner's policy denies the request: {reason}")]
+    Denied {
+        /// The policy's words.
+        reason: String,
+    },
+    /// Another cosigner says no.
+    #[error("{name} refuses: {reason}")]
+    Refused {
+        /// Its name.
+        name: String,
+        /// Its words.
+        reason: String,
+    },
+    /// Participants do not answer. Start them, or look at the network; nothing was made or signed.
+    #[error("no answer from {}; are they running, and does the network reach them?", names.join(", "))]
+    Unavailable {
+        /// Their names.
+        names: Vec<String>,
+    },
+    /// A participant broke the protocol.
+    #[error("{}{fault}", if names.is_empty() { String::new() } else { format!("{}: ", names.join(", ")) })]
+    Fault {
+        /// Who, by name, where that is known.
+        names: Vec<String>,
+        /// What.
+        fault: Fault,
+    },
+    /// The protocol library says that something does not fit.
+    #[error("the protocol could not run")]
+    Protocol(#[source] Error),
+    /// The vault does not serve.
+    #[error("the vault does not serve")]
+    Vault(#[from] VaultError),
+    /// The network does not serve.
+    #[error("the network does not serve")]
+    Network(#[from] NetworkError),
+    /// The roster does not stand.
+    #[error(transparent)]
+    Roster(#[from] RosterError),
+    /// The system's generator of randomness failed.
+    #[error("the random generator failed")]
+    Randomness,
+    /// This program is wrong. Please report it.
+    #[error("internal error in quorate: {0}")]
+    Bug(&'static str),
+}
+
+impl From<InputError> for CosignerError {
+    fn from(error: InputError) -> Self {
+        Self::Protocol(error.into())
+    }
+}
+
+/// What is wrong with a request.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RequestError {
+    /// No such wallet or key here.
+    #[error("this cosigner holds no share of a key {key}; `quorate keys` lists what it holds")]
+    UnknownKey {
+        /// What was asked for.
+        key: String,
+    },
+    /// A wallet with several suites, and nothing that tells which.
+    #[error("the wallet {wallet} has several keys; name the suite")]
+    AmbiguousSuite {
+        /// The wallet.
+        wallet: String,
+    },
+    /// A name that no cosigner of the roster has.
+    #[error("{name} is not on the roster")]
+    UnknownCosigner {
+        /// The name.
+        name: String,
+    },
+    /// A suite that a cosigner cannot hold.
+    #[error("there is no suite {name} here; choose bip340 or ed25519")]
+    UnknownSuite {
+        /// The name.
+        name: String,
+    },
+    /// No suites, too many, or one twice.
+    #[error("name between one and eight different suites")]
+    Suites,
+    /// A name that cannot be a wallet's.
+    #[error("a wallet's name has 1 to 40 of a-z, 0-9, - and _")]
+    WalletName,
+    /// The name is in use here.
+    #[error("there is a wallet {wallet} already; choose another name")]
+    WalletExists {
+        /// The name.
+        wallet: String,
+    },
+    /// This cosigner is not among the participants.
+    #[error("this cosigner is not among the participants")]
+    NotParticipating,
+    /// The same participant twice.
+    #[error("a participant is named twice")]
+    DuplicateParticipant,
+    /// Fewer signers than the key needs.
+    #[error("the key needs {needed} signers, and only {given} can take part")]
+    TooFewSigners {
+        /// How many it takes.
+        needed: usize,
+        /// How many there are.
+        given: usize,
+    },
+    /// A request id that is not 32 bytes of hexadecimal.
+    #[error("a request id is 64 hexadecimal digits")]
+    RequestId,
+    /// A path that is none.
+    #[error(transparent)]
+    Path(InputError),
+    /// The waiver does not stand.
+    #[error("the waiver for {domain} does not stand: {problem}")]
+    Waiver {
+        /// The domain.
+        domain: String,
+        /// Why.
+        problem: String,
+    },
+    /// The same request is being worked on.
+    #[error("a request with this id is in progress")]
+    InProgress,
+    /// The payload is not base64.
+    #[error("the payload is not base64")]
+    PayloadEncoding,
+}

@@ -1,0 +1,224 @@
+//! A cosigner as a program: its directory, from the first `init` to the running node.
+//!
+//! ```text
+//! DIR/quorate.toml     configuration, see crate::config
+//! DIR/roster.toml      the cosigners, see quorate_transport::roster
+//! DIR/store/           sealed shares (redb), beside them the epoch keys
+//! DIR/control.sock     the control API while the node runs
+//! ```
+
+use core::time::Duration;
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use quorate_core::PeerId;
+use quorate_storage::{
+    EpochKeys, FileEpochKeys, KekError, KeyEncryptionKey, Passphrase, RedbStore, Store, StoreError, Vault, VaultError,
+    kek::PassphraseParams,
+};
+use quorate_transport::{
+    Identity, IdentityError, Roster, RosterError, WireError,
+    wires::tcp::{TcpLimits, TcpWire},
+};
+use zeroize::Zeroizing;
+
+use crate::{
+    config::{CONFIG_FILE, Config, ConfigError, ROSTER_FILE, SOCKET_FILE, STORE_DIRECTORY},
+    control::serve,
+    cosigner::Cosigner,
+    error::CosignerError,
+    share::{AnyKeyShare, IdentityRecord, Stored},
+};
+
+/// Why a node cannot be made, or cannot run.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum NodeError {
+    /// There is a cosigner in this directory already.
+    #[error("{} holds a cosigner already; choose another directory", directory.display())]
+    Exists {
+        /// The directory.
+        directory: PathBuf,
+    },
+    /// A file of the directory does not serve.
+    #[error("cannot use {}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The configuration does not stand.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The roster does not stand.
+    #[error("the roster {} does not stand", path.display())]
+    Roster {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: Box<RosterError>,
+    },
+    /// The roster lists another identity under this cosigner's name, or does not list the name.
+    #[error("the roster does not list {name} with the identity {identity}; add this cosigner's own entry to it")]
+    NotOnRoster {
+        /// The name in the configuration.
+        name: String,
+        /// The identity in the vault.
+        identity: PeerId,
+    },
+    /// The store does not open.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The key-encryption key does not open.
+    #[error(transparent)]
+    Kek(#[from] KekError),
+    /// The vault does not open.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    /// The identity cannot be made.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    /// The address cannot be listened on.
+    #[error(transparent)]
+    Wire(#[from] WireError),
+    /// The cosigner does not start.
+    #[error(transparent)]
+    Cosigner(#[from] CosignerError),
+}
+
+/// The store of a directory with what opens it.
+struct Opened {
+    vault: Vault,
+}
+
+/// Makes a cosigner in `directory`: store, key-encryption key under `passphrase`, vault and identity. Returns its identity.
+///
+/// # Errors
+///
+/// [`NodeError::Exists`] if there is one; otherwise as the parts say. A directory that was left half made can be removed.
+pub async fn init(directory: &Path, config_text: &str, passphrase: Zeroizing<String>) -> Result<PeerId, NodeError> {
+    let path = directory.join(CONFIG_FILE);
+    Config::parse(config_text, &path)?;
+    make_private(directory)?;
+    if path.exists() || directory.join(STORE_DIRECTORY).exists() {
+        return Err(NodeError::Exists { directory: directory.to_owned() });
+    }
+    let place = directory.join(STORE_DIRECTORY);
+    let store: Arc<dyn Store> = Arc::new(RedbStore::open(&place)?);
+    let epochs: Arc<dyn EpochKeys> = Arc::new(FileEpochKeys::open(&place)?);
+    let kek = Arc::new(Passphrase::create(&store, passphrase, PassphraseParams::default()).await?);
+    let peer = *create_vault(store, epochs, kek).await?.cosigner();
+    // Last of all: a directory with a configuration is complete.
+    std::fs::write(&path, config_text).map_err(|source| NodeError::File { path, source })?;
+    Ok(peer)
+}
+
+/// Makes the vault of a new cosigner in an empty store, with a fresh identity in it. For cosigners that are not nodes.
+///
+/// # Errors
+///
+/// [`NodeError::Identity`], [`NodeError::Vault`].
+pub async fn create_vault(
+    store: Arc<dyn Store>,
+    epoch_keys: Arc<dyn EpochKeys>,
+    kek: Arc<dyn KeyEncryptionKey>,
+) -> Result<Vault, NodeError> {
+    let identity = Identity::generate(&mut getrandom::SysRng)?;
+    let vault = Vault::create(store, epoch_keys, kek, identity.peer_id()).await?;
+    vault.store_identity(&IdentityRecord(identity.to_secret_bytes())).await?;
+    Ok(vault)
+}
+
+fn make_private(directory: &Path) -> Result<(), NodeError> {
+    use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+    let failed = |source| NodeError::File { path: directory.to_owned(), source };
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(failed)?;
+    std::fs::set_permissions(directory, std::fs::Permissions::from_mode(0o700)).map_err(failed)
+}
+
+async fn open(directory: &Path, passphrase: Zeroizing<String>) -> Result<Opened, NodeError> {
+    let place = directory.join(STORE_DIRECTORY);
+    if !place.is_dir() {
+        let source = io::Error::new(io::ErrorKind::NotFound, "there is no store; `quorate init` makes a cosigner");
+        return Err(NodeError::File { path: place, source });
+    }
+    let store: Arc<dyn Store> = Arc::new(RedbStore::open(&place)?);
+    let epochs: Arc<dyn EpochKeys> = Arc::new(FileEpochKeys::open(&place)?);
+    let kek = Arc::new(Passphrase::open(&store, passphrase).await?);
+    Ok(Opened { vault: Vault::open(store, epochs, kek).await? })
+}
+
+/// Reads the roster of a directory.
+///
+/// # Errors
+///
+/// [`NodeError::File`], [`NodeError::Roster`].
+pub fn read_roster(directory: &Path) -> Result<Roster, NodeError> {
+    let path = directory.join(ROSTER_FILE);
+    let text = std::fs::read_to_string(&path).map_err(|source| NodeError::File { path: path.clone(), source })?;
+    Roster::from_toml(&text).map_err(|source| NodeError::Roster { path, source: Box::new(source) })
+}
+
+/// Runs the cosigner of `directory` until `shutdown` resolves or a client of its control API asks for it. Calls `ready` when it
+/// listens to other cosigners and to clients.
+///
+/// # Errors
+///
+/// [`NodeError`] if it cannot start: a wrong passphrase, a second instance, a busy port, a roster without it.
+pub async fn run(
+    directory: &Path,
+    passphrase: Zeroizing<String>,
+    shutdown: impl Future<Output = ()> + Send,
+    ready: impl FnOnce() + Send,
+) -> Result<(), NodeError> {
+    let config = Config::load(directory)?;
+    let roster = read_roster(directory)?;
+    let opened = open(directory, passphrase).await?;
+    let me = *opened.vault.cosigner();
+    if roster.peer(&config.name).is_none_or(|entry| entry.identity != me) {
+        return Err(NodeError::NotOnRoster { name: config.name, identity: me });
+    }
+    let wire = Arc::new(TcpWire::start(me, &config.listen, &roster, TcpLimits::default()).await?);
+    let exposure = config.placement.exposure()?;
+    let cosigner = Cosigner::builder(&config.name, roster, wire, opened.vault, exposure)
+        .policy(Arc::new(config.policy))
+        .deadline(Duration::from_secs(config.deadline_seconds.clamp(1, 3600)))
+        .start()
+        .await?;
+    let cosigner = Arc::new(cosigner);
+    let socket = directory.join(SOCKET_FILE);
+    let control = serve(Arc::clone(&cosigner), &socket).map_err(|source| NodeError::File { path: socket, source })?;
+    ready();
+    tokio::select! {
+        () = shutdown => {}
+        () = control.stop_requested() => {
+            // Let the answer to the request leave.
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+    drop(control);
+    if let Ok(cosigner) = Arc::try_unwrap(cosigner) {
+        cosigner.shutdown().await;
+    }
+    Ok(())
+}
+
+pub(crate) async fn read_shares(directory: &Path, passphrase: Zeroizing<String>) -> Result<Vec<AnyKeyShare>, NodeError> {
+    let vault = open(directory, passphrase).await?.vault;
+    let mut shares = Vec::new();
+    let mut after = None;
+    loop {
+        let page = vault.list(after.as_ref(), 256).await?;
+        for summary in page.keys.iter().filter(|summary| summary.active.is_some()) {
+            shares.push(vault.load_active::<Stored<AnyKeyShare>>(&summary.key_id).await?.1.share);
+        }
+        after = page.next;
+        if after.is_none() {
+            return Ok(shares);
+        }
+    }
+}

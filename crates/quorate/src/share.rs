@@ -1,0 +1,260 @@
+//! Shares of any suite, and the records in which a vault keeps them.
+
+use std::sync::Arc;
+
+use quorate_core::{
+    DecodeError, Error, Identifier, Peers, Placement, SuiteId,
+    derive::{self, ChainCode, Derivable, DerivationPath},
+    frost::{Bip340, Ed25519},
+    keys::{KeyId, KeyShare, PendingShare},
+    wire::{Encoding, Reader, Writer},
+};
+use quorate_storage::{KeyRef, Record};
+use quorate_transport::Identity;
+use zeroize::Zeroizing;
+
+use crate::payload::{KeyView, PayloadError};
+
+/// The longest name of a wallet, in bytes.
+pub(crate) const MAX_WALLET: usize = 40;
+const MAX_SHARE_RECORD: usize = 1 << 20;
+
+/// A key share of any suite that a cosigner can hold.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum AnyKeyShare {
+    /// Ed25519: Solana and others.
+    Ed25519(Arc<KeyShare<Ed25519>>),
+    /// BIP-340: the internal key of Taproot outputs.
+    Bip340(Arc<KeyShare<Bip340>>),
+}
+
+/// A share that not everyone has confirmed yet, of any suite.
+#[derive(Debug)]
+pub(crate) enum AnyPendingShare {
+    Ed25519(Arc<PendingShare<Ed25519>>),
+    Bip340(Arc<PendingShare<Bip340>>),
+}
+
+/// The same expression for whatever suite a value has.
+macro_rules! for_any {
+    ($kind:ident, $any:expr, $share:ident => $body:expr) => {
+        match $any {
+            $kind::Ed25519($share) => $body,
+            $kind::Bip340($share) => $body,
+        }
+    };
+}
+
+impl AnyKeyShare {
+    /// The suite.
+    #[must_use]
+    pub const fn suite(&self) -> SuiteId {
+        match self {
+            Self::Ed25519(_) => SuiteId::Ed25519,
+            Self::Bip340(_) => SuiteId::Bip340,
+        }
+    }
+
+    /// The key's name.
+    #[must_use]
+    pub fn key_id(&self) -> KeyId {
+        for_any!(Self, self, share => share.key_id())
+    }
+
+    /// The number of the key's polynomial.
+    #[must_use]
+    pub fn epoch(&self) -> u64 {
+        for_any!(Self, self, share => share.package().epoch())
+    }
+
+    /// The participant whose share it is.
+    #[must_use]
+    pub fn identifier(&self) -> Identifier {
+        for_any!(Self, self, share => share.identifier())
+    }
+
+    /// Where the key's shares are.
+    #[must_use]
+    pub fn placement(&self) -> &Placement {
+        for_any!(Self, self, share => share.package().placement())
+    }
+
+    /// The group's public key, encoded.
+    #[must_use]
+    pub fn public_key(&self) -> Vec<u8> {
+        for_any!(Self, self, share => share.package().verifying_key().to_bytes().to_vec())
+    }
+
+    /// The key's chain code.
+    #[must_use]
+    pub fn chain_code(&self) -> ChainCode {
+        for_any!(Self, self, share => *share.package().chain_code())
+    }
+
+    pub(crate) fn certificate_record(&self) -> Vec<u8> {
+        for_any!(Self, self, share => share.certificate().to_bytes())
+    }
+
+    pub(crate) fn key_ref(&self) -> KeyRef {
+        KeyRef::new(*self.key_id().as_bytes(), self.epoch(), self.identifier(), self.suite())
+    }
+}
+
+/// The child's public key, encoded.
+fn child<C: Derivable>(root: &C::Point, chain_code: &ChainCode, path: &[u32]) -> Result<Vec<u8>, PayloadError> {
+    let path = DerivationPath::new(path.iter().copied())?;
+    let child = derive::derive::<C>(root, chain_code, &path)?;
+    Ok(C::encode_point(&child.public).as_ref().to_vec())
+}
+
+impl KeyView for AnyKeyShare {
+    fn suite(&self) -> SuiteId {
+        Self::suite(self)
+    }
+
+    fn child_public_key(&self, path: &[u32]) -> Result<Vec<u8>, PayloadError> {
+        match self {
+            Self::Ed25519(share) => {
+                child::<Ed25519>(&share.package().verifying_key().to_point(), share.package().chain_code(), path)
+            }
+            Self::Bip340(share) => {
+                child::<Bip340>(&share.package().verifying_key().to_point(), share.package().chain_code(), path)
+            }
+        }
+    }
+}
+
+impl AnyPendingShare {
+    pub(crate) fn key_ref(&self) -> KeyRef {
+        let suite = match self {
+            Self::Ed25519(_) => SuiteId::Ed25519,
+            Self::Bip340(_) => SuiteId::Bip340,
+        };
+        for_any!(Self, self, share => {
+            KeyRef::new(*share.package().key_id().as_bytes(), share.package().epoch(), share.identifier(), suite)
+        })
+    }
+
+    /// Completes the share with a peer's certificate record.
+    pub(crate) fn complete(&self, record: &[u8]) -> Result<AnyKeyShare, Error> {
+        Ok(match self {
+            Self::Ed25519(share) => AnyKeyShare::Ed25519(Arc::new(share.complete(Encoding::from_bytes(record)?)?)),
+            Self::Bip340(share) => AnyKeyShare::Bip340(Arc::new(share.complete(Encoding::from_bytes(record)?)?)),
+        })
+    }
+}
+
+/// What a vault keeps of a share: the wallet's name, who stands behind the identifiers, and the share's own record.
+#[derive(Debug)]
+pub(crate) struct Stored<T> {
+    pub(crate) wallet: String,
+    pub(crate) peers: Peers,
+    pub(crate) share: T,
+}
+
+/// A share's own record.
+pub(crate) trait ShareRecord: Sized {
+    fn to_record(&self) -> Zeroizing<Vec<u8>>;
+    fn from_record(suite: SuiteId, bytes: &[u8]) -> Result<Self, Error>;
+    fn names(&self) -> KeyRef;
+}
+
+impl ShareRecord for AnyKeyShare {
+    fn to_record(&self) -> Zeroizing<Vec<u8>> {
+        for_any!(Self, self, share => share.to_secret_bytes())
+    }
+
+    fn from_record(suite: SuiteId, bytes: &[u8]) -> Result<Self, Error> {
+        match suite {
+            SuiteId::Ed25519 => Ok(Self::Ed25519(Arc::new(KeyShare::from_secret_bytes(bytes)?))),
+            SuiteId::Bip340 => Ok(Self::Bip340(Arc::new(KeyShare::from_secret_bytes(bytes)?))),
+            SuiteId::Ristretto255 | SuiteId::Secp256k1 | SuiteId::P256 | SuiteId::EcdsaSecp256k1 | _ => Err(unsupported()),
+        }
+    }
+
+    fn names(&self) -> KeyRef {
+        self.key_ref()
+    }
+}
+
+impl ShareRecord for AnyPendingShare {
+    fn to_record(&self) -> Zeroizing<Vec<u8>> {
+        for_any!(Self, self, share => share.to_secret_bytes())
+    }
+
+    fn from_record(suite: SuiteId, bytes: &[u8]) -> Result<Self, Error> {
+        match suite {
+            SuiteId::Ed25519 => Ok(Self::Ed25519(Arc::new(PendingShare::from_secret_bytes(bytes)?))),
+            SuiteId::Bip340 => Ok(Self::Bip340(Arc::new(PendingShare::from_secret_bytes(bytes)?))),
+            SuiteId::Ristretto255 | SuiteId::Secp256k1 | SuiteId::P256 | SuiteId::EcdsaSecp256k1 | _ => Err(unsupported()),
+        }
+    }
+
+    fn names(&self) -> KeyRef {
+        self.key_ref()
+    }
+}
+
+fn unsupported() -> Error {
+    DecodeError::InvalidValue("suite of a cosigner's key").into()
+}
+
+impl<T: ShareRecord> Record for Stored<T> {
+    type Error = Error;
+
+    fn to_secret_bytes(&self) -> Zeroizing<Vec<u8>> {
+        let mut out = Writer::default();
+        out.bytes(self.wallet.as_bytes());
+        self.peers.write(&mut out);
+        out.bytes(&self.share.to_record());
+        Zeroizing::new(out.into_bytes())
+    }
+
+    /// Checks the share against its verifying share, and that the record is the one that was asked for.
+    fn from_secret_bytes(bytes: &[u8], key: Option<&KeyRef>) -> Result<Self, Error> {
+        let key = key.ok_or(DecodeError::InvalidValue("record of a share"))?;
+        let mut input = Reader::new(bytes);
+        let wallet = core::str::from_utf8(input.bytes(MAX_WALLET)?).map_err(|_| DecodeError::InvalidValue("wallet name"))?;
+        let peers = Peers::read(&mut input)?;
+        let share = T::from_record(key.suite(), input.bytes(MAX_SHARE_RECORD)?)?;
+        input.finish()?;
+        if share.names() != *key {
+            return Err(DecodeError::InvalidValue("record of this share").into());
+        }
+        Ok(Self { wallet: wallet.to_owned(), peers, share })
+    }
+}
+
+/// The record of a cosigner's identity key.
+pub(crate) struct IdentityRecord(pub(crate) Zeroizing<[u8; 32]>);
+
+impl IdentityRecord {
+    pub(crate) fn identity(&self) -> Identity {
+        Identity::from_secret_bytes(&self.0)
+    }
+}
+
+impl Record for IdentityRecord {
+    type Error = DecodeError;
+
+    fn to_secret_bytes(&self) -> Zeroizing<Vec<u8>> {
+        Zeroizing::new(self.0.to_vec())
+    }
+
+    fn from_secret_bytes(bytes: &[u8], _: Option<&KeyRef>) -> Result<Self, DecodeError> {
+        let bytes = <[u8; 32]>::try_from(bytes).map_err(|_| DecodeError::Truncated)?;
+        Ok(Self(Zeroizing::new(bytes)))
+    }
+}
+
+/// Whether a wallet may have this name: it is part of record names and of file names.
+pub(crate) fn is_wallet_name(name: &str) -> bool {
+    let good = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_');
+    (1..=MAX_WALLET).contains(&name.len()) && name.chars().all(good)
+}
+
+/// The vault's name for one key of a wallet.
+pub(crate) fn key_name(wallet: &str, suite: SuiteId) -> String {
+    format!("{wallet}.{suite}")
+}
