@@ -10,5 +10,7 @@
     reason = "tests"
 )]
 
+mod cosigner;
 mod payload;
 mod policy;
+mod team;
