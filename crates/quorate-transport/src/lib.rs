@@ -1,1 +1,26 @@
-//! Placeholder.
+//! Messages between cosigners, over wires that nobody has to trust.
+//!
+//! ```text
+//!   your protocol            bytes for a session, to a peer
+//!   node::Network            thin asynchronous shell (feature `tcp`)
+//!   session::Endpoint        many sessions over one link: fragments, acknowledgements, deadlines; no clock, no I/O
+//!   link::Link               Noise_KK_25519_ChaChaPoly_BLAKE2s, explicit nonces, replay window
+//!   wire::Wire               carries bytes: perhaps late, twice, never, or out of order
+//! ```
+//!
+//! Whoever runs the wire can delay or drop, and learns sizes, times and who talks to whom. It cannot read, forge, replay or redirect.
+//! The sender of a message is always the identity that the link proved, never a field that somebody wrote.
+//!
+//! What this crate does not do: it knows no protocol, keeps nothing on disk and decides nothing. [`Identity`] must be sealed by the
+//! caller; a message that could not be delivered before its deadline is reported, and what follows from it is the caller's decision.
+#![forbid(unsafe_code)]
+#![cfg_attr(test, allow(clippy::as_conversions, reason = "tests"))]
+
+pub mod identity;
+pub mod link;
+mod noise;
+pub mod roster;
+
+pub use identity::{Identity, IdentityError};
+pub use link::{Handshake, Link, LinkError, Pair};
+pub use roster::{Cosigner, Roster, RosterError};
