@@ -20,7 +20,9 @@ pub mod identity;
 pub mod link;
 mod noise;
 pub mod roster;
+pub mod session;
 
 pub use identity::{Identity, IdentityError};
 pub use link::{Handshake, Link, LinkError, Pair};
 pub use roster::{Cosigner, Roster, RosterError};
+pub use session::{Channel, Endpoint, Event, Limits, SendError};
