@@ -16,13 +16,22 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::as_conversions, reason = "tests"))]
 
+#[cfg(feature = "tcp")]
+pub mod conformance;
 pub mod identity;
 pub mod link;
+#[cfg(feature = "tcp")]
+pub mod node;
 mod noise;
 pub mod roster;
 pub mod session;
+pub mod wire;
+pub mod wires;
 
 pub use identity::{Identity, IdentityError};
 pub use link::{Handshake, Link, LinkError, Pair};
+#[cfg(feature = "tcp")]
+pub use node::{Incoming, Network, NetworkError};
 pub use roster::{Cosigner, Roster, RosterError};
 pub use session::{Channel, Endpoint, Event, Limits, SendError};
+pub use wire::{Wire, WireError};

@@ -305,7 +305,7 @@ impl<R: TryCryptoRng> Endpoint<R> {
         let peers = self.peers.values().map(|peer| {
             let connection = peer.connection.next_wakeup(&self.limits);
             let live = peer.connection.is_live();
-            let sending = [peer.outbox.next_due(), peer.acks_due].into_iter().flatten().filter(|_| live);
+            let sending = [peer.outbox.next_due(&self.limits), peer.acks_due].into_iter().flatten().filter(|_| live);
             let deadlines = [peer.outbox.next_deadline(), peer.inbox.next_expiry(&self.limits)].into_iter().flatten();
             sending.chain(deadlines).fold(connection, Duration::min)
         });

@@ -3,7 +3,8 @@
 //! ```text
 //! 0 ping      1 pong
 //! 2 fragment  attempt(1) number(8) oldest(8) channel(1, or 1 + 32) total(4) index(2) bytes
-//! 3 acks      count(4), each number(8) index(2) attempt(1); index 0xffff acknowledges the whole message
+//! 3 acks      count(4), each number(8) index(2) attempt(1); index 0xffff acknowledges the whole message,
+//!                             and 0x8000 added to an index says that there is no room for this fragment now
 //! ```
 
 use quorate_core::{
@@ -15,6 +16,8 @@ use super::limits::{FRAGMENT, MAX_MESSAGE};
 
 /// Acknowledges all of a message.
 pub(crate) const WHOLE: u16 = u16::MAX;
+/// Says that there is no room for the fragment now; the sender holds it back.
+pub(crate) const BUSY: u16 = 1 << 15;
 /// The most acknowledgements in one frame.
 pub(crate) const MAX_ACKS: usize = 256;
 

@@ -7,7 +7,7 @@ use quorate_core::SessionId;
 use zeroize::Zeroizing;
 
 use super::{
-    frame::{Ack, Channel, Fragment, WHOLE, fragments},
+    frame::{Ack, BUSY, Channel, Fragment, WHOLE, fragments},
     limits::{Counters, Limits, NUMBER_WINDOW, count},
 };
 
@@ -77,10 +77,11 @@ impl Inbox {
             return None;
         }
         self.keep(fragment, now, limits, counters)?;
-        let fits = standing == Standing::NotYet || self.has_room(fragment.total, limits);
+        let fits = standing == Standing::NotYet || self.has_room(fragment, limits);
         if !fits {
-            // Not acknowledged: the sender brings this fragment again when the application may have made room.
+            // The sender brings this fragment again when the application may have made room.
             self.forget(fragment);
+            self.acknowledge(fragment, fragment.index | BUSY);
             count(&mut counters.refused);
             return None;
         }
@@ -106,6 +107,7 @@ impl Inbox {
             let reserved = self.reserved.saturating_add(fragment.total);
             if reserved > limits.reassembly_bytes || self.partial.len() >= limits.reassembly_messages {
                 count(&mut counters.refused);
+                self.acknowledge(fragment, fragment.index | BUSY);
                 return None;
             }
             self.reserved = reserved;
@@ -132,9 +134,12 @@ impl Inbox {
     }
 
     fn forget(&mut self, fragment: &Fragment<'_>) {
-        let partial = self.partial.get_mut(&fragment.number);
-        if let Some(place) = partial.and_then(|partial| partial.fragments.get_mut(usize::from(fragment.index))) {
+        let Some(partial) = self.partial.get_mut(&fragment.number) else { return };
+        if let Some(place) = partial.fragments.get_mut(usize::from(fragment.index)) {
             *place = None;
+        }
+        if partial.fragments.iter().all(Option::is_none) {
+            self.drop_partial(fragment.number);
         }
     }
 
@@ -208,8 +213,14 @@ impl Inbox {
         taken
     }
 
-    const fn has_room(&self, total: usize, limits: &Limits) -> bool {
-        self.ready_messages < limits.inbox_messages && self.ready_bytes.saturating_add(total) <= limits.inbox_bytes
+    /// Control has a quarter more room than sessions, so that a session nobody reads does not shut it out.
+    fn has_room(&self, fragment: &Fragment<'_>, limits: &Limits) -> bool {
+        let (messages, bytes) = (limits.inbox_messages, limits.inbox_bytes);
+        let (messages, bytes) = match fragment.channel {
+            Channel::Control => (messages.saturating_add(messages / 4), bytes.saturating_add(bytes / 4)),
+            Channel::Session(_) => (messages, bytes),
+        };
+        self.ready_messages < messages && self.ready_bytes.saturating_add(fragment.total) <= bytes
     }
 
     /// The application took a message of this peer, or its mailbox closed.

@@ -6,21 +6,31 @@ use std::collections::{BTreeMap, VecDeque};
 use zeroize::Zeroizing;
 
 use super::{
-    frame::{Ack, Channel, Fragment, WHOLE, fragments, slice},
+    frame::{Ack, BUSY, Channel, Fragment, WHOLE, fragments, slice},
     limits::{Limits, NUMBER_WINDOW},
 };
 
 const FIRST_RTO: Duration = Duration::from_millis(250);
 const MIN_RTO: Duration = Duration::from_millis(30);
 const MAX_RTO: Duration = Duration::from_secs(10);
+const FIRST_HOLD: Duration = Duration::from_millis(20);
+const LONGEST_HOLD: Duration = Duration::from_secs(2);
 
 struct Outgoing {
     channel: Channel,
     bytes: Zeroizing<Vec<u8>>,
     deadline: Duration,
-    acked: Vec<bool>,
-    /// The next fragment that was never sent.
-    next: u16,
+    fragments: Vec<State>,
+    /// The receiver has no room: wait until then, longer each time.
+    held_until: Duration,
+    holds: u8,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Unsent,
+    InFlight,
+    Acknowledged,
 }
 
 struct InFlight {
@@ -60,7 +70,7 @@ impl RoundTrip {
 pub(super) struct Outbox {
     next: u64,
     messages: BTreeMap<u64, Outgoing>,
-    /// Messages with fragments that were never sent, in turn.
+    /// Messages with fragments that are neither acknowledged nor on their way, in turn.
     unsent: VecDeque<u64>,
     in_flight: Vec<InFlight>,
     bytes: usize,
@@ -84,8 +94,9 @@ impl Outbox {
         let number = self.next;
         self.next = number.saturating_add(1);
         self.bytes = total;
-        let acked = vec![false; usize::from(fragments(bytes.len()))];
-        self.messages.insert(number, Outgoing { channel, bytes, deadline, acked, next: 0 });
+        let fragments = vec![State::Unsent; usize::from(fragments(bytes.len()))];
+        let message = Outgoing { channel, bytes, deadline, fragments, held_until: Duration::ZERO, holds: 0 };
+        self.messages.insert(number, message);
         self.unsent.push_back(number);
         Some(number)
     }
@@ -123,14 +134,17 @@ impl Outbox {
         if self.in_flight.len() >= limits.in_flight {
             return None;
         }
-        let number = self.unsent.pop_front()?;
-        // Invariant: a number leaves `unsent` when its message leaves `messages`.
+        let free = |number: &u64| self.messages.get(number).is_some_and(|message| message.held_until <= now);
+        let place = self.unsent.iter().position(free)?;
+        let number = self.unsent.remove(place)?;
+        // Invariant: a number is in `unsent` exactly while its message has an unsent fragment.
         let message = self.messages.get_mut(&number)?;
-        let index = message.next;
-        message.next = index.saturating_add(1);
-        if usize::from(message.next) < message.acked.len() {
+        let place = message.fragments.iter().position(|state| *state == State::Unsent)?;
+        *message.fragments.get_mut(place)? = State::InFlight;
+        if message.fragments.contains(&State::Unsent) {
             self.unsent.push_back(number);
         }
+        let index = u16::try_from(place).ok()?;
         let due = now.saturating_add(self.round_trip.timeout(0));
         self.in_flight.push(InFlight { number, index, attempt: 0, sent: now, due });
         Some((number, index, 0))
@@ -138,6 +152,9 @@ impl Outbox {
 
     /// Takes an acknowledgement; one that fits nothing changes nothing.
     pub(super) fn acknowledge(&mut self, ack: Ack, now: Duration) {
+        if ack.index != WHOLE && ack.index & BUSY != 0 {
+            return self.hold(ack.number, ack.index & !BUSY, now);
+        }
         let fits = |sent: &InFlight| sent.number == ack.number && (ack.index == WHOLE || sent.index == ack.index);
         // An acknowledgement of the whole gives a sample only where it can mean but one fragment.
         let mut fitting = self.in_flight.iter().filter(|sent| fits(sent));
@@ -148,12 +165,29 @@ impl Outbox {
         }
         self.in_flight.retain(|sent| !fits(sent));
         let Some(message) = self.messages.get_mut(&ack.number) else { return };
-        match message.acked.get_mut(usize::from(ack.index)) {
-            Some(acked) if ack.index < message.next => *acked = true,
+        match message.fragments.get_mut(usize::from(ack.index)) {
+            Some(state) if *state == State::InFlight => *state = State::Acknowledged,
             Some(_) | None => {}
         }
-        if ack.index == WHOLE || message.acked.iter().all(|acked| *acked) {
+        if ack.index == WHOLE || message.fragments.iter().all(|state| *state == State::Acknowledged) {
             self.remove(ack.number);
+        }
+    }
+
+    /// The receiver has no room: the fragment leaves the road, so that other messages get past it, and tries again later.
+    fn hold(&mut self, number: u64, index: u16, now: Duration) {
+        let Some(message) = self.messages.get_mut(&number) else { return };
+        let Some(state) = message.fragments.get_mut(usize::from(index)).filter(|state| **state == State::InFlight) else {
+            return;
+        };
+        *state = State::Unsent;
+        self.in_flight.retain(|sent| sent.number != number || sent.index != index);
+        if message.held_until <= now {
+            message.held_until = now.saturating_add(FIRST_HOLD.saturating_mul(1 << message.holds.min(8)).min(LONGEST_HOLD));
+            message.holds = message.holds.saturating_add(1);
+        }
+        if !self.unsent.contains(&number) {
+            self.unsent.push_back(number);
         }
     }
 
@@ -177,8 +211,7 @@ impl Outbox {
         self.in_flight.clear();
         self.unsent = self.messages.keys().copied().collect();
         for message in self.messages.values_mut() {
-            message.acked.fill(false);
-            message.next = 0;
+            message.fragments.fill(State::Unsent);
         }
     }
 
@@ -188,8 +221,11 @@ impl Outbox {
     }
 
     /// When the next fragment is due, if there is a link.
-    pub(super) fn next_due(&self) -> Option<Duration> {
-        self.in_flight.iter().map(|sent| sent.due).min()
+    pub(super) fn next_due(&self, limits: &Limits) -> Option<Duration> {
+        let resend = self.in_flight.iter().map(|sent| sent.due);
+        let free = self.in_flight.len() < limits.in_flight;
+        let held = self.unsent.iter().filter(|_| free).filter_map(|number| self.messages.get(number));
+        resend.chain(held.map(|message| message.held_until)).min()
     }
 
     pub(super) fn next_deadline(&self) -> Option<Duration> {

@@ -1,0 +1,25 @@
+//! Integration tests of quorate-transport.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::as_conversions,
+    clippy::string_slice,
+    clippy::print_stderr,
+    clippy::wildcard_enum_match_arm,
+    missing_docs,
+    reason = "tests"
+)]
+
+mod common;
+mod flood;
+mod links;
+#[cfg(feature = "tcp")]
+mod network;
+mod rosters;
+mod sessions;
+#[cfg(feature = "tcp")]
+mod tcp;
+#[cfg(feature = "tcp")]
+mod wires;
