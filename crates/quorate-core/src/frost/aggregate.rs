@@ -55,7 +55,7 @@ pub(crate) fn sum<'a, C: FrostSuite>(
 }
 
 /// What one signer's share must satisfy: z·B = ±(D + ρ·E) + f·Y, with f = ±c·λ.
-struct Claim<'a, C: FrostSuite> {
+pub(super) struct Claim<'a, C: FrostSuite> {
     signer: Identifier,
     z: C::Scalar,
     rho: C::Scalar,
@@ -65,8 +65,8 @@ struct Claim<'a, C: FrostSuite> {
 
 /// Looks for wrong shares by halving: one random linear combination a half.
 pub(super) struct Search<'a, C: FrostSuite> {
-    claims: Vec<Claim<'a, C>>,
-    weights: Vec<C::Scalar>,
+    pub(super) claims: Vec<Claim<'a, C>>,
+    pub(super) weights: Vec<C::Scalar>,
     nonces_negated: bool,
     key_commitments: &'a [C::Point],
 }
@@ -124,7 +124,7 @@ impl<'a, C: FrostSuite> Search<'a, C> {
     }
 
     /// Σ a·(±(D + ρ·E) + f·Y − z·B) = 0, the sum over the Y as one over the key's commitments.
-    fn hold_together(&self, claims: &[Claim<'a, C>], weights: &[C::Scalar]) -> bool {
+    pub(super) fn hold_together(&self, claims: &[Claim<'a, C>], weights: &[C::Scalar]) -> bool {
         let commitments = self.key_commitments;
         let mut on_commitments = vec![C::Scalar::ZERO; commitments.len()];
         let mut on_generator = C::Scalar::ZERO;

@@ -1,4 +1,9 @@
 //! One binary for all integration tests.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs, reason = "tests")]
 
+mod bip340;
 mod derive;
+mod independent;
+mod keys;
+mod network;
+mod wycheproof;

@@ -202,7 +202,10 @@ impl Group {
     ) -> Vec<Identifier> {
         let shares: BTreeMap<_, _> = package.signers().iter().map(|id| (id, SignatureShare { z: Scalar::ONE })).collect();
         let shares = shares.into_iter().map(|(id, wrong)| (id, if id == one { share } else { wrong })).collect();
-        Search::new(package, &shares, &self.commitments, values).unwrap().culprits()
+        let search = Search::new(package, &shares, &self.commitments, values).unwrap();
+        let culprits = search.culprits();
+        assert_eq!(search.hold_together(&search.claims, &search.weights), culprits.is_empty());
+        culprits
     }
 
     /// Everyone signs with what the file gives them; only nonces that cancel the others' are given as points alone.
@@ -219,6 +222,8 @@ impl Group {
         let shares: BTreeMap<_, _> = shares.collect();
         let signature = sum(values, shares.values());
         values.key.verifying_key().verify(package.message(), &signature).unwrap();
-        assert!(Search::new(package, &shares, &self.commitments, values).unwrap().culprits().is_empty());
+        let search = Search::new(package, &shares, &self.commitments, values).unwrap();
+        assert!(search.culprits().is_empty());
+        assert!(search.hold_together(&search.claims, &search.weights));
     }
 }
