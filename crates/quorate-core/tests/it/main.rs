@@ -6,4 +6,6 @@ mod derive;
 mod independent;
 mod keys;
 mod network;
+mod records;
+mod roundtrip;
 mod wycheproof;

@@ -34,7 +34,14 @@ impl<P: Protocol> Network<P> {
 
     /// Stores what is pending and puts everything that machines want to send on the wires.
     pub(crate) fn collect(&mut self) {
+        self.collect_storing(&mut |_| {});
+    }
+
+    fn collect_storing(&mut self, store: &mut impl FnMut(&mut Machine<P>)) {
         for (from, machine) in &mut self.machines {
+            if machine.pending().is_some() {
+                store(machine);
+            }
             if let Some(pending) = machine.pending()
                 && let Err(error) = pending.stored()
             {
@@ -70,6 +77,15 @@ impl<P: Protocol> Network<P> {
                 self.deliver(&wire);
             }
             self.collect();
+        }
+    }
+
+    /// Runs among honest machines and shows each one to `store` while it holds something to be stored.
+    pub(crate) fn run_storing(&mut self, mut store: impl FnMut(&mut Machine<P>)) {
+        self.collect_storing(&mut store);
+        while let Some(wire) = self.pick() {
+            self.deliver(&wire);
+            self.collect_storing(&mut store);
         }
     }
 
