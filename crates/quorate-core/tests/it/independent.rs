@@ -27,7 +27,7 @@ impl Independent for Ed25519 {
 impl Independent for Bip340 {
     fn verifies_elsewhere(key: &[u8], message: &[u8], signature: &[u8]) -> bool {
         let key = secp256k1::XOnlyPublicKey::from_byte_array(key[1..].try_into().unwrap()).unwrap();
-        secp256k1::schnorr::Signature::from_slice(signature).unwrap().verify(message, &key).is_ok()
+        secp256k1::schnorr::Signature::from_byte_array(signature.try_into().unwrap()).verify(message, &key).is_ok()
     }
 }
 

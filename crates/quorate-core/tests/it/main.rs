@@ -4,6 +4,7 @@
 mod bip340;
 mod derive;
 mod independent;
+mod interop;
 mod keys;
 mod network;
 mod records;
