@@ -51,7 +51,6 @@ pub(crate) fn sum<'a, C: FrostSuite>(
     shares: impl Iterator<Item = &'a SignatureShare<C>>,
 ) -> Signature<C> {
     let z = shares.fold(values.tweak_term(), |z, share| z + share.z);
-    // The point that the signature's bytes decode to, so that equal signatures are equal values.
     let r = values.binding.group_commitment;
     Signature { group_commitment: if values.nonces_negated { -r } else { r }, z }
 }

@@ -48,7 +48,7 @@ impl<P: Protocol> Network<P> {
                 self.errors.insert(*from, error);
             }
             while let Some(message) = machine.next_outgoing() {
-                self.wires.push(Wire { from: *from, to: message.to, bytes: message.bytes });
+                self.wires.push(Wire { from: *from, to: message.to, bytes: message.bytes.to_vec() });
             }
         }
     }
