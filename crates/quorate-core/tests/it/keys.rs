@@ -1,4 +1,7 @@
 //! Keys and signatures made by the machines, for tests that are about something else.
+//!
+//! A seed fixes the randomness of the caller and the order of delivery. Keys still differ from run to run: a counter of the process
+//! hedges them.
 
 use std::{collections::BTreeMap, sync::Arc};
 

@@ -1,12 +1,16 @@
 //! Ed25519 as Wycheproof has it, and against `verify_strict` of ed25519-dalek.
 
+use curve25519_dalek::{EdwardsPoint, constants::EIGHT_TORSION};
 use ed25519_dalek::{Signer, SigningKey};
 use proptest::prelude::*;
 use quorate_core::{
+    DecodeError,
+    curve::Curve,
     frost::{Ed25519, Signature},
     keys::VerifyingKey,
 };
 use serde_json::Value;
+use sha2::{Digest, Sha512};
 
 const VECTORS: &str = include_str!("../../../../vectors/wycheproof/ed25519_test.json");
 
@@ -75,6 +79,30 @@ fn keys_and_commitments_of_small_order_are_refused() {
         }
         let honest = SigningKey::from_bytes(&[7; 32]);
         assert!(!accepts(honest.verifying_key().as_bytes(), b"", &[small.as_slice(), &[0; 32]].concat()));
+    }
+}
+
+/// What tells a cofactorless verifier from a cofactored one: 8·(z·B − R − c·A) vanishes here, z·B − R − c·A does not.
+#[test]
+fn components_of_small_order_are_refused_in_keys_and_commitments() {
+    let (secret, nonce) = (Ed25519::scalar_from_wide(&[3; 64]), Ed25519::scalar_from_wide(&[5; 64]));
+    let sign = |torsion_of_key: EdwardsPoint, torsion_of_commitment: EdwardsPoint| {
+        let key = Ed25519::encode_point(&(Ed25519::mul_generator(&secret) + torsion_of_key));
+        let commitment = Ed25519::encode_point(&(Ed25519::mul_generator(&nonce) + torsion_of_commitment));
+        let hash = Sha512::new().chain_update(commitment).chain_update(key).chain_update(b"message").finalize();
+        let z = nonce + Ed25519::scalar_from_wide(&hash.into()) * secret;
+        let signature: [u8; 64] = [commitment, Ed25519::encode_scalar(&z)].concat().try_into().unwrap();
+        (key, signature)
+    };
+    let (key, signature) = sign(EIGHT_TORSION[0], EIGHT_TORSION[0]);
+    assert!(accepts(&key, b"message", &signature) && dalek_accepts(&key, b"message", &signature));
+    for torsion in &EIGHT_TORSION[1..] {
+        let (key, signature) = sign(EIGHT_TORSION[0], *torsion);
+        assert!(!accepts(&key, b"message", &signature) && !dalek_accepts(&key, b"message", &signature));
+        for other in EIGHT_TORSION {
+            let (key, _) = sign(*torsion, other);
+            assert_eq!(VerifyingKey::<Ed25519>::from_bytes(&key), Err(DecodeError::InvalidPoint));
+        }
     }
 }
 
