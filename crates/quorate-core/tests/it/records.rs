@@ -17,7 +17,7 @@ use crate::{
     network::{Network, id, session, set, threshold},
 };
 
-/// Decoding gives the value back, and refuses every shorter and longer record.
+/// Decoding gives the value back, refuses every shorter and longer record, and accepts of all others those that encoding makes.
 fn assert_there_and_back<T: Encoding + PartialEq + core::fmt::Debug>(value: &T) {
     let bytes = value.to_bytes();
     assert_eq!(&T::from_bytes(&bytes).unwrap(), value);
@@ -25,6 +25,13 @@ fn assert_there_and_back<T: Encoding + PartialEq + core::fmt::Debug>(value: &T) 
         assert!(T::from_bytes(&bytes[..length]).is_err(), "{length} of {} bytes", bytes.len());
     }
     assert!(T::from_bytes(&[bytes.as_slice(), &[0]].concat()).is_err());
+    for (position, mask) in (0..bytes.len()).flat_map(|position| [1, 2, 0x80, 0xff].map(|mask| (position, mask))) {
+        let mut mutated = bytes.clone();
+        mutated[position] ^= mask;
+        if let Ok(other) = T::from_bytes(&mutated) {
+            assert_eq!(other.to_bytes(), mutated, "byte {position} with mask {mask:#x}");
+        }
+    }
 }
 
 fn public_records<C: FrostSuite>(target: &Target) {
