@@ -6,7 +6,7 @@ use rand_core::TryCryptoRng;
 
 use super::{
     FrostSuite, MAX_MESSAGE, SharedKeyShare, Signature, SignatureShare, SigningCommitments, SigningNonces, SigningPackage,
-    Target, aggregate, commit, sign,
+    Target, aggregate, commit, package::check_signers, sign,
 };
 use crate::{
     curve::Curve,
@@ -85,13 +85,7 @@ fn check_request<C: Curve>(
     signers: &ParticipantSet,
     message: &[u8],
 ) -> Result<(), InputError> {
-    let needed = share.package().threshold().min_signers();
-    if signers.len() < usize::from(needed) {
-        return Err(InputError::TooFewSigners { given: signers.len(), needed });
-    }
-    if let Some(stranger) = signers.iter().find(|id| !share.package().participants().contains(*id)) {
-        return Err(InputError::UnknownParticipant(stranger));
-    }
+    check_signers(signers, share.package().threshold().min_signers(), share.package().participants())?;
     if !signers.contains(share.identifier()) {
         return Err(InputError::NotInSigningSet);
     }

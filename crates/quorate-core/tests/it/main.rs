@@ -9,6 +9,14 @@
     reason = "tests"
 )]
 
+mod bip340;
 mod derive;
+mod independent;
+mod interop;
+mod keys;
+mod network;
+mod records;
+mod roundtrip;
+mod wycheproof;
 mod placement;
 mod placement_oracle;
