@@ -71,7 +71,8 @@ impl Fault {
                 | FaultKind::WrongSignatureShare
                 | FaultKind::WrongAttestation
                 | FaultKind::InvalidElement
-                | FaultKind::DifferentRequest,
+                | FaultKind::DifferentRequest
+                | FaultKind::CopiedCommitments,
                 _,
             ) => Response::Exclude,
             (FaultKind::IdentityKey, _) => Response::Retry,
@@ -122,6 +123,9 @@ pub enum FaultKind {
     /// A participant signs another message, key or set than we do.
     #[error("a participant is at work on a different request")]
     DifferentRequest,
+    /// A signer sent our own commitments as its own.
+    #[error("a participant passes our commitments off as its own")]
+    CopiedCommitments,
 }
 
 /// What to do after a [`Fault`].
