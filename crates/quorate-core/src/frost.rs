@@ -33,6 +33,8 @@ use crate::{
 
 mod aggregate;
 mod bip445;
+#[cfg(test)]
+mod misbehave_tests;
 mod package;
 mod rfc9591;
 mod rounds;
