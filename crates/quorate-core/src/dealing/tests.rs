@@ -5,11 +5,10 @@ use alloc::{collections::BTreeMap, vec};
 use getrandom::SysRng;
 
 use super::*;
-use crate::identifier::PeerId;
 use crate::{
     curve::{Bip340, Ed25519},
     danger,
-    identifier::ParticipantSet,
+    identifier::{ParticipantSet, PeerId},
     keys::Certificate,
     session::{Context, ContextFields, Peers, ProtocolId, Session, SessionId},
     threshold::Threshold,
@@ -436,11 +435,12 @@ fn wrong_private_share_names_the_dealer_to_its_receiver() {
 
 #[test]
 fn several_faults_of_one_kind_name_all_dealers_that_made_them() {
+    let terms_of = terms;
     let terms = terms(1, 2, 4, SESSION);
     let mut reveals = BTreeMap::new();
     let mut commits = BTreeMap::new();
     for dealer in 2..=4 {
-        let of = super::tests::terms(dealer, 2, 4, SESSION);
+        let of = terms_of(dealer, 2, 4, SESSION);
         let mut hedged = hedged();
         let coefficients: Vec<_> = (0..2).map(|_| hedged.scalar::<Ed25519>()).collect();
         let mut dealt = Dealt::new::<Ed25519>(&of, &coefficients);
