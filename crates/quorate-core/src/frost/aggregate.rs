@@ -1,6 +1,6 @@
 //! Shares in, one verified signature out; on failure, the names of those whose shares are wrong.
 
-use alloc::{collections::BTreeMap, vec, vec::Vec};
+use alloc::{collections::BTreeMap, vec::Vec};
 
 use ff::Field;
 use group::Group;
@@ -55,12 +55,15 @@ struct Claim<'a, C: FrostSuite> {
     commitments: &'a super::SigningCommitments<C>,
 }
 
-/// Looks for wrong shares by halving: one random linear combination a half.
+/// Looks for wrong shares: for a single one first, then by halving, with one random linear combination a half.
 struct Search<'a, C: FrostSuite> {
     claims: Vec<Claim<'a, C>>,
     weights: Vec<C::Scalar>,
     nonces_negated: bool,
     key: &'a PublicKeyPackage<C>,
+    group_commitment: C::Point,
+    /// ±c.
+    challenge: C::Scalar,
 }
 
 impl<'a, C: FrostSuite> Search<'a, C> {
@@ -82,13 +85,77 @@ impl<'a, C: FrostSuite> Search<'a, C> {
         let encoded: Vec<_> = claims.iter().map(|claim| C::encode_scalar(&claim.z)).collect();
         let fields = core::iter::once(challenge.as_slice()).chain(encoded.iter().map(<[u8; 32]>::as_slice));
         let weights = batch_coefficients::<C>(fields, claims.len());
-        Ok(Self { claims, weights, nonces_negated: values.nonces_negated, key })
+        Ok(Self {
+            claims,
+            weights,
+            nonces_negated: values.nonces_negated,
+            key,
+            group_commitment: values.binding.group_commitment,
+            challenge: values.share_factor(&C::Scalar::ONE),
+        })
     }
 
     fn culprits(&self) -> Vec<Identifier> {
+        if let Some(culprit) = self.only_culprit() {
+            return alloc::vec![culprit];
+        }
         let mut found = Vec::new();
         self.halve(&self.claims, &self.weights, &mut found);
         found
+    }
+
+    /// The culprit, if it is the only one.
+    ///
+    /// With δᵢ for what is wrong with i's claim, zero where nothing is: if k is alone, Σ i·δᵢ = k·Σ δᵢ, and that gives k away. Then
+    /// everyone else's claims are checked together and k's alone, so that nobody is named for where the sums happen to point.
+    fn only_culprit(&self) -> Option<Identifier> {
+        if self.claims.len() <= 2 {
+            return None;
+        }
+        let (sum, weighted) = self.defects();
+        let (mut multiple, mut reached) = (C::Point::identity(), 0);
+        let position = self.claims.iter().position(|claim| {
+            let number = claim.signer.to_u16();
+            multiple += polynomial::mul_small_vartime(&sum, number.saturating_sub(reached));
+            reached = number;
+            multiple == weighted
+        })?;
+        let suspect = self.claims.get(position)?;
+        let mut others = self.weights.clone();
+        *others.get_mut(position)? = C::Scalar::ZERO;
+        (!self.holds_alone(suspect) && self.hold_together(&self.claims, &others)).then_some(suspect.signer)
+    }
+
+    /// Σ δᵢ and Σ i·δᵢ, with δᵢ = Dᵢ + ρᵢ·Eᵢ ± (fᵢ·Yᵢ − zᵢ·B).
+    ///
+    /// Σ fᵢ·Yᵢ = ±c·Y. And Σ λᵢ·i·Yᵢ interpolates x·F(x) at zero, which has degree t: zero from more than t points, and from t
+    /// points all that is there is what the leading coefficient misses, −A_{t−1}·Π(0 − i).
+    fn defects(&self) -> (C::Point, C::Point) {
+        let commitments = self.key.commitments();
+        let (mut z, mut weighted_z) = (C::Scalar::ZERO, C::Scalar::ZERO);
+        let (mut scalars, mut points) = (Vec::new(), Vec::new());
+        for claim in &self.claims {
+            let number = C::Scalar::from(u64::from(claim.signer.to_u16()));
+            z += claim.z;
+            weighted_z += number * claim.z;
+            scalars.extend([number, number * claim.rho]);
+            points.extend([claim.commitments.hiding, claim.commitments.binding]);
+        }
+        if let Some(leading) = commitments.last().filter(|_| self.claims.len() == commitments.len()) {
+            let signers = self.claims.iter().map(|claim| claim.signer);
+            scalars.push(self.negate(-self.challenge * polynomial::product_of_negated::<C>(signers)));
+            points.push(*leading);
+        }
+        scalars.push(self.negate(-weighted_z));
+        points.push(C::Point::generator());
+        let on_key = [-z, self.challenge].map(|scalar| self.negate(scalar));
+        let sum = C::multiscalar_mul_vartime(&on_key, &[C::Point::generator(), self.key.verifying_key().0]);
+        (sum + self.group_commitment, C::multiscalar_mul_vartime(&scalars, &points))
+    }
+
+    /// Every equation is taken with the sign that lets the nonces enter as they are: their weights are short and should stay so.
+    fn negate(&self, scalar: C::Scalar) -> C::Scalar {
+        if self.nonces_negated { -scalar } else { scalar }
     }
 
     fn halve(&self, claims: &[Claim<'a, C>], weights: &[C::Scalar], found: &mut Vec<Identifier>) {
@@ -115,23 +182,20 @@ impl<'a, C: FrostSuite> Search<'a, C> {
         (C::multiscalar_mul_vartime(&scalars, &points) + hiding).is_identity().into()
     }
 
-    /// Σ a·(±(D + ρ·E) + f·Y − z·B) = 0, the sum over the Y as one over the key's commitments.
+    /// Σ a·(D + ρ·E ± (f·Y − z·B)) = 0, the sum over the Y as one over the key's commitments.
     fn hold_together(&self, claims: &[Claim<'a, C>], weights: &[C::Scalar]) -> bool {
         let commitments = self.key.commitments();
-        let mut on_commitments = vec![C::Scalar::ZERO; commitments.len()];
+        let mut on_shares = Vec::with_capacity(claims.len());
         let mut on_generator = C::Scalar::ZERO;
         let mut scalars = Vec::with_capacity(claims.len() * 2 + commitments.len() + 1);
         let mut points = Vec::with_capacity(scalars.capacity());
         for (claim, weight) in claims.iter().zip(weights) {
-            let signed = if self.nonces_negated { -*weight } else { *weight };
-            scalars.extend([signed, signed * claim.rho]);
+            scalars.extend([*weight, *weight * claim.rho]);
             points.extend([claim.commitments.hiding, claim.commitments.binding]);
-            on_generator -= *weight * claim.z;
-            let term = *weight * claim.factor;
-            let powers = polynomial::powers::<C::Scalar>(claim.signer, commitments.len());
-            on_commitments.iter_mut().zip(powers).for_each(|(sum, power)| *sum += term * power);
+            on_generator -= self.negate(*weight * claim.z);
+            on_shares.push((claim.signer, self.negate(*weight * claim.factor)));
         }
-        scalars.extend(on_commitments);
+        scalars.extend(polynomial::power_sums::<C>(&on_shares, commitments.len()));
         points.extend_from_slice(commitments);
         scalars.push(on_generator);
         points.push(C::Point::generator());
