@@ -48,7 +48,7 @@ macro_rules! weierstrass {
             }
 
             fn multiscalar_mul_vartime(scalars: &[Self::Scalar], points: &[Self::Point]) -> Self::Point {
-                if points.len().min(scalars.len()) >= buckets::FEWEST {
+                if buckets::pay::<Self>(scalars) {
                     return buckets::multiscalar_mul_vartime::<Self>(scalars, points);
                 }
                 let terms: Vec<_> = points.iter().copied().zip(scalars.iter().copied()).collect();

@@ -5,7 +5,7 @@ use alloc::{collections::BTreeMap, vec::Vec};
 use ff::Field;
 use group::Group;
 
-use super::{FrostSuite, Signature, SignatureShare, SigningPackage, package::SigningValues, signature};
+use super::{Factors, FrostSuite, Signature, SignatureShare, SigningPackage, package::SigningValues, signature};
 use crate::{
     error::{Error, Fault, FaultKind, InputError},
     identifier::Identifier,
@@ -62,6 +62,8 @@ struct Search<'a, C: FrostSuite> {
     nonces_negated: bool,
     key: &'a PublicKeyPackage<C>,
     group_commitment: C::Point,
+    /// ρ, where all signers have the same (BIP-445).
+    common_factor: Option<C::Scalar>,
     /// ±c.
     challenge: C::Scalar,
 }
@@ -91,6 +93,10 @@ impl<'a, C: FrostSuite> Search<'a, C> {
             nonces_negated: values.nonces_negated,
             key,
             group_commitment: values.binding.group_commitment,
+            common_factor: match &values.binding.factors {
+                Factors::Each(_) => None,
+                Factors::One(factor) => Some(*factor),
+            },
             challenge: values.share_factor(&C::Scalar::ONE),
         })
     }
@@ -109,7 +115,8 @@ impl<'a, C: FrostSuite> Search<'a, C> {
     /// With δᵢ for what is wrong with i's claim, zero where nothing is: if k is alone, Σ i·δᵢ = k·Σ δᵢ, and that gives k away. Then
     /// everyone else's claims are checked together and k's alone, so that nobody is named for where the sums happen to point.
     fn only_culprit(&self) -> Option<Identifier> {
-        if self.claims.len() <= 2 {
+        // Below that, checking each alone costs less.
+        if self.claims.len() <= 3 {
             return None;
         }
         let (sum, weighted) = self.defects();
@@ -133,14 +140,12 @@ impl<'a, C: FrostSuite> Search<'a, C> {
     fn defects(&self) -> (C::Point, C::Point) {
         let commitments = self.key.commitments();
         let (mut z, mut weighted_z) = (C::Scalar::ZERO, C::Scalar::ZERO);
-        let (mut scalars, mut points) = (Vec::new(), Vec::new());
-        for claim in &self.claims {
-            let number = C::Scalar::from(u64::from(claim.signer.to_u16()));
+        let numbers: Vec<_> = self.claims.iter().map(|claim| C::Scalar::from(u64::from(claim.signer.to_u16()))).collect();
+        for (claim, number) in self.claims.iter().zip(&numbers) {
             z += claim.z;
-            weighted_z += number * claim.z;
-            scalars.extend([number, number * claim.rho]);
-            points.extend([claim.commitments.hiding, claim.commitments.binding]);
+            weighted_z += *number * claim.z;
         }
+        let (mut scalars, mut points) = self.weighted_nonces(&self.claims, &numbers);
         if let Some(leading) = commitments.last().filter(|_| self.claims.len() == commitments.len()) {
             let signers = self.claims.iter().map(|claim| claim.signer);
             scalars.push(self.negate(-self.challenge * polynomial::product_of_negated::<C>(signers)));
@@ -156,6 +161,18 @@ impl<'a, C: FrostSuite> Search<'a, C> {
     /// Every equation is taken with the sign that lets the nonces enter as they are: their weights are short and should stay so.
     fn negate(&self, scalar: C::Scalar) -> C::Scalar {
         if self.nonces_negated { -scalar } else { scalar }
+    }
+
+    /// The scalars and points of Σ a·(D + ρ·E). With one ρ for all it is Σ a·D + ρ·Σ a·E, and short weights stay short.
+    fn weighted_nonces(&self, claims: &[Claim<'a, C>], weights: &[C::Scalar]) -> (Vec<C::Scalar>, Vec<C::Point>) {
+        let hidings: Vec<_> = claims.iter().map(|claim| claim.commitments.hiding).collect();
+        let bindings: Vec<_> = claims.iter().map(|claim| claim.commitments.binding).collect();
+        if let Some(factor) = self.common_factor {
+            let sums = [hidings, bindings].map(|points| C::multiscalar_mul_vartime(weights, &points));
+            return ([C::Scalar::ONE, factor].to_vec(), sums.to_vec());
+        }
+        let on_bindings = claims.iter().zip(weights).map(|(claim, weight)| *weight * claim.rho);
+        (weights.iter().copied().chain(on_bindings).collect(), [hidings, bindings].concat())
     }
 
     fn halve(&self, claims: &[Claim<'a, C>], weights: &[C::Scalar], found: &mut Vec<Identifier>) {
@@ -187,11 +204,8 @@ impl<'a, C: FrostSuite> Search<'a, C> {
         let commitments = self.key.commitments();
         let mut on_shares = Vec::with_capacity(claims.len());
         let mut on_generator = C::Scalar::ZERO;
-        let mut scalars = Vec::with_capacity(claims.len() * 2 + commitments.len() + 1);
-        let mut points = Vec::with_capacity(scalars.capacity());
+        let (mut scalars, mut points) = self.weighted_nonces(claims, weights);
         for (claim, weight) in claims.iter().zip(weights) {
-            scalars.extend([*weight, *weight * claim.rho]);
-            points.extend([claim.commitments.hiding, claim.commitments.binding]);
             on_generator -= self.negate(*weight * claim.z);
             on_shares.push((claim.signer, self.negate(*weight * claim.factor)));
         }
