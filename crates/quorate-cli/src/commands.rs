@@ -12,10 +12,10 @@ mod sign;
 mod status;
 mod verify;
 
+use core::time::Duration;
 use std::{
     io::Read as _,
     path::{Path, PathBuf},
-    time::Duration,
 };
 
 use quorate::{config::SOCKET_FILE, control::Client};

@@ -139,7 +139,7 @@ impl Failure {
     /// What happened, with all its causes, in one line.
     pub(crate) fn message(&self) -> String {
         let mut message = self.to_string();
-        let mut source = std::error::Error::source(self);
+        let mut source = core::error::Error::source(self);
         while let Some(cause) = source {
             let text = cause.to_string();
             // Some errors of other crates repeat their causes.

@@ -1,10 +1,11 @@
 //! A line on the terminal that shows that something is going on.
 
+use core::time::Duration;
 use std::{
     io::Write as _,
     sync::mpsc::{RecvTimeoutError, Sender, channel},
     thread::JoinHandle,
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 /// Nothing is shown before that: most requests are answered sooner.

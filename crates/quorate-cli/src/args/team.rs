@@ -6,6 +6,24 @@ use clap::{Args, Subcommand};
 
 use super::{Connection, PassphraseArgs};
 
+/// What `quorate placement explain --help` says.
+const EXPLAIN: &str = "\
+Say which smallest sets of providers take a key, and what each loss does to signing.
+
+Of a wallet that exists (WALLET, asks a running cosigner), of a placement file (--file), or of the configurations of cosigners that \
+could make one (--config, once for each). A placement in which one provider reaches the key is refused with exit code 2.
+
+A placement file:
+
+  min_signers = 2
+  [participants.alice]
+  operator = \"acme/alice\"
+  runtime = \"aws/111122223333/eu-west-1\"
+  store = \"aws/111122223333/ebs\"
+  key_services = [\"acme/alice\"]
+  [participants.bob]
+  ...";
+
 #[derive(Args, Debug)]
 pub(crate) struct InitArgs {
     /// The directory to make; it must not hold a cosigner yet.
@@ -101,21 +119,7 @@ pub(crate) struct PlacementArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum PlacementCommand {
     /// Say which smallest sets of providers take a key, and what each loss does to signing.
-    ///
-    /// Of a wallet that exists (WALLET, asks a running cosigner), of a placement file (--file), or of the configurations of cosigners that
-    /// could make one (--config, once for each). A placement in which one provider reaches the key is refused with exit code 2.
-    ///
-    /// A placement file:
-    ///
-    ///   min_signers = 2
-    ///   [participants.alice]
-    ///   operator = "acme/alice"
-    ///   runtime = "aws/111122223333/eu-west-1"
-    ///   store = "aws/111122223333/ebs"
-    ///   key_services = ["acme/alice"]
-    ///   [participants.bob]
-    ///   ...
-    #[command(verbatim_doc_comment)]
+    #[command(long_about = EXPLAIN)]
     Explain {
         /// A wallet's name or a key's id, at the running cosigner of --dir or --socket.
         #[arg(value_name = "WALLET", required_unless_present_any = ["file", "configs"], conflicts_with_all = ["file", "configs"])]

@@ -1,10 +1,10 @@
 //! Sends recorded bytes to running cosigners once more, as whoever sits on the network can.
 
+use core::time::Duration;
 use std::{
     io::{Read as _, Write as _},
     net::{Shutdown, TcpStream},
     thread,
-    time::Duration,
 };
 
 use quorate::control::api::KeyInfo;

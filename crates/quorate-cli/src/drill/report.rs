@@ -72,7 +72,7 @@ impl Report {
         let text = format!(
             "\n{}\n{verdict} {:.1} s",
             table(&rows),
-            std::time::Duration::from_millis(milliseconds.try_into().unwrap_or(u64::MAX)).as_secs_f64()
+            core::time::Duration::from_millis(milliseconds.try_into().unwrap_or(u64::MAX)).as_secs_f64()
         );
         let value = serde_json::json!({"passed": failed.is_none(), "milliseconds": milliseconds, "steps": self.steps});
         self.output.answer(&value, &text)?;

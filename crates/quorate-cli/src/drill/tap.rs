@@ -1,8 +1,9 @@
 //! A TCP proxy between two cosigners that keeps every byte: what a relay, a provider's network or a wiretap sees.
 
+use core::net::SocketAddr;
 use std::{
     io::{Read as _, Write as _},
-    net::{Shutdown, SocketAddr, TcpListener, TcpStream},
+    net::{Shutdown, TcpListener, TcpStream},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread,
 };

@@ -1,14 +1,15 @@
 //! Three cosigners on this machine, each as its own program, with recording proxies between them.
 
+use core::{net::SocketAddr, time::Duration};
 use std::{
     fs::{File, OpenOptions},
     io::Write as _,
-    net::{SocketAddr, TcpListener},
+    net::TcpListener,
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     process::{Command, Stdio},
     thread,
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use quorate::{

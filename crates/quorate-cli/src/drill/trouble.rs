@@ -49,7 +49,7 @@ impl Trouble {
     /// With all causes, in one line.
     pub(super) fn message(&self) -> String {
         let mut message = self.to_string();
-        let mut source = std::error::Error::source(self);
+        let mut source = core::error::Error::source(self);
         while let Some(cause) = source {
             message = format!("{message}: {cause}");
             source = cause.source();
