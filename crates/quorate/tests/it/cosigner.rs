@@ -1,0 +1,157 @@
+//! Whole ceremonies among three cosigners.
+
+use std::{sync::Arc, time::Duration};
+
+use quorate::{
+    CosignerError, KeygenRequest, RequestError, SignRequest,
+    core::{PlacementError, SuiteId, frost::Ed25519, frost::Signature, keys::VerifyingKey},
+    payload::{AnyPayload, Digest, Message},
+    policy::{BuiltinPolicy, Decision, Policy, SignRequestView},
+    transport::wires::memory::Faults,
+};
+
+use crate::team::Team;
+
+fn message(text: &str) -> AnyPayload {
+    AnyPayload::new(Message::new(text).unwrap())
+}
+
+fn wallet() -> KeygenRequest {
+    KeygenRequest::new("treasury", [SuiteId::Bip340, SuiteId::Ed25519], 2)
+}
+
+fn sign(text: &str) -> SignRequest {
+    SignRequest::new("treasury", message(text)).suite(SuiteId::Ed25519)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wallet_is_made_and_every_cosigner_can_ask_for_a_signature() {
+    let team = Team::with(Faults::new(100, 50, 100), 7).await;
+    let keys = team.cosigner(0).keygen(wallet()).await.unwrap();
+    assert_eq!(keys.len(), 2);
+    for asked in 0..3 {
+        let signed = team.cosigner(asked).sign(sign("hello")).await.unwrap();
+        let ours = team.cosigner(asked).keys().await.unwrap();
+        let key = ours.iter().find(|key| key.share.suite() == SuiteId::Ed25519).unwrap();
+        let verifying = VerifyingKey::<Ed25519>::from_bytes(&key.share.public_key()).unwrap();
+        verifying.verify(b"hello", &Signature::from_bytes(&signed.signatures[0]).unwrap()).unwrap();
+        assert_eq!(
+            key.share.public_key(),
+            keys.iter().find(|key| key.share.suite() == SuiteId::Ed25519).unwrap().share.public_key()
+        );
+    }
+    let attested = team.cosigner(2).attest("treasury", Some(SuiteId::Bip340)).await.unwrap();
+    assert_eq!(attested.iter().filter(|attested| attested.problem.is_none()).count(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_sign_while_the_third_is_down_and_one_alone_cannot() {
+    let mut team = Team::start().await;
+    team.cosigner(0).keygen(wallet()).await.unwrap();
+    team.stop(1).await;
+    team.cosigner(0).sign(sign("without bob")).await.unwrap();
+    let named = team.cosigner(0).sign(sign("with bob").signers(["bob".to_owned()])).await;
+    assert!(matches!(named, Err(CosignerError::Unavailable { names }) if names == ["bob"]));
+    team.stop(2).await;
+    let alone = team.cosigner(0).sign(sign("alone")).await;
+    assert!(matches!(alone, Err(CosignerError::Unavailable { .. } | CosignerError::Request(RequestError::TooFewSigners { .. }))));
+    team.boot(1).await;
+    team.cosigner(0).connected(Duration::from_millis(100)).await;
+    tokio::time::timeout(Duration::from_secs(20), async {
+        while team.cosigner(0).sign(sign("bob is back").signers(["bob".to_owned()])).await.is_err() {}
+    })
+    .await
+    .unwrap();
+}
+
+struct Nothing;
+impl Policy for Nothing {
+    fn decide(&self, _: &SignRequestView<'_>) -> Decision {
+        Decision::deny("never on a sunday")
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_policy_decides_for_itself_and_another_signer_steps_in() {
+    let mut team = Team::start().await;
+    team.cosigner(0).keygen(wallet()).await.unwrap();
+    team.stop(1).await;
+    team.boot_with(1, Arc::new(Nothing)).await;
+    team.connected().await;
+    let refused = team.cosigner(0).sign(sign("x").signers(["bob".to_owned()])).await;
+    assert!(matches!(refused, Err(CosignerError::Refused { name, reason }) if name == "bob" && reason.contains("sunday")));
+    let signed = team.cosigner(0).sign(sign("x")).await.unwrap();
+    assert_eq!(signed.signers.iter().map(|id| id.to_u16()).collect::<Vec<_>>(), [1, 3]);
+    let own = team.cosigner(1).sign(sign("x")).await;
+    assert!(matches!(own, Err(CosignerError::Denied { .. })));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn raw_digest_is_denied_unless_the_key_is_named() {
+    let mut team = Team::start().await;
+    team.cosigner(0).keygen(wallet()).await.unwrap();
+    let digest = || SignRequest::new("treasury", AnyPayload::new(Digest::from_slice(&[7; 32]).unwrap())).suite(SuiteId::Bip340);
+    assert!(matches!(team.cosigner(0).sign(digest()).await, Err(CosignerError::Denied { .. })));
+    // The proposer alone cannot wave it through.
+    let lax: BuiltinPolicy = r#"allow_raw_digest = ["treasury.bip340"]"#.parse().unwrap();
+    team.stop(0).await;
+    team.boot_with(0, Arc::new(lax.clone())).await;
+    team.connected().await;
+    assert!(matches!(team.cosigner(0).sign(digest()).await, Err(CosignerError::Refused { .. })));
+    team.stop(2).await;
+    team.boot_with(2, Arc::new(lax)).await;
+    team.connected().await;
+    team.cosigner(0).sign(digest()).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn placement_that_one_domain_reaches_is_refused_before_anything_is_made() {
+    let team = Team::start().await;
+    let single = KeygenRequest::new("one", [SuiteId::Ed25519], 2).participants(["alice".to_owned(), "alice".to_owned()]);
+    assert!(matches!(team.cosigner(0).keygen(single).await, Err(CosignerError::Request(RequestError::DuplicateParticipant))));
+    let strangers = KeygenRequest::new("two", [SuiteId::Ed25519], 2).participants(["alice".to_owned(), "mallory".to_owned()]);
+    assert!(matches!(
+        team.cosigner(0).keygen(strangers).await,
+        Err(CosignerError::Request(RequestError::UnknownCosigner { name })) if name == "mallory"
+    ));
+    assert!(team.cosigner(0).keys().await.unwrap().is_empty());
+    let _named: Option<PlacementError> = None;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn same_wallet_name_twice_is_refused() {
+    let team = Team::start().await;
+    team.cosigner(0).keygen(wallet()).await.unwrap();
+    let again = team.cosigner(1).keygen(wallet()).await;
+    assert!(matches!(again, Err(CosignerError::Request(RequestError::WalletExists { .. }))));
+    let bad = KeygenRequest::new("Tréasury", [SuiteId::Ed25519], 2);
+    assert!(matches!(team.cosigner(1).keygen(bad).await, Err(CosignerError::Request(RequestError::WalletName))));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cosigner_cut_off_after_its_confirmation_completes_from_a_peer() {
+    // Carol's store fails at one operation after another of the key generation; after a restart she either has the key or never
+    // confirmed it, and then nobody has it.
+    for operation in 0..24 {
+        let mut team = Team::start().await;
+        let home = &team.homes[2];
+        home.faults.crash_at(home.faults.operations() + operation, quorate::storage::Torn::After);
+        let made = team.cosigner(0).keygen(KeygenRequest::new("w", [SuiteId::Ed25519], 2)).await;
+        team.stop(2).await;
+        team.homes[2].faults.restart();
+        team.boot(2).await;
+        team.connected().await;
+        if made.is_err() {
+            assert!(team.cosigner(1).keys().await.unwrap().is_empty(), "operation {operation}");
+            continue;
+        }
+        let recovered = tokio::time::timeout(Duration::from_secs(20), async {
+            while team.cosigner(2).keys().await.unwrap().is_empty() {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        });
+        recovered.await.unwrap_or_else(|_| panic!("operation {operation}: the share was lost"));
+        let request = SignRequest::new("w", message("recovered")).signers(["carol".to_owned()]);
+        team.cosigner(0).sign(request).await.unwrap();
+    }
+}
