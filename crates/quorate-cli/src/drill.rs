@@ -57,6 +57,7 @@ pub(crate) fn run(args: &DrillArgs, output: Output) -> Result<(), Failure> {
     // A step that fails is in the report; what follows from it is left out.
     let whole = carry_out(&cleanup, &mut report).is_some();
     drop(guard);
+    cleanup.wait_if_interrupted();
     report.finish(whole)
 }
 

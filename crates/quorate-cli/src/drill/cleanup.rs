@@ -1,5 +1,6 @@
 //! What must not survive the drill: running cosigners and the temporary directory, also after a failure or Ctrl-C.
 
+use core::time::Duration;
 use std::{
     path::{Path, PathBuf},
     process::Child,
@@ -21,6 +22,7 @@ const INTERRUPTED: i32 = 130;
 pub(super) struct Cleanup {
     shared: Arc<Mutex<Shared>>,
     base: PathBuf,
+    is_temporary: bool,
 }
 
 #[derive(Debug)]
@@ -28,6 +30,7 @@ struct Shared {
     children: Vec<(&'static str, Child)>,
     temporary: Option<TempDir>,
     over: bool,
+    interrupted: bool,
 }
 
 impl Cleanup {
@@ -54,8 +57,9 @@ impl Cleanup {
         if base.as_os_str().len() > MAX_BASE + 20 {
             return Err(failed(&base)(std::io::ErrorKind::InvalidFilename.into()));
         }
-        let shared = Shared { children: Vec::new(), temporary, over: false };
-        Ok(Self { shared: Arc::new(Mutex::new(shared)), base })
+        let is_temporary = temporary.is_some();
+        let shared = Shared { children: Vec::new(), temporary, over: false, interrupted: false };
+        Ok(Self { shared: Arc::new(Mutex::new(shared)), base, is_temporary })
     }
 
     pub(super) fn base(&self) -> &Path {
@@ -77,7 +81,12 @@ impl Cleanup {
                 }
             });
             if caught.is_some() {
+                cleanup.lock().interrupted = true;
                 cleanup.run();
+                if cleanup.is_temporary {
+                    // The interrupted step may have written something in between; there is nothing to remove otherwise.
+                    drop(std::fs::remove_dir_all(&cleanup.base));
+                }
                 std::process::exit(INTERRUPTED);
             }
         });
@@ -117,6 +126,13 @@ impl Cleanup {
         shared.children.drain(..).for_each(|(_, mut child)| end(&mut child));
         // What cannot be removed stays in the system's temporary directory.
         drop(shared.temporary.take());
+    }
+
+    /// After a signal, waits for the end of the program: what failed because of the signal is not to be reported as a finding.
+    pub(super) fn wait_if_interrupted(&self) {
+        while self.lock().interrupted {
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Shared> {
