@@ -14,14 +14,14 @@ pub(crate) use team::{InitArgs, NodeArgs, PlacementArgs, PlacementCommand, Roste
 const EXIT_CODES: &str = "\
 Exit codes:
   0  done
-  1  the request failed: a signature that does not verify, a missing proof, a failed check of the drill
-  2  wrong usage or configuration: nothing was sent to anybody
+  1  the request failed: a false signature, a missing proof, a failed check of the drill
+  2  wrong usage, request or configuration
   3  no cosigner is running there, or too few participants can be reached
-  4  a policy denied the request
+  4  a policy, or another cosigner, denied the request
   5  a participant broke the protocol; its name is in the message
 
 A first try, with three cosigners on this machine and a thief:   quorate drill
-A cosigner of your own:   quorate init, then exchange roster entries (quorate roster add), then quorate node";
+A cosigner of your own:   quorate init; quorate roster add (exchange entries); quorate node";
 
 /// Keys that no single provider can ever hold whole.
 ///
@@ -69,7 +69,7 @@ pub(crate) enum Command {
     /// one provider (directory, passphrase, and every byte that crossed the wires) and tries to take the key or to sign, and must fail. In
     /// the end it gets two providers, and must succeed: a thief that cannot steal at all would prove nothing.
     ///
-    /// Needs no network, no configuration and no flags; leaves nothing behind.
+    /// Needs no network, no configuration and no flags. Leaves nothing behind, also after Ctrl-C (exit code 130).
     Drill(DrillArgs),
 }
 

@@ -42,6 +42,7 @@ use crate::{
 use cleanup::{Cleanup, Guard};
 use documents::Wallet;
 use report::Report;
+use tap::Recording;
 use team::Team;
 use thief::{Loot, Suite};
 use trouble::Trouble;
@@ -72,6 +73,7 @@ fn carry_out(cleanup: &Cleanup, report: &mut Report) -> Option<()> {
     let recordings = team.tape.recordings();
     let wires: Vec<u8> =
         recordings.iter().flat_map(|recording| [&recording.sent[..], &recording.received]).flatten().copied().collect();
+    report.step("the thief takes every byte that crossed the wires", || keep_recordings(cleanup.base(), &recordings))?;
     report.step("search of all recorded bytes", || searched_wires(&loot, &wires));
     for loot in &loot {
         robbed(loot, &wallet, report);
@@ -193,6 +195,19 @@ fn copy_directory(from: &Path, to: &Path, files: &mut Vec<u8>) -> Result<(), Tro
         // The control socket is no file.
     }
     Ok(())
+}
+
+/// Writes the recordings down, for those who want to look at them (`--keep`).
+fn keep_recordings(base: &Path, recordings: &[Recording]) -> Result<((), String), Trouble> {
+    let directory = base.join("stolen-wires");
+    std::fs::create_dir(&directory).map_err(|source| Trouble::File { what: "make", path: directory.clone(), source })?;
+    for (number, Recording { from, to, sent, received }) in recordings.iter().enumerate() {
+        for (name, bytes) in [(format!("{number:02}-{from}-to-{to}"), sent), (format!("{number:02}-{to}-to-{from}"), received)] {
+            let path = directory.join(name);
+            std::fs::write(&path, bytes).map_err(|source| Trouble::File { what: "write", path, source })?;
+        }
+    }
+    Ok(((), format!("{} connections", recordings.len())))
 }
 
 fn searched_wires(loot: &[Loot], wires: &[u8]) -> Result<((), String), Trouble> {

@@ -162,3 +162,39 @@ fn code_of(code: &str) -> u8 {
         _ => 1,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(code: &str) -> Failure {
+        let error = serde_json::json!({"code": code, "message": "bob broke the protocol", "culprits": ["bob"]});
+        ClientError::Refused(serde_json::from_value(error).unwrap()).into()
+    }
+
+    #[test]
+    fn every_code_of_the_control_api_has_its_exit_code() {
+        let codes = [
+            ("input", 2),
+            ("unknown-key", 2),
+            ("unavailable", 3),
+            ("denied", 4),
+            ("refused", 4),
+            ("fault", 5),
+            ("internal", 1),
+            ("a code of a later version", 1),
+        ];
+        for (code, exit) in codes {
+            assert_eq!(refused(code).exit_code(), exit, "{code}");
+        }
+        assert_eq!(refused("fault").culprits(), ["bob"]);
+        assert_eq!(refused("fault").message(), "bob broke the protocol");
+    }
+
+    #[test]
+    fn message_names_each_cause_once() {
+        let source = std::io::Error::other("the disk is full");
+        let failure = Failure::File { action: "write", path: "x".into(), source };
+        assert_eq!(failure.message(), "cannot write x: the disk is full");
+    }
+}

@@ -93,3 +93,30 @@ fn shortened(result: &str) -> String {
     let line = result.lines().next().unwrap_or_default();
     if line.chars().count() <= 110 { line.to_owned() } else { format!("{}…", line.chars().take(109).collect::<String>()) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report() -> Report {
+        let mut report = Report::new(Output::new(true));
+        assert_eq!(report.step("first", || Ok((7, "seen".to_owned()))), Some(7));
+        report
+    }
+
+    #[test]
+    fn report_of_good_steps_passes_only_if_the_end_was_reached() {
+        assert!(report().finish(true).is_ok());
+        assert_eq!(report().finish(false).unwrap_err().exit_code(), 1);
+    }
+
+    #[test]
+    fn report_with_a_failed_step_fails_even_at_the_end() {
+        let mut report = report();
+        assert_eq!(report.step("theft", || Err::<((), String), _>(Trouble::Control("no"))), None);
+        report.step("third", || Ok(((), String::new())));
+        let failure = report.finish(true).unwrap_err();
+        assert!(matches!(&failure, Failure::Drill { step } if step == "theft"));
+        assert_eq!(failure.exit_code(), 1);
+    }
+}
