@@ -37,7 +37,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let shares: Vec<_> = run(keygens)?.into_values().map(Arc::new).collect();
     let key = shares[0].package().verifying_key();
-
     for (a, b) in [(0, 1), (0, 2), (1, 2)] {
         let signers = ParticipantSet::new([shares[a].identifier(), shares[b].identifier()])?;
         let session = self::session(2, &signers)?;

@@ -15,4 +15,5 @@
 mod cosigner;
 mod payload;
 mod policy;
+mod secrets;
 mod team;
