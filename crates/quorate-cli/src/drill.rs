@@ -58,6 +58,9 @@ pub(crate) fn run(args: &DrillArgs, output: Output) -> Result<(), Failure> {
     // A step that fails is in the report; what follows from it is left out.
     let whole = carry_out(&cleanup, &mut report).is_some();
     drop(guard);
+    if args.keep.is_some() {
+        output.note(&format!("The directories, logs and recorded bytes are in {}.", cleanup.base().display()));
+    }
     cleanup.wait_if_interrupted();
     report.finish(whole)
 }
