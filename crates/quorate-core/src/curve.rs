@@ -13,6 +13,7 @@ use zeroize::Zeroize;
 
 use crate::{error::DecodeError, suite::SuiteId};
 
+mod buckets;
 mod curve25519;
 mod weierstrass;
 
@@ -43,6 +44,8 @@ pub trait Curve: sealed::Sealed + Copy + Debug + Default + Eq + Ord + Send + Syn
     const SUITE: SuiteId;
     /// Length of an encoded point in bytes.
     const POINT_BYTES: usize;
+    /// Whether scalars are encoded, and 64 bytes reduced, least significant byte first.
+    const SCALARS_ARE_LITTLE_ENDIAN: bool;
 
     /// `scalar · B`, in constant time.
     fn mul_generator(scalar: &Self::Scalar) -> Self::Point;

@@ -181,9 +181,14 @@ impl<C: Curve> SigningCommitments<C> {
     ///
     /// [`DecodeError::InvalidPoint`] if one is not canonical, or the identity.
     pub fn from_points_bytes(hiding: &[u8], binding: &[u8]) -> Result<Self, DecodeError> {
-        let (hiding, binding) = (C::decode_point(hiding)?, C::decode_point(binding)?);
+        let points = [C::decode_point(hiding)?, C::decode_point(binding)?];
         // Decoding is strict, so encoding again gives the bytes that came in.
-        Ok(Self { hiding, binding, hiding_bytes: C::encode_point(&hiding), binding_bytes: C::encode_point(&binding) })
+        match (C::encode_points(&points).as_slice(), points) {
+            ([hiding_bytes, binding_bytes], [hiding, binding]) => {
+                Ok(Self { hiding, binding, hiding_bytes: *hiding_bytes, binding_bytes: *binding_bytes })
+            }
+            _ => Err(DecodeError::InvalidPoint),
+        }
     }
 
     /// Whether they share a point. Honest commitments of two signers never do.
@@ -256,7 +261,7 @@ fn commit_many<C: FrostSuite>(
     let share = share.signing_share();
     let encoded = Zeroizing::new(C::encode_scalar(share.expose()));
     let mut hedged = Hedged::draw(rng, b"frost/commit", Some(encoded.as_slice()), purpose)?;
-    let random = (0..count).map(|_| [Zeroizing::new(hedged.bytes()), Zeroizing::new(hedged.bytes())]);
+    let random = (0..count).map(|_| hedged.pair());
     Ok(commit_with(share, random))
 }
 
@@ -264,8 +269,8 @@ pub(crate) fn commit_with<C: FrostSuite>(
     share: &Secret<C::Scalar>,
     random: impl Iterator<Item = [Zeroizing<[u8; 32]>; 2]>,
 ) -> Vec<SigningNonces<C>> {
-    let mut secrets = Vec::new();
-    let mut points = Vec::new();
+    let (count, _) = random.size_hint();
+    let (mut secrets, mut points) = (Vec::with_capacity(count), Vec::with_capacity(2 * count));
     for random in random {
         let [hiding, binding] = C::nonces(&random, share.expose()).map(Secret::new);
         points.extend([C::mul_generator(hiding.expose()), C::mul_generator(binding.expose())]);

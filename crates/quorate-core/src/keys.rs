@@ -315,17 +315,15 @@ impl<C: Curve> Certificate<C> {
         let commitments = package.commitments();
         let mut scalars = Vec::with_capacity(1 + points.len() + commitments.len());
         let mut on_generator = C::Scalar::ZERO;
-        let mut on_commitments = alloc::vec![C::Scalar::ZERO; commitments.len()];
+        let mut on_shares = Vec::with_capacity(points.len());
         for (((id, proof), bytes), weight) in self.confirmations.iter().zip(&encoded).zip(&weights) {
             on_generator -= *weight * proof.response;
             let challenge = confirm_challenge(package, &self.transcript, *id, bytes);
-            let powers = polynomial::powers::<C::Scalar>(*id, commitments.len());
-            let term = *weight * challenge;
-            on_commitments.iter_mut().zip(powers).for_each(|(sum, power)| *sum += term * power);
+            on_shares.push((*id, *weight * challenge));
         }
         scalars.push(on_generator);
         scalars.extend(&weights);
-        scalars.extend(&on_commitments);
+        scalars.extend(polynomial::power_sums::<C>(&on_shares, commitments.len()));
         let all: Vec<_> = core::iter::once(C::Point::generator()).chain(points).chain(commitments.iter().copied()).collect();
         C::multiscalar_mul_vartime(&scalars, &all).is_identity().into()
     }

@@ -153,6 +153,7 @@ pub enum Ignored {
 struct Inbox<M> {
     messages: BTreeMap<Identifier, M>,
     broadcasts: BTreeMap<Identifier, [u8; 32]>,
+    /// Not compared yet.
     echoes: BTreeMap<Identifier, [u8; 32]>,
     fingerprints: BTreeMap<Identifier, [u8; 32]>,
 }
@@ -326,7 +327,8 @@ impl<P: Protocol> Machine<P> {
         if bytes.len() > rounds.size_limit(frame.round).saturating_add(FRAME_OVERHEAD) {
             return ignore(Ignored::TooLarge);
         }
-        let fingerprint = frame.fingerprint();
+        let broadcast = broadcast_digest(frame.broadcast);
+        let fingerprint = frame.fingerprint(&broadcast);
         let inbox = if frame.round == current { &mut self.now } else { &mut self.next };
         let known = if frame.round < current { self.past.get(&(frame.round, from)) } else { inbox.fingerprints.get(&from) };
         match known {
@@ -339,7 +341,7 @@ impl<P: Protocol> Machine<P> {
             return ignore(Ignored::Malformed);
         };
         inbox.fingerprints.insert(from, fingerprint);
-        inbox.broadcasts.insert(from, broadcast_digest(frame.broadcast));
+        inbox.broadcasts.insert(from, broadcast);
         inbox.echoes.insert(from, frame.echo);
         inbox.messages.insert(from, message);
         Ok(Handled::Accepted)
@@ -349,8 +351,7 @@ impl<P: Protocol> Machine<P> {
     fn go_on(&mut self) -> Result<(), Error> {
         loop {
             self.check_echoes()?;
-            let complete = matches!(self.state, State::Running(_)) && self.missing().is_empty();
-            if !complete {
+            if !self.is_complete() {
                 return Ok(());
             }
             let State::Running(rounds) = core::mem::replace(&mut self.state, State::Dead(Error::Bug("advance was interrupted")))
@@ -380,9 +381,21 @@ impl<P: Protocol> Machine<P> {
         }
     }
 
+    /// Whether the round runs and all its messages are here. Counting is enough: only its senders' messages were accepted, once each.
+    fn is_complete(&self) -> bool {
+        match &self.state {
+            State::Running(rounds) => {
+                let senders = rounds.senders(rounds.round());
+                self.now.messages.len() + usize::from(senders.contains(rounds.me())) == senders.len()
+            }
+            State::Held(..) | State::Finished(_) | State::Dead(_) => false,
+        }
+    }
+
     /// Whoever echoes other broadcasts than we saw was told something else, or lies; nobody can be named unless it is the only peer.
-    fn check_echoes(&self) -> Result<(), Error> {
-        let Some((from, _)) = self.now.echoes.iter().find(|(_, echo)| **echo != self.echo) else {
+    fn check_echoes(&mut self) -> Result<(), Error> {
+        let unchecked = core::mem::take(&mut self.now.echoes);
+        let Some((from, _)) = unchecked.iter().find(|(_, echo)| **echo != self.echo) else {
             return Ok(());
         };
         // In the first round there is nothing to echo, so that whoever does is making it up.
@@ -400,15 +413,19 @@ impl<P: Protocol> Machine<P> {
         if rounds.senders(rounds.round()).contains(rounds.me()) {
             self.now.broadcasts.insert(rounds.me(), broadcast_digest(&outbox.broadcast));
         }
+        let mut public = Writer::default();
+        public.raw(&[WIRE_VERSION, P::PROTOCOL.to_u8(), rounds.round()]);
+        public.raw(&self.context.prefix());
+        public.raw(&self.echo);
+        public.bytes(&outbox.broadcast);
         for to in &outbox.receivers {
             let private = outbox.private.get(to).map_or(&[][..], |bytes| bytes.as_slice());
-            let mut out = Writer::default();
-            out.raw(&[WIRE_VERSION, P::PROTOCOL.to_u8(), rounds.round()]);
-            out.raw(&self.context.prefix());
-            out.raw(&self.echo);
-            out.bytes(&outbox.broadcast);
-            out.bytes(private);
-            self.outgoing.push_back(OutgoingMessage { to: *to, bytes: Zeroizing::new(out.into_bytes()) });
+            // One allocation of the final size: a buffer that grew would leave the private part behind.
+            let mut bytes = Vec::with_capacity(public.as_bytes().len().saturating_add(private.len()).saturating_add(4));
+            bytes.extend_from_slice(public.as_bytes());
+            bytes.extend_from_slice(&u32::try_from(private.len()).unwrap_or(u32::MAX).to_be_bytes());
+            bytes.extend_from_slice(private);
+            self.outgoing.push_back(OutgoingMessage { to: *to, bytes: Zeroizing::new(bytes) });
         }
     }
 }
@@ -454,8 +471,8 @@ impl<'a> Frame<'a> {
         Ok(Self { round, echo, broadcast, private })
     }
 
-    fn fingerprint(&self) -> [u8; 32] {
-        Hash::new(domain::MESSAGE).field(&self.echo).field(self.broadcast).field(self.private).finish()
+    fn fingerprint(&self, broadcast: &[u8; 32]) -> [u8; 32] {
+        Hash::new(domain::MESSAGE).field(&self.echo).field(broadcast).field(self.private).finish()
     }
 }
 

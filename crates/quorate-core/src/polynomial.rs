@@ -17,6 +17,9 @@ use crate::{
     secret::Secret,
 };
 
+mod wide;
+use wide::Wide;
+
 /// A secret polynomial of degree `coefficients − 1`.
 pub(crate) struct Polynomial<C: Curve> {
     coefficients: Secret<Vec<C::Scalar>>,
@@ -32,9 +35,19 @@ impl<C: Curve> Polynomial<C> {
         Self { coefficients: Secret::new(coefficients) }
     }
 
-    /// f(`identifier`).
+    /// f(`identifier`), by Horner's rule; constant in time for a given count.
     pub(crate) fn evaluate(&self, identifier: Identifier) -> C::Scalar {
-        evaluate(self.coefficients.expose(), identifier)
+        let mut sum = Wide::ZERO;
+        for block in self.coefficients.expose().rchunks(wide::FACTORS) {
+            for coefficient in block.iter().rev() {
+                sum.multiply(identifier.to_u16());
+                sum.add(&Wide::of::<C>(coefficient));
+            }
+            sum = Wide::of::<C>(&sum.reduce::<C>());
+        }
+        let value = sum.reduce::<C>();
+        sum.zeroize();
+        value
     }
 
     /// f(0).
@@ -60,7 +73,7 @@ pub(crate) fn evaluate_commitments_vartime<P: Group>(commitments: &[P], identifi
 }
 
 /// `factor · point` by double-and-add: an identifier is short.
-fn mul_small_vartime<P: Group>(point: &P, factor: u16) -> P {
+pub(crate) fn mul_small_vartime<P: Group>(point: &P, factor: u16) -> P {
     if factor == 1 || bool::from(point.is_identity()) {
         return *point;
     }
@@ -74,10 +87,42 @@ fn mul_small_vartime<P: Group>(point: &P, factor: u16) -> P {
     result
 }
 
-/// The powers 1, x, x², … of an identifier.
-pub(crate) fn powers<F: Field + From<u64>>(identifier: Identifier, count: usize) -> impl Iterator<Item = F> {
-    let x = F::from(u64::from(identifier.to_u16()));
-    core::iter::successors(Some(F::ONE), move |power| Some(*power * x)).take(count)
+/// Σᵢ `factorᵢ` · iᵏ for k = 0 … `count` − 1: what weighted sums of verifying shares become as sums over the commitments.
+pub(crate) fn power_sums<C: Curve>(factors: &[(Identifier, C::Scalar)], count: usize) -> Vec<C::Scalar> {
+    let mut terms: Vec<_> = factors.iter().map(|(id, factor)| (id.to_u16(), Wide::of::<C>(factor))).collect();
+    let mut sums = Vec::with_capacity(count);
+    for k in 1..=count {
+        let mut sum = Wide::ZERO;
+        for (id, term) in &mut terms {
+            sum.add(term);
+            term.multiply(*id);
+            if k % wide::FACTORS == 0 {
+                *term = Wide::of::<C>(&term.reduce::<C>());
+            }
+        }
+        sums.push(sum.reduce::<C>());
+    }
+    sums
+}
+
+/// The product of small numbers.
+fn product<C: Curve>(numbers: impl Iterator<Item = u16>) -> C::Scalar {
+    let (mut product, mut block) = (C::Scalar::ONE, Wide::ONE);
+    for (count, number) in numbers.enumerate() {
+        block.multiply(number);
+        if (count + 1) % (2 * wide::FACTORS) == 0 {
+            product *= block.reduce::<C>();
+            block = Wide::ONE;
+        }
+    }
+    product * block.reduce::<C>()
+}
+
+/// Π (0 − i) over the set: what is left of i ↦ iᵗ when t points at zero are interpolated, negated.
+pub(crate) fn product_of_negated<C: Curve>(set: impl ExactSizeIterator<Item = Identifier>) -> C::Scalar {
+    let odd = set.len() % 2 == 1;
+    let product = product::<C>(set.map(Identifier::to_u16));
+    if odd { -product } else { product }
 }
 
 /// Checks many shares against Feldman commitments at once would need one multi-scalar multiplication; this checks one share:
@@ -90,29 +135,31 @@ pub(crate) fn share_fits<C: Curve>(share: &C::Scalar, commitments: &[C::Point], 
 ///
 /// With one inversion for all of them. Identifiers are public, and so are the coefficients.
 pub(crate) fn lagrange_coefficients<C: Curve>(set: &ParticipantSet) -> Vec<C::Scalar> {
-    let scalars: Vec<C::Scalar> = set.iter().map(|i| C::Scalar::from(u64::from(i.to_u16()))).collect();
-    let mut denominators: Vec<C::Scalar> = scalars
-        .iter()
-        .map(|x_i| {
-            // Π_{j≠i} (x_j − x_i) · x_i; the identifiers are distinct and not zero, so no factor vanishes.
-            scalars.iter().filter(|x_j| *x_j != x_i).fold(*x_i, |product, x_j| product * (*x_j - x_i))
-        })
-        .collect();
+    let mut denominators: Vec<C::Scalar> = set.iter().map(|i| lagrange_denominator::<C>(set, i) * scalar::<C>(i)).collect();
     denominators.iter_mut().batch_invert();
-    let all: C::Scalar = scalars.iter().product();
+    let all = product::<C>(set.iter().map(Identifier::to_u16));
     denominators.into_iter().map(|inverse| inverse * all).collect()
 }
 
 /// λᵢ(S) for one i.
 pub(crate) fn lagrange_coefficient<C: Curve>(set: &ParticipantSet, identifier: Identifier) -> Result<C::Scalar, InputError> {
-    let x_i = C::Scalar::from(u64::from(identifier.to_u16()));
     if !set.contains(identifier) {
         return Err(InputError::UnknownParticipant(identifier));
     }
-    let others = set.iter().filter(|j| *j != identifier).map(|j| C::Scalar::from(u64::from(j.to_u16())));
-    let (top, bottom) = others.fold((C::Scalar::ONE, C::Scalar::ONE), |(top, bottom), x_j| (top * x_j, bottom * (x_j - x_i)));
-    let inverse: Option<C::Scalar> = bottom.invert().into();
+    let top = product::<C>(set.iter().filter(|j| *j != identifier).map(Identifier::to_u16));
+    let inverse: Option<C::Scalar> = lagrange_denominator::<C>(set, identifier).invert().into();
     Ok(top * inverse.unwrap_or(C::Scalar::ZERO))
+}
+
+/// Π (j − i) over the others; they are distinct, so no factor vanishes.
+fn lagrange_denominator<C: Curve>(set: &ParticipantSet, i: Identifier) -> C::Scalar {
+    let others = set.iter().filter(|j| *j != i);
+    let product = product::<C>(others.clone().map(|j| j.to_u16().abs_diff(i.to_u16())));
+    if others.filter(|j| *j < i).count() % 2 == 1 { -product } else { product }
+}
+
+fn scalar<C: Curve>(identifier: Identifier) -> C::Scalar {
+    C::Scalar::from(u64::from(identifier.to_u16()))
 }
 
 /// Adds `term` to `sum`, coefficient by coefficient.
@@ -146,11 +193,35 @@ mod tests {
         let mut constant = C::Scalar::ZERO;
         for (i, lambda_i) in set.iter().zip(lambda) {
             assert_eq!(lambda_i, lagrange_coefficient::<C>(&set, i).unwrap());
+            assert_eq!(f.evaluate(i), evaluate(f.coefficients.expose(), i));
             assert!(share_fits::<C>(&f.evaluate(i), &commitments, i));
             assert!(!share_fits::<C>(&(f.evaluate(i) + C::Scalar::ONE), &commitments, i));
             constant += lambda_i * f.evaluate(i);
         }
         assert_eq!(constant == f.constant(), set.len() >= usize::from(count));
+    }
+
+    /// Blocks of many products, with the largest identifiers and coefficients.
+    fn agree<C: Curve>(count: u16, numbers: &[u16]) {
+        let set = ParticipantSet::new(numbers.iter().map(|n| Identifier::new(*n).unwrap())).unwrap();
+        let one = -C::Scalar::ONE;
+        let f = Polynomial::<C> { coefficients: Secret::new(alloc::vec![one; usize::from(count)]) };
+        let factors: Vec<_> = set.iter().map(|id| (id, one)).collect();
+        let mut expected = factors.clone();
+        for sum in power_sums::<C>(&factors, usize::from(count)) {
+            assert_eq!(sum, expected.iter().map(|(_, term)| *term).sum::<C::Scalar>());
+            expected.iter_mut().for_each(|(id, term)| *term *= scalar::<C>(*id));
+        }
+        let lambda = lagrange_coefficients::<C>(&set);
+        for (i, lambda_i) in set.iter().zip(lambda) {
+            assert_eq!(f.evaluate(i), evaluate(f.coefficients.expose(), i));
+            let others = || set.iter().filter(move |j| *j != i).map(scalar::<C>);
+            let bottom: C::Scalar = others().map(|j| j - scalar::<C>(i)).product();
+            assert_eq!(lambda_i * bottom, others().product::<C::Scalar>());
+            assert_eq!(lambda_i, lagrange_coefficient::<C>(&set, i).unwrap());
+        }
+        let negated: C::Scalar = set.iter().map(|id| -scalar::<C>(id)).product();
+        assert_eq!(product_of_negated::<C>(set.iter()), negated);
     }
 
     proptest! {
@@ -160,6 +231,13 @@ mod tests {
             let numbers: Vec<u16> = numbers.into_iter().collect();
             check::<Ed25519>(count, &numbers);
             check::<Bip340>(count, &numbers);
+        }
+
+        #[test]
+        fn integers_agree_with_scalars(count in 1u16..50, numbers in prop::collection::btree_set(60_000u16.., 1..50)) {
+            let numbers: Vec<u16> = numbers.into_iter().collect();
+            agree::<Ed25519>(count, &numbers);
+            agree::<Bip340>(count, &numbers);
         }
 
         #[test]

@@ -71,6 +71,13 @@ impl Hedged {
         bytes
     }
 
+    /// 32 secret bytes twice.
+    pub(crate) fn pair(&mut self) -> [Zeroizing<[u8; 32]>; 2] {
+        let wide = self.wide();
+        let half = |bytes: Option<&[u8; 32]>| Zeroizing::new(bytes.copied().unwrap_or_default());
+        [half(wide.first_chunk()), half(wide.last_chunk())]
+    }
+
     /// A uniform scalar that is not zero.
     pub(crate) fn scalar<C: Curve>(&mut self) -> C::Scalar {
         loop {
@@ -131,5 +138,7 @@ mod tests {
         let mut hedged = Hedged::draw(&mut Stuck, b"test", None, &[]).unwrap();
         assert_ne!(hedged.scalar::<Ed25519>(), hedged.scalar::<Ed25519>());
         assert_ne!(hedged.bytes(), hedged.bytes());
+        let [first, second] = hedged.pair();
+        assert_ne!(first, second);
     }
 }

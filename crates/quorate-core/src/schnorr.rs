@@ -57,7 +57,8 @@ impl<C: Curve> Encoding for Proof<C> {
 
 /// Coefficients for a batch verification: hashes of everything that is verified, so that nobody chose its proof after them.
 ///
-/// 128 bits each; the first is 1.
+/// 128 bits each, and 1 mod 8: a component of small order keeps its weight, so that no choice of proof makes it vanish alone. The first
+/// is 1.
 pub(crate) fn batch_coefficients<C: Curve>(fields: impl Iterator<Item = impl AsRef<[u8]>>, count: usize) -> Vec<C::Scalar> {
     let mut seed = HashToScalar::new(domain::BATCH);
     fields.for_each(|field| seed.append(field.as_ref()));
@@ -69,7 +70,7 @@ pub(crate) fn batch_coefficients<C: Curve>(fields: impl Iterator<Item = impl AsR
         let bytes: [u8; 64] = Sha512::new().chain_update(seed).chain_update(block.to_be_bytes()).finalize().into();
         block = block.wrapping_add(1);
         for chunk in bytes.as_chunks::<16>().0 {
-            coefficients.push(C::Scalar::from_u128(u128::from_be_bytes(*chunk)));
+            coefficients.push(C::Scalar::from_u128(u128::from_be_bytes(*chunk) & !7 | 1));
         }
     }
     coefficients.truncate(count);

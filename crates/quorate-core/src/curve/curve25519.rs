@@ -39,6 +39,7 @@ impl Curve for Ed25519 {
 
     const SUITE: SuiteId = SuiteId::Ed25519;
     const POINT_BYTES: usize = 32;
+    const SCALARS_ARE_LITTLE_ENDIAN: bool = true;
 
     fn mul_generator(scalar: &Scalar) -> EdwardsPoint {
         EdwardsPoint::mul_base(scalar)
@@ -101,6 +102,7 @@ impl Curve for Ristretto255 {
 
     const SUITE: SuiteId = SuiteId::Ristretto255;
     const POINT_BYTES: usize = 32;
+    const SCALARS_ARE_LITTLE_ENDIAN: bool = true;
 
     fn mul_generator(scalar: &Scalar) -> RistrettoPoint {
         RistrettoPoint::mul_base(scalar)

@@ -10,7 +10,7 @@ use k256::elliptic_curve::{
     sec1::{FromSec1Point, ToSec1Point},
 };
 
-use super::{Curve, sealed::Sealed};
+use super::{Curve, buckets, sealed::Sealed};
 use crate::{error::DecodeError, suite::SuiteId};
 
 /// FROST for BIP-340 keys, as BIP-445 (draft) has it. Keys of this suite are *internal* Taproot keys.
@@ -41,12 +41,16 @@ macro_rules! weierstrass {
 
             const SUITE: SuiteId = SuiteId::$suite;
             const POINT_BYTES: usize = 33;
+            const SCALARS_ARE_LITTLE_ENDIAN: bool = false;
 
             fn mul_generator(scalar: &Self::Scalar) -> Self::Point {
                 <Self::Point as Group>::mul_by_generator(scalar)
             }
 
             fn multiscalar_mul_vartime(scalars: &[Self::Scalar], points: &[Self::Point]) -> Self::Point {
+                if buckets::pay::<Self>(scalars) {
+                    return buckets::multiscalar_mul_vartime::<Self>(scalars, points);
+                }
                 let terms: Vec<_> = points.iter().copied().zip(scalars.iter().copied()).collect();
                 Self::Point::lincomb_vartime(terms.as_slice())
             }

@@ -28,10 +28,18 @@ use crate::{
     keys::PublicKeyPackage,
 };
 
+/// The tagged hash of BIP-340, begun.
+fn tagged(tag: &[u8]) -> Sha256 {
+    let tag = Sha256::digest(tag);
+    Sha256::new().chain_update(tag).chain_update(tag)
+}
+
 /// The tagged hash of BIP-340.
 fn tagged_hash(tag: &[u8], parts: &[&[u8]]) -> [u8; 32] {
-    let tag = Sha256::digest(tag);
-    let start = Sha256::new().chain_update(tag).chain_update(tag);
+    finish(tagged(tag), parts)
+}
+
+fn finish(start: Sha256, parts: &[&[u8]]) -> [u8; 32] {
     parts.iter().fold(start, |hash, part| hash.chain_update(part)).finalize().into()
 }
 
@@ -69,13 +77,14 @@ fn nonce_gen(random: &[u8; 32], inputs: &NonceInputs<'_>) -> [Scalar; 2] {
     let length = |bytes: &[u8]| [u8::try_from(bytes.len()).unwrap_or(u8::MAX)];
     let (share_length, key_length) = (length(inputs.verifying_share), length(inputs.key));
     let extra_length = u32::try_from(inputs.extra.len()).unwrap_or(u32::MAX).to_be_bytes();
+    let start = tagged(b"BIP0445/nonce");
     [0u8, 1].map(|index| {
         let mut parts: Vec<&[u8]> = Vec::with_capacity(12);
         parts.extend([rand.as_slice(), &share_length, inputs.verifying_share, &key_length, inputs.key]);
         parts.extend(message);
         let index = [index];
         parts.extend([extra_length.as_slice(), inputs.extra, &index]);
-        let mut hash = tagged_hash(b"BIP0445/nonce", &parts);
+        let mut hash = finish(start.clone(), &parts);
         let nonce = wrapping(&hash);
         hash.zeroize();
         nonce

@@ -1,0 +1,163 @@
+//! The command line, with the help texts.
+
+mod sign;
+mod team;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+pub(crate) use sign::{Network, SignArgs, SignKind, Signer, Signing, Text, VerifyArgs, VerifyKind};
+pub(crate) use team::{InitArgs, NodeArgs, PlacementArgs, PlacementCommand, RosterArgs, RosterCommand};
+
+/// What `quorate --help` says at its end.
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done
+  1  the request failed: a false signature, a missing proof, a failed check of the drill
+  2  wrong usage, request or configuration
+  3  no cosigner is running there, or too few participants can be reached
+  4  a policy, or another cosigner, denied the request
+  5  a participant broke the protocol; its name is in the message
+
+A first try, with three cosigners on this machine and a thief:   quorate drill
+A cosigner of your own:   quorate init; quorate roster add (exchange entries); quorate node";
+
+/// Keys that no single provider can ever hold whole.
+///
+/// Several cosigners, each run by somebody else and somewhere else, make a key in shares and sign in shares. This program runs a cosigner
+/// (`init`, `roster`, `node`), asks a running cosigner for keys and signatures (`keygen`, `sign`, …), and shows what a thief gets
+/// who robs one of the providers (`drill`).
+#[derive(Debug, Parser)]
+#[command(name = "quorate", version, after_help = EXIT_CODES, arg_required_else_help = true, max_term_width = 110)]
+pub(crate) struct Cli {
+    /// Answer with one JSON document on standard output, also for errors; no progress is shown.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Make a cosigner's directory: its configuration, identity and sealed store.
+    Init(Box<InitArgs>),
+    /// Tell a cosigner who the others are.
+    Roster(RosterArgs),
+    /// Run a cosigner until it is interrupted.
+    Node(NodeArgs),
+    /// Show a running cosigner and its links to the others.
+    Status(Connection),
+    /// Make a wallet: one key for each suite, in shares, together with the other cosigners.
+    Keygen(KeygenArgs),
+    /// List the keys that a cosigner holds shares of.
+    Keys(Connection),
+    /// Show a wallet's addresses: Taproot (P2TR) for bip340 keys, Solana for ed25519 keys.
+    Address(AddressArgs),
+    /// Have a message, a digest or a transaction signed.
+    Sign(SignArgs),
+    /// Check a signature against a wallet's key or an address, on this machine alone.
+    Verify(VerifyArgs),
+    /// Ask every participant of a key for proof that it still holds its share.
+    Attest(AttestArgs),
+    /// Show which providers could take a key, and which losses stop it from signing.
+    Placement(PlacementArgs),
+    /// Start three cosigners on this machine, sign with them, then rob each: the thief must get nothing.
+    ///
+    /// Three cosigners with their own directories, passphrases and ports stand for three providers. They make a 2-of-3 wallet and sign a
+    /// Bitcoin and a Solana transaction with each pair; a library that is not ours checks the signatures. Then a thief gets everything of
+    /// one provider (directory, passphrase, and every byte that crossed the wires) and tries to take the key or to sign, and must fail. In
+    /// the end it gets two providers, and must succeed: a thief that cannot steal at all would prove nothing.
+    ///
+    /// Needs no network, no configuration and no flags. Leaves nothing behind, also after Ctrl-C (exit code 130).
+    Drill(DrillArgs),
+}
+
+/// Which running cosigner to ask.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Connection {
+    /// The cosigner's directory [default: the current one].
+    #[arg(long, value_name = "DIR", global = false)]
+    pub(crate) dir: Option<PathBuf>,
+    /// Its control socket, if that is not DIR/control.sock.
+    #[arg(long, value_name = "PATH", conflicts_with = "dir")]
+    pub(crate) socket: Option<PathBuf>,
+    /// How many seconds to wait for an answer.
+    #[arg(long, value_name = "SECONDS", default_value_t = 120, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub(crate) timeout: u64,
+}
+
+/// Where a passphrase comes from. Never from the command line or the environment: other programs can read those.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct PassphraseArgs {
+    /// Read the passphrase from the first line of a file that only you can read, instead of asking for it.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) passphrase_file: Option<PathBuf>,
+    /// Read the passphrase from the first line of an open file descriptor, instead of asking for it.
+    #[arg(long, value_name = "N", conflicts_with = "passphrase_file")]
+    pub(crate) passphrase_fd: Option<u32>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct KeygenArgs {
+    /// The wallet's name: lower-case letters, digits, - and _, at most 40.
+    #[arg(value_name = "WALLET")]
+    pub(crate) wallet: String,
+    /// What the keys are for: bip340 (Bitcoin Taproot), ed25519 (Solana and others). Repeat it for several keys.
+    #[arg(long = "suite", value_name = "SUITE", default_values = ["bip340", "ed25519"], value_parser = ["bip340", "ed25519"])]
+    pub(crate) suites: Vec<String>,
+    /// How many participants sign.
+    #[arg(long, value_name = "COUNT", default_value_t = 2, value_parser = clap::value_parser!(u16).range(2..))]
+    pub(crate) min_signers: u16,
+    /// Who holds shares, by name in the roster, in the order of their numbers [default: the whole roster, sorted by name].
+    #[arg(long = "participant", value_name = "NAME")]
+    pub(crate) participants: Vec<String>,
+    /// Let this one domain reach the key although the rule forbids it, and say why. It becomes part of the key.
+    #[arg(long = "waive", value_names = ["DOMAIN", "DATE", "REASON"], num_args = 3, action = clap::ArgAction::Append)]
+    pub(crate) waivers: Vec<String>,
+    /// Count a share at rest as taken only with its store AND all its key services; by default either alone counts.
+    #[arg(long)]
+    pub(crate) joint_counting: bool,
+    /// Name the request, 64 hexadecimal digits: sent again, it is the same request and makes no second wallet [default: random].
+    #[arg(long, value_name = "HEX")]
+    pub(crate) request_id: Option<String>,
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct AddressArgs {
+    /// The wallet's name, or a key's id.
+    #[arg(value_name = "WALLET")]
+    pub(crate) key: String,
+    /// Only the key of this suite.
+    #[arg(long, value_name = "SUITE")]
+    pub(crate) suite: Option<String>,
+    /// The child key's path, for example m/0/7; hardened steps do not exist.
+    #[arg(long, value_name = "PATH", default_value = "m")]
+    pub(crate) path: String,
+    /// Whose addresses to show for Bitcoin.
+    #[arg(long, value_enum, default_value_t = Network::Bitcoin)]
+    pub(crate) network: Network,
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct AttestArgs {
+    /// The wallet's name, or a key's id.
+    #[arg(value_name = "WALLET")]
+    pub(crate) key: String,
+    /// Only the key of this suite.
+    #[arg(long, value_name = "SUITE")]
+    pub(crate) suite: Option<String>,
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct DrillArgs {
+    /// Keep the cosigners' directories, logs and the recorded bytes in this new directory, to look at them afterwards.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) keep: Option<PathBuf>,
+}

@@ -1,0 +1,142 @@
+//! The commands with which a team is set up.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::{Connection, PassphraseArgs};
+
+/// What `quorate placement explain --help` says.
+const EXPLAIN: &str = "\
+Say which smallest sets of providers take a key, and what each loss does to signing.
+
+Of a wallet that exists (WALLET, asks a running cosigner), of a placement file (--file), or of the configurations of cosigners that \
+could make one (--config, once for each). A placement in which one provider reaches the key is refused with exit code 2.
+
+A placement file:
+
+  min_signers = 2
+  [participants.alice]
+  operator = \"acme/alice\"
+  runtime = \"aws/111122223333/eu-west-1\"
+  store = \"aws/111122223333/ebs\"
+  key_services = [\"acme/alice\"]
+  [participants.bob]
+  ...";
+
+#[derive(Args, Debug)]
+pub(crate) struct InitArgs {
+    /// The directory to make; it must not hold a cosigner yet.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) dir: PathBuf,
+    /// The cosigner's name, for people: 1 to 32 of a-z, 0-9 and -.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: String,
+    /// Where it listens for other cosigners.
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(crate) listen: String,
+    /// Where the others reach it, if that is not where it listens (behind NAT, or with --listen 0.0.0.0:7001).
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(crate) address: Option<String>,
+    /// Who operates it. Domains are paths, the provider first: acme/alice.
+    #[arg(long, value_name = "DOMAIN", help_heading = "Placement: who could reach its shares")]
+    pub(crate) operator: String,
+    /// Where it runs: aws/111122223333/eu-west-1.
+    #[arg(long, value_name = "DOMAIN", help_heading = "Placement: who could reach its shares")]
+    pub(crate) runtime: String,
+    /// Where its store is: aws/111122223333/ebs.
+    #[arg(long, value_name = "DOMAIN", help_heading = "Placement: who could reach its shares")]
+    pub(crate) store: String,
+    /// What opens the store, for example whoever keeps the passphrase: acme/alice. Repeat it if all of several are needed.
+    #[arg(long = "key-service", value_name = "DOMAIN", required = true, help_heading = "Placement: who could reach its shares")]
+    pub(crate) key_services: Vec<String>,
+    /// Who can install software on it, if not the operator.
+    #[arg(long, value_name = "DOMAIN", help_heading = "Placement: who could reach its shares")]
+    pub(crate) deployer: Option<String>,
+    /// What relays its messages, if anything does. It counts for availability only: links are encrypted end to end.
+    #[arg(long, value_name = "DOMAIN", help_heading = "Placement: who could reach its shares")]
+    pub(crate) relay: Option<String>,
+    #[command(flatten)]
+    pub(crate) passphrase: PassphraseArgs,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct NodeArgs {
+    /// The cosigner's directory.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) dir: PathBuf,
+    #[command(flatten)]
+    pub(crate) passphrase: PassphraseArgs,
+    /// Stop when standard input is closed, for supervisors that may die without saying so.
+    #[arg(long)]
+    pub(crate) stop_with_stdin: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct RosterArgs {
+    #[command(subcommand)]
+    pub(crate) command: RosterCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RosterCommand {
+    /// Add entries to DIR/roster.toml; the file is made if there is none.
+    ///
+    /// Entries are the files `roster-entry.toml` that `quorate init` made at every cosigner, the own one among them; whole rosters are
+    /// taken as well. An entry that is there already changes nothing. A name, identity or address that occurs twice is refused, and then
+    /// nothing is written.
+    Add {
+        /// The cosigner's directory.
+        #[arg(long, value_name = "DIR")]
+        dir: PathBuf,
+        /// Roster entries of other cosigners.
+        #[arg(value_name = "FILE", required = true)]
+        entries: Vec<PathBuf>,
+    },
+    /// Show the roster and its digest, which all operators should compare by telephone.
+    Show {
+        /// The cosigner's directory.
+        #[arg(long, value_name = "DIR")]
+        dir: PathBuf,
+    },
+    /// Check the roster: that it is well formed, and that this cosigner is in it under its own name and identity.
+    Check {
+        /// The cosigner's directory.
+        #[arg(long, value_name = "DIR")]
+        dir: PathBuf,
+        /// Check that the roster has the digest that another operator told you.
+        #[arg(long, value_name = "HEX")]
+        digest: Option<String>,
+    },
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct PlacementArgs {
+    #[command(subcommand)]
+    pub(crate) command: PlacementCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PlacementCommand {
+    /// Say which smallest sets of providers take a key, and what each loss does to signing.
+    #[command(long_about = EXPLAIN)]
+    Explain {
+        /// A wallet's name or a key's id, at the running cosigner of --dir or --socket.
+        #[arg(value_name = "WALLET", required_unless_present_any = ["file", "configs"], conflicts_with_all = ["file", "configs"])]
+        key: Option<String>,
+        /// Only the key of this suite.
+        #[arg(long, value_name = "SUITE", conflicts_with_all = ["file", "configs"])]
+        suite: Option<String>,
+        /// A placement file, before any key is made.
+        #[arg(long, value_name = "FILE", conflicts_with = "configs")]
+        file: Option<PathBuf>,
+        /// The quorate.toml of a cosigner, before any key is made. Repeat it for each.
+        #[arg(long = "config", value_name = "FILE")]
+        configs: Vec<PathBuf>,
+        /// How many participants sign, with --config.
+        #[arg(long, value_name = "COUNT", default_value_t = 2)]
+        min_signers: u16,
+        #[command(flatten)]
+        connection: Connection,
+    },
+}

@@ -1,0 +1,106 @@
+//! One module a command.
+
+mod address;
+mod attest;
+pub(crate) mod init;
+mod keygen;
+mod keys;
+mod node;
+pub(crate) mod placement;
+mod roster;
+mod sign;
+mod status;
+mod verify;
+
+use core::time::Duration;
+use std::{
+    io::Read as _,
+    path::{Path, PathBuf},
+};
+
+use quorate::{config::SOCKET_FILE, control::Client};
+use tokio::runtime::Runtime;
+
+use crate::{
+    args::{Command, Connection, Text},
+    drill,
+    failure::Failure,
+    output::Output,
+};
+
+/// Documents above that are not read: no payload may be as long.
+const MAX_FILE: u64 = 4 << 20;
+
+/// Carries out a command.
+pub(crate) fn run(command: Command, output: &Output) -> Result<(), Failure> {
+    match command {
+        Command::Init(args) => init::run(&args, *output),
+        Command::Roster(args) => roster::run(&args.command, *output),
+        Command::Node(args) => node::run(&args, *output),
+        Command::Status(connection) => status::run(&connection, *output),
+        Command::Keygen(args) => keygen::run(args, *output),
+        Command::Keys(connection) => keys::run(&connection, *output),
+        Command::Address(args) => address::run(&args, *output),
+        Command::Sign(args) => sign::run(args.kind, *output),
+        Command::Verify(args) => verify::run(args.kind, *output),
+        Command::Attest(args) => attest::run(args, *output),
+        Command::Placement(args) => placement::run(args.command, *output),
+        Command::Drill(args) => drill::run(&args, *output),
+    }
+}
+
+/// A client of the running cosigner that is meant.
+fn client(connection: &Connection) -> Client {
+    let directory = connection.dir.clone().unwrap_or_else(|| PathBuf::from("."));
+    let socket = connection.socket.clone().unwrap_or_else(|| directory.join(SOCKET_FILE));
+    Client::new(&socket, Duration::from_secs(connection.timeout))
+}
+
+/// The runtime of commands that run a cosigner themselves.
+pub(crate) fn runtime() -> Result<Runtime, Failure> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|source| Failure::Runtime { source })
+}
+
+/// Reads a file, or standard input for `-`.
+fn read_file(path: &Path) -> Result<Vec<u8>, Failure> {
+    let unreadable = |source| Failure::File { action: "read", path: path.to_owned(), source };
+    let mut bytes = Vec::new();
+    let length = if path == Path::new("-") {
+        std::io::stdin().lock().take(MAX_FILE + 1).read_to_end(&mut bytes)
+    } else {
+        std::fs::File::open(path).and_then(|file| file.take(MAX_FILE + 1).read_to_end(&mut bytes))
+    };
+    let length = length.map_err(unreadable)?;
+    if u64::try_from(length).is_ok_and(|length| length <= MAX_FILE) {
+        return Ok(bytes);
+    }
+    Err(unreadable(std::io::ErrorKind::FileTooLarge.into()))
+}
+
+/// Reads a text file.
+fn read_text(path: &Path) -> Result<String, Failure> {
+    let unreadable = |_| Failure::File { action: "read", path: path.to_owned(), source: std::io::ErrorKind::InvalidData.into() };
+    String::from_utf8(read_file(path)?).map_err(unreadable)
+}
+
+/// Writes a whole file, or leaves what was there.
+fn write_file(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let failed = |source| Failure::File { action: "write", path: path.to_owned(), source };
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(directory).map_err(failed)?;
+    std::io::Write::write_all(&mut file, bytes).map_err(failed)?;
+    file.as_file().sync_all().map_err(failed)?;
+    file.persist(path).map(drop).map_err(|error| failed(error.error))
+}
+
+/// The bytes that a message argument stands for.
+fn message_bytes(text: &Text) -> Result<Vec<u8>, Failure> {
+    match (&text.text, &text.hex, &text.file) {
+        (Some(text), ..) => Ok(text.clone().into_bytes()),
+        (None, Some(digits), _) => {
+            hex::decode(digits).map_err(|_| Failure::Hex { what: "the message", digits: "an even number of hexadecimal digits" })
+        }
+        (None, None, Some(path)) => read_file(path),
+        (None, None, None) => Ok(Vec::new()),
+    }
+}

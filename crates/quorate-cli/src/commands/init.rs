@@ -1,0 +1,104 @@
+//! `quorate init`: a cosigner's directory.
+
+use std::path::Path;
+
+use quorate::{
+    config::{CONFIG_FILE, Config},
+    core::PeerId,
+    node,
+    transport::{Cosigner, Roster},
+};
+use serde::Serialize;
+use zeroize::Zeroizing;
+
+use super::{runtime, write_file};
+use crate::{args::InitArgs, failure::Failure, output::Output, passphrase};
+
+/// The file to hand to the other cosigners' operators.
+pub(crate) const ENTRY_FILE: &str = "roster-entry.toml";
+
+#[derive(Serialize)]
+struct ConfigFile<'a> {
+    name: &'a str,
+    listen: &'a str,
+    placement: Placement<'a>,
+}
+
+#[derive(Serialize)]
+struct Placement<'a> {
+    operator: &'a str,
+    runtime: &'a str,
+    store: &'a str,
+    key_services: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deployer: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    relay: Option<&'a str>,
+}
+
+pub(super) fn run(args: &InitArgs, output: Output) -> Result<(), Failure> {
+    let config = config_text(args);
+    // Mistakes are found before anybody is asked for a passphrase.
+    Config::parse(&config, &args.dir.join(CONFIG_FILE))?;
+    let probe = Cosigner::new(&args.name, harmless_identity(), announced(args));
+    roster(probe, &args.dir.join(ENTRY_FILE))?;
+    let passphrase = passphrase::read(&args.passphrase, true)?;
+    let spinner = output.spinner("making the store");
+    let (peer_id, entry) = init(args, passphrase)?;
+    drop(spinner);
+    let value = serde_json::json!({
+        "name": args.name, "peer_id": peer_id.to_string(), "directory": args.dir, "roster_entry": entry,
+    });
+    output.note(&format!(
+        "Made the cosigner {} in {}. Hand this roster entry to the other cosigners, who add it with `quorate roster add`;\nit is in {} as well:\n",
+        args.name,
+        args.dir.display(),
+        args.dir.join(ENTRY_FILE).display()
+    ));
+    output.answer(&value, &entry)
+}
+
+/// Makes the directory, and gives the cosigner's identity and its roster entry.
+pub(crate) fn init(args: &InitArgs, passphrase: Zeroizing<String>) -> Result<(PeerId, String), Failure> {
+    let peer_id = runtime()?.block_on(node::init(&args.dir, &config_text(args), passphrase))?;
+    let path = args.dir.join(ENTRY_FILE);
+    let entry = roster(Cosigner::new(&args.name, peer_id, announced(args)), &path)?.to_toml();
+    write_file(&path, entry.as_bytes())?;
+    Ok((peer_id, entry))
+}
+
+fn announced(args: &InitArgs) -> &str {
+    args.address.as_deref().unwrap_or(&args.listen)
+}
+
+/// A roster of one.
+fn roster(cosigner: Cosigner, path: &Path) -> Result<Roster, Failure> {
+    Roster::new([cosigner]).map_err(|source| Failure::Roster { path: path.to_owned(), source })
+}
+
+/// The X25519 base point: an identity that every roster takes, to check the rest of an entry.
+fn harmless_identity() -> PeerId {
+    let mut bytes = [0; 32];
+    bytes[0] = 9;
+    PeerId::new(bytes)
+}
+
+fn config_text(args: &InitArgs) -> String {
+    let file = ConfigFile {
+        name: &args.name,
+        listen: &args.listen,
+        placement: Placement {
+            operator: &args.operator,
+            runtime: &args.runtime,
+            store: &args.store,
+            key_services: &args.key_services,
+            deployer: args.deployer.as_deref(),
+            relay: args.relay.as_deref(),
+        },
+    };
+    // Strings and lists of strings always have a TOML form.
+    let settings = toml::to_string(&file).unwrap_or_default();
+    format!(
+        "# The configuration of one Quorate cosigner. What it signs is up to it: see [policy] in the documentation.\n{settings}"
+    )
+}

@@ -1,0 +1,32 @@
+//! `quorate keys`.
+
+use quorate::{control::api::KeyInfo, payload::KeyUse};
+
+use super::client;
+use crate::{
+    args::Connection,
+    failure::Failure,
+    key::PublicKey,
+    output::{Output, row, table},
+};
+
+pub(super) fn run(connection: &Connection, output: Output) -> Result<(), Failure> {
+    let keys = client(connection).keys()?;
+    output.answer(&keys, &listing(&keys)?)
+}
+
+/// The keys, with their addresses.
+pub(super) fn listing(keys: &[KeyInfo]) -> Result<String, Failure> {
+    if keys.is_empty() {
+        return Ok("no keys yet; `quorate keygen` makes a wallet".to_owned());
+    }
+    let mut rows = vec![row(["wallet", "suite", "threshold", "participants", "address", "key id"])];
+    for info in keys {
+        let view = PublicKey::new(info)?;
+        let address = KeyUse::new(&view, &[]).address()?;
+        let threshold = format!("{} of {}{}", info.min_signers, info.max_signers, if info.separated { "" } else { " UNCHECKED" });
+        let names: Vec<_> = info.participants.iter().map(|participant| participant.name.as_str()).collect();
+        rows.push(row([&info.wallet, &info.suite, &threshold, &names.join(" "), &address, &info.key_id]));
+    }
+    Ok(table(&rows))
+}

@@ -1,0 +1,25 @@
+//! `quorate status`.
+
+use super::client;
+use crate::{
+    args::Connection,
+    failure::Failure,
+    output::{Output, row, table},
+};
+
+pub(super) fn run(connection: &Connection, output: Output) -> Result<(), Failure> {
+    let status = client(connection).status()?;
+    let mut text = format!(
+        "cosigner  {}\nidentity  {}\nversion   {}\nstart     {}\nkeys      {}\n",
+        status.name, status.peer_id, status.version, status.boot, status.keys
+    );
+    if status.pending > 0 {
+        text.push_str(&format!(
+            "pending   {} (key generations that were cut off; they complete when a peer answers)\n",
+            status.pending
+        ));
+    }
+    let mut rows = vec![row(["", "peer", "address", "link"])];
+    rows.extend(status.peers.iter().map(|peer| row(["", &peer.name, &peer.address, if peer.connected { "up" } else { "down" }])));
+    output.answer(&status, &format!("{text}\n{}", table(&rows)))
+}

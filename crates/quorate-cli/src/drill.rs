@@ -1,0 +1,298 @@
+//! The drill: three cosigners, a wallet, signatures, and a thief who robs the providers one by one, and then two at once.
+//!
+//! ```text
+//!   quorate drill ──starts──▶ quorate node (alice)  ◀── tap ──▶  quorate node (bob)
+//!                                       ▲                               ▲
+//!                                      tap                             tap          every byte is kept
+//!                                       ▼                               ▼
+//!                                       └────── quorate node (carol) ───┘
+//! ```
+//!
+//! A check that could not be made counts as failed. What the thief's attempts are worth is shown by the positive control: the same code,
+//! given two providers, must take the key and forge a signature that a library which is not ours accepts.
+
+mod cleanup;
+mod documents;
+mod forge;
+mod replay;
+mod report;
+mod search;
+mod tap;
+mod team;
+mod thief;
+mod trouble;
+
+use std::path::Path;
+
+use quorate::{
+    control::api::{AttestRequest, KeygenRequest},
+    core::{
+        Identifier, Placement, PlacementError, Threshold,
+        frost::{Bip340, Ed25519},
+        placement::{Exposure, Storage},
+    },
+};
+
+use crate::{
+    args::DrillArgs,
+    commands::{placement, runtime},
+    failure::Failure,
+    output::Output,
+};
+use cleanup::{Cleanup, Guard};
+use documents::Wallet;
+use report::Report;
+use tap::Recording;
+use team::Team;
+use thief::{Loot, Suite};
+use trouble::Trouble;
+
+/// All pairs of the three; the first is the one that is asked.
+const PAIRS: [[&str; 2]; 3] = [["alice", "bob"], ["alice", "carol"], ["bob", "carol"]];
+
+pub(crate) fn run(args: &DrillArgs, output: Output) -> Result<(), Failure> {
+    let cleanup = Cleanup::new(args)?;
+    let guard = Guard(&cleanup);
+    cleanup.on_signals()?;
+    let mut report = Report::new(output);
+    // A step that fails is in the report; what follows from it is left out.
+    let whole = carry_out(&cleanup, &mut report).is_some();
+    drop(guard);
+    if args.keep.is_some() {
+        output.note(&format!("The directories, logs and recorded bytes are in {}.", cleanup.base().display()));
+    }
+    cleanup.wait_if_interrupted();
+    report.finish(whole)
+}
+
+fn carry_out(cleanup: &Cleanup, report: &mut Report) -> Option<()> {
+    report.step("a placement with all stores at one cloud is refused", refused_placement)?;
+    let (team, wallet) = set_up(cleanup, report)?;
+    for pair in PAIRS {
+        report.step(&format!("{} and {} sign", pair[0], pair[1]), || sign(&team, &wallet, pair))?;
+    }
+    report.step("carol is cut off; alice and bob sign without her", || without_carol(&team, &wallet, cleanup))?;
+    let loot = report.step("the thief copies everything of all three providers", || rob(&team, cleanup))?;
+    let recordings = team.tape.recordings();
+    let wires: Vec<u8> =
+        recordings.iter().flat_map(|recording| [&recording.sent[..], &recording.received]).flatten().copied().collect();
+    report.step("the thief takes every byte that crossed the wires", || keep_recordings(cleanup.base(), &recordings))?;
+    report.step("search of all recorded bytes", || searched_wires(&loot, &wires));
+    for loot in &loot {
+        robbed(loot, &wallet, report);
+        report.step(&format!("rob {}: replay the recorded bytes at the others", loot.name), || {
+            let (streams, bytes) = replay::replay(&team, loot.name, &recordings)?;
+            Ok(((), format!("{streams} streams with {bytes} bytes: no key changed, nobody signed, all answer")))
+        });
+    }
+    report.step("after all that, the team still signs", || {
+        team.wait_for_links(cleanup)?;
+        PAIRS.into_iter().try_for_each(|pair| sign(&team, &wallet, pair).map(drop))?;
+        Ok(((), "all three pairs".to_owned()))
+    });
+    report.step("POSITIVE CONTROL: rob two providers", || two_robbed(&loot, &wallet))
+}
+
+fn set_up(cleanup: &Cleanup, report: &mut Report) -> Option<(Team, Wallet)> {
+    let team = report.step("three cosigners start, each at its own provider", || {
+        let team = Team::make(cleanup.base())?;
+        team.start(cleanup)?;
+        Ok((team, "alice at aws, bob at gcp, carol at hetzner; recording proxies between all of them".to_owned()))
+    })?;
+    let wallet = report.step("a 2-of-3 wallet is made", || make_wallet(&team))?;
+    report.tell(&format!("\n  bitcoin  {}\n  solana   {}\n", wallet.taproot_address, wallet.solana_address));
+    let explained = report.step("the placement is explained", || {
+        let placement = placement::decode(&wallet.bip340.placement)?;
+        let explanation = placement.explain();
+        match explanation.breach().size() {
+            Some(2) => Ok((explanation.to_string(), "taking the key needs two providers breached together".to_owned())),
+            _ => Err(Trouble::Broken("the placement does not say that taking the key needs two domains")),
+        }
+    })?;
+    report.tell(&indented(&explained));
+    report.step("every cosigner proves that it holds its shares", || {
+        let request = AttestRequest { key: wallet.bip340.wallet.clone(), suite: None };
+        let proofs = team.member("bob")?.client().attest(&request)?;
+        let all = proofs.len() == 6 && proofs.iter().all(|proof| proof.holds_share);
+        if all { Ok(((), "6 of 6 proofs".to_owned())) } else { Err(Trouble::Broken("a proof is missing")) }
+    })?;
+    Some((team, wallet))
+}
+
+fn indented(text: &str) -> String {
+    text.lines().fold(String::new(), |text, line| format!("{text}  {line}\n"))
+}
+
+fn make_wallet(team: &Team) -> Result<(Wallet, String), Trouble> {
+    let request = KeygenRequest {
+        wallet: "drill".to_owned(),
+        suites: vec!["bip340".to_owned(), "ed25519".to_owned()],
+        min_signers: 2,
+        ..KeygenRequest::default()
+    };
+    let made = team.member("alice")?.client().keygen(&request)?;
+    let mut public: Vec<_> = made.iter().map(|info| (info.key_id.clone(), info.public_key.clone())).collect();
+    public.sort();
+    for member in &team.members {
+        let mut theirs: Vec<_> = member.client().keys()?.into_iter().map(|info| (info.key_id, info.public_key)).collect();
+        theirs.sort();
+        if theirs != public {
+            return Err(Trouble::Broken("the cosigners do not hold the same keys"));
+        }
+    }
+    if !made.iter().all(|info| info.separated) {
+        return Err(Trouble::Broken("the placement was not checked"));
+    }
+    Ok((Wallet::new(&made)?, "bip340 and ed25519; all three hold shares of both keys".to_owned()))
+}
+
+fn sign(team: &Team, wallet: &Wallet, pair: [&str; 2]) -> Result<((), String), Trouble> {
+    wallet.sign(&team.member(pair[0])?.client(), pair)?;
+    Ok(((), "PSBT (2 inputs) and Solana transfer; libsecp256k1 and ed25519-dalek accept them".to_owned()))
+}
+
+fn without_carol(team: &Team, wallet: &Wallet, cleanup: &Cleanup) -> Result<((), String), Trouble> {
+    cleanup.kill("carol")?;
+    let signed = sign(team, wallet, ["alice", "bob"]);
+    team.member("carol")?.start(cleanup)?;
+    team.wait_for_links(cleanup)?;
+    signed.map(|((), result)| ((), format!("{result}; carol is back")))
+}
+
+/// Copies the three directories, and opens the copies with the passphrases.
+fn rob(team: &Team, cleanup: &Cleanup) -> Result<(Vec<Loot>, String), Trouble> {
+    let runtime = runtime()?;
+    let mut all = Vec::new();
+    let (mut count, mut size) = (0, 0);
+    for member in &team.members {
+        let copy = cleanup.base().join(format!("stolen-{}", member.name));
+        let mut files = Vec::new();
+        copy_directory(&member.directory, &copy, &mut files)?;
+        let shares = runtime.block_on(quorate::danger::read_shares(&copy, member.passphrase()?))?;
+        size += files.len();
+        let loot = Loot::new(member.name, shares, files);
+        count += loot.shares();
+        all.push(loot);
+    }
+    if count != 6 {
+        return Err(Trouble::Broken("the thief could not open every stolen store, so that its failures would prove nothing"));
+    }
+    Ok((all, format!("{size} bytes of files, opened with the passphrases: two shares in each")))
+}
+
+/// Copies all files of a directory, and keeps their bytes.
+fn copy_directory(from: &Path, to: &Path, files: &mut Vec<u8>) -> Result<(), Trouble> {
+    let failed = |source| Trouble::File { what: "copy", path: from.to_owned(), source };
+    std::fs::create_dir(to).map_err(failed)?;
+    for entry in std::fs::read_dir(from).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let kind = entry.file_type().map_err(failed)?;
+        let target = to.join(entry.file_name());
+        if kind.is_dir() {
+            copy_directory(&entry.path(), &target, files)?;
+        } else if kind.is_file() {
+            let bytes = std::fs::read(entry.path()).map_err(failed)?;
+            std::fs::write(&target, &bytes).map_err(failed)?;
+            files.extend(bytes);
+        }
+        // The control socket is no file.
+    }
+    Ok(())
+}
+
+/// Writes the recordings down, for those who want to look at them (`--keep`).
+fn keep_recordings(base: &Path, recordings: &[Recording]) -> Result<((), String), Trouble> {
+    let directory = base.join("stolen-wires");
+    std::fs::create_dir(&directory).map_err(|source| Trouble::File { what: "make", path: directory.clone(), source })?;
+    for (number, Recording { from, to, sent, received }) in recordings.iter().enumerate() {
+        for (name, bytes) in [(format!("{number:02}-{from}-to-{to}"), sent), (format!("{number:02}-{to}-to-{from}"), received)] {
+            let path = directory.join(name);
+            std::fs::write(&path, bytes).map_err(|source| Trouble::File { what: "write", path, source })?;
+        }
+    }
+    Ok(((), format!("{} connections", recordings.len())))
+}
+
+fn searched_wires(loot: &[Loot], wires: &[u8]) -> Result<((), String), Trouble> {
+    let first = loot.first().ok_or(Trouble::Broken("there is no loot"))?;
+    if wires.len() < 10_000 {
+        return Err(Trouble::Broken("the proxies recorded next to nothing: the cosigners spoke past them"));
+    }
+    nothing::<Bip340>(&thief::search_wires::<Bip340>(first.share()?, wires)?)?;
+    nothing::<Ed25519>(&thief::search_wires::<Ed25519>(first.share()?, wires)?)?;
+    Ok(((), format!("{} bytes of all key generations and signatures hold no share and no key", wires.len())))
+}
+
+/// The thief with one provider: every attempt must fail.
+fn robbed(loot: &Loot, wallet: &Wallet, report: &mut Report) {
+    type Attempt<'a> = (&'a str, &'a str, [&'a dyn Fn() -> Result<bool, Trouble>; 2]);
+    let attempts: [Attempt<'_>; 3] = [
+        (
+            "open its store and combine the share alone",
+            "opened, and refused: one share is not enough",
+            [&|| thief::combine_and_forge::<Bip340>(wallet, &[loot]), &|| thief::combine_and_forge::<Ed25519>(wallet, &[loot])],
+        ),
+        (
+            "take the share for the key, guess second shares",
+            "no guess gives the public key or a valid signature",
+            [&|| thief::guess::<Bip340>(wallet, loot.share()?), &|| thief::guess::<Ed25519>(wallet, loot.share()?)],
+        ),
+        (
+            "sign alone in two names",
+            "no signature verifies",
+            [&|| thief::sign_alone::<Bip340>(wallet, loot.share()?), &|| thief::sign_alone::<Ed25519>(wallet, loot.share()?)],
+        ),
+    ];
+    for (what, result, suites) in attempts {
+        report.step(&format!("rob {}: {what}", loot.name), || {
+            for (attempt, suite) in suites.iter().zip([Bip340::NAME, Ed25519::NAME]) {
+                if attempt()? {
+                    return Err(Trouble::Stolen { what: what.to_owned(), suite });
+                }
+            }
+            Ok(((), result.to_owned()))
+        });
+    }
+    report.step(&format!("rob {}: search its files and opened records", loot.name), || {
+        nothing::<Bip340>(&thief::search::<Bip340>(loot)?)?;
+        nothing::<Ed25519>(&thief::search::<Ed25519>(loot)?)?;
+        Ok(((), "no share in the clear on disk, nobody else's share anywhere".to_owned()))
+    });
+}
+
+fn nothing<C: Suite>(found: &[String]) -> Result<(), Trouble> {
+    if found.is_empty() { Ok(()) } else { Err(Trouble::Stolen { what: format!("found {}", found.join(", ")), suite: C::NAME }) }
+}
+
+/// The thief with two providers: it must succeed, with the same code.
+fn two_robbed(loot: &[Loot], wallet: &Wallet) -> Result<((), String), Trouble> {
+    for (place, first) in loot.iter().enumerate() {
+        for second in loot.iter().skip(place + 1) {
+            let both = [first, second];
+            let forged =
+                thief::combine_and_forge::<Bip340>(wallet, &both)? && thief::combine_and_forge::<Ed25519>(wallet, &both)?;
+            if !forged {
+                return Err(Trouble::Control("with two shares the thief forged no signature"));
+            }
+            if !thief::search_finds_planted::<Bip340>(first, second)? || !thief::search_finds_planted::<Ed25519>(first, second)? {
+                return Err(Trouble::Control("the search did not find a share that was there"));
+            }
+        }
+    }
+    Ok(((), "with any two the thief recovers both keys; the independent libraries accept its forgeries".to_owned()))
+}
+
+/// Three operators, but all stores at one cloud: no key can be made.
+fn refused_placement() -> Result<((), String), Trouble> {
+    let row = |number: u16| -> Result<_, quorate::core::Error> {
+        let path = |text: String| text.parse().map_err(PlacementError::from);
+        let storage = Storage::new(path(format!("aws/account-{number}/disk"))?, [path(format!("operator-{number}/safe"))?])?;
+        let exposure = Exposure::new(path(format!("operator-{number}"))?, path(format!("cloud-{number}/vm"))?, storage);
+        Ok((Identifier::new(number)?, exposure))
+    };
+    let rows = (1..=3).map(row).collect::<Result<Vec<_>, _>>()?;
+    match Placement::new(Threshold::new(2, 3).map_err(quorate::core::Error::from)?, rows) {
+        Err(error @ PlacementError::OneDomainReachesTheKey { .. }) => Ok(((), error.to_string())),
+        _ => Err(Trouble::Broken("a placement with all stores at one cloud was accepted")),
+    }
+}

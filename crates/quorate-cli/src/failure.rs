@@ -1,0 +1,200 @@
+//! What can go wrong, and the exit code that says so to scripts.
+
+use std::path::PathBuf;
+
+use quorate::{
+    config::ConfigError,
+    control::ClientError,
+    core::{DecodeError, InputError, PlacementError},
+    node::NodeError,
+    payload::PayloadError,
+    transport::RosterError,
+};
+
+use crate::{independent::Invalid, passphrase::PassphraseError};
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// A running cosigner said no, or there is none.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// The configuration file.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The cosigner that should run in this process.
+    #[error(transparent)]
+    Node(#[from] NodeError),
+    /// The passphrase.
+    #[error(transparent)]
+    Passphrase(#[from] PassphraseError),
+    /// A roster, or the roster that entries would make.
+    #[error("{}", path.display())]
+    Roster { path: PathBuf, source: RosterError },
+    /// Two roster entries that contradict each other.
+    #[error(
+        "{} names {name} as well, with another {field} than the roster; ask {name}'s operator which is right. Nothing was written",
+        path.display()
+    )]
+    RosterConflict { path: PathBuf, name: String, field: &'static str },
+    /// A roster in which this cosigner is not what it should be.
+    #[error("{name} is not in the roster {}; add the roster-entry.toml of its directory", path.display())]
+    NotInRoster { path: PathBuf, name: String },
+    /// A roster with another digest than the operators agreed on.
+    #[error("the roster's digest is {found}, not {expected}; compare the rosters entry by entry")]
+    RosterDigest { found: String, expected: String },
+    /// A file that cannot be read or written.
+    #[error("cannot {action} {}", path.display())]
+    File { action: &'static str, path: PathBuf, source: std::io::Error },
+    /// A placement file.
+    #[error("{} is not a placement file; `quorate placement explain --help` shows one", path.display())]
+    PlacementFile { path: PathBuf, source: Box<toml::de::Error> },
+    /// A placement that breaks the rule.
+    #[error(transparent)]
+    Placement(#[from] PlacementError),
+    /// A payload that cannot be signed or read.
+    #[error(transparent)]
+    Payload(#[from] PayloadError),
+    /// A path, a threshold or a number of participants.
+    #[error(transparent)]
+    Input(#[from] InputError),
+    /// What a cosigner tells of a key does not decode.
+    #[error("what the cosigner tells of the key cannot be read; do its version and this program's agree?")]
+    KeyInfo(#[from] DecodeError),
+    /// Not hexadecimal digits, or not as many as needed.
+    #[error("{what} must be {digits}")]
+    Hex { what: &'static str, digits: &'static str },
+    /// Neither a Taproot nor a Solana address.
+    #[error("{address:?} is neither a Taproot address nor a Solana address")]
+    Address { address: String },
+    /// No such key at the cosigner.
+    #[error("the cosigner knows no key of the wallet {key:?}{}; `quorate keys` lists what it knows", suite_note(suite.as_deref()))]
+    UnknownKey { key: String, suite: Option<String> },
+    /// A wallet with keys of several suites where one is needed.
+    #[error("the wallet {key:?} has keys of several suites; say which with --suite")]
+    SeveralKeys { key: String },
+    /// A signature that is not one.
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+    /// Participants without proof.
+    #[error("{missing} of {total} proofs are missing; the table says whose and why")]
+    ProofsMissing { missing: usize, total: usize },
+    /// Standard output or the answer for programs.
+    #[error("cannot write the answer")]
+    Output { source: std::io::Error },
+    /// The asynchronous runtime did not start.
+    #[error("cannot start")]
+    Runtime { source: std::io::Error },
+    /// The drill found something, or could not be carried out.
+    #[error("the drill FAILED at: {step}")]
+    Drill { step: String },
+}
+
+fn suite_note(suite: Option<&str>) -> String {
+    suite.map_or_else(String::new, |suite| format!(" for the suite {suite}"))
+}
+
+impl Failure {
+    /// As `quorate --help` documents.
+    pub(crate) fn exit_code(&self) -> u8 {
+        match self {
+            Self::Client(ClientError::NotRunning { .. } | ClientError::NoAnswer { .. }) => 3,
+            Self::Client(ClientError::Refused(error)) => code_of(&error.code),
+            Self::Client(_)
+            | Self::KeyInfo(_)
+            | Self::Invalid(_)
+            | Self::ProofsMissing { .. }
+            | Self::Output { .. }
+            | Self::Runtime { .. }
+            | Self::Drill { .. } => 1,
+            Self::Config(_)
+            | Self::Node(_)
+            | Self::Passphrase(_)
+            | Self::Roster { .. }
+            | Self::RosterConflict { .. }
+            | Self::NotInRoster { .. }
+            | Self::RosterDigest { .. }
+            | Self::File { .. }
+            | Self::PlacementFile { .. }
+            | Self::Placement(_)
+            | Self::Payload(_)
+            | Self::Input(_)
+            | Self::Hex { .. }
+            | Self::Address { .. }
+            | Self::UnknownKey { .. }
+            | Self::SeveralKeys { .. } => 2,
+        }
+    }
+
+    /// Whether the command's answer says it all, so that a program needs no second document.
+    pub(crate) const fn was_answered(&self) -> bool {
+        matches!(self, Self::ProofsMissing { .. } | Self::Drill { .. })
+    }
+
+    /// The participants to blame, where the cosigner named them.
+    pub(crate) fn culprits(&self) -> &[String] {
+        if let Self::Client(ClientError::Refused(error)) = self { &error.culprits } else { &[] }
+    }
+
+    /// What happened, with all its causes, in one line.
+    pub(crate) fn message(&self) -> String {
+        let mut message = self.to_string();
+        let mut source = core::error::Error::source(self);
+        while let Some(cause) = source {
+            let text = cause.to_string();
+            // Some errors of other crates repeat their causes.
+            if !message.contains(text.trim()) {
+                message = format!("{message}: {}", text.trim());
+            }
+            source = cause.source();
+        }
+        message
+    }
+}
+
+/// The exit code for an error code of the control API.
+fn code_of(code: &str) -> u8 {
+    match code {
+        "input" | "unknown-key" => 2,
+        "unavailable" => 3,
+        "denied" | "refused" => 4,
+        "fault" => 5,
+        _ => 1,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(code: &str) -> Failure {
+        let error = serde_json::json!({"code": code, "message": "bob broke the protocol", "culprits": ["bob"]});
+        ClientError::Refused(serde_json::from_value(error).unwrap()).into()
+    }
+
+    #[test]
+    fn every_code_of_the_control_api_has_its_exit_code() {
+        let codes = [
+            ("input", 2),
+            ("unknown-key", 2),
+            ("unavailable", 3),
+            ("denied", 4),
+            ("refused", 4),
+            ("fault", 5),
+            ("internal", 1),
+            ("a code of a later version", 1),
+        ];
+        for (code, exit) in codes {
+            assert_eq!(refused(code).exit_code(), exit, "{code}");
+        }
+        assert_eq!(refused("fault").culprits(), ["bob"]);
+        assert_eq!(refused("fault").message(), "bob broke the protocol");
+    }
+
+    #[test]
+    fn message_names_each_cause_once() {
+        let source = std::io::Error::other("the disk is full");
+        let failure = Failure::File { action: "write", path: "x".into(), source };
+        assert_eq!(failure.message(), "cannot write x: the disk is full");
+    }
+}

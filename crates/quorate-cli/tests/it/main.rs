@@ -1,0 +1,11 @@
+//! The `quorate` program, as its users run it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs, reason = "tests")]
+
+mod drill;
+mod help;
+mod node;
+mod placement;
+mod roster;
+mod support;
+mod usage;
+mod wallet;

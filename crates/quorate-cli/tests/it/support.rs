@@ -1,0 +1,174 @@
+//! Runs the program, and cosigners in the background.
+
+use std::{
+    io::{BufRead as _, BufReader, Read as _},
+    net::TcpListener,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+pub(crate) const PASSPHRASE: &str = "correct horse battery staple";
+
+/// What the program said.
+pub(crate) struct Said {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl Said {
+    /// The code must be this, and the message must say that.
+    #[track_caller]
+    pub(crate) fn fails(&self, code: i32, words: &str) {
+        assert_eq!(self.code, code, "out: {}\nerr: {}", self.out, self.err);
+        assert!(self.err.contains(words), "{words:?} is not in: {}", self.err);
+    }
+
+    #[track_caller]
+    pub(crate) fn succeeds(self) -> String {
+        assert_eq!(self.code, 0, "out: {}\nerr: {}", self.out, self.err);
+        self.out
+    }
+
+    #[track_caller]
+    pub(crate) fn json(self) -> Value {
+        serde_json::from_str(&self.succeeds()).unwrap()
+    }
+}
+
+pub(crate) fn command() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_quorate"));
+    command.stdin(Stdio::null());
+    command
+}
+
+pub(crate) fn quorate<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = S>) -> Said {
+    let output = command().args(args).output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    Said { code: output.status.code().unwrap_or(-1), out: text(output.stdout), err: text(output.stderr) }
+}
+
+/// Runs a line of arguments without quotes.
+pub(crate) fn line(text: &str) -> Said {
+    quorate(text.split_whitespace())
+}
+
+/// A directory with a passphrase file, in which cosigners are made.
+pub(crate) struct Place {
+    pub(crate) root: TempDir,
+}
+
+impl Place {
+    pub(crate) fn new() -> Self {
+        let place = Self { root: tempfile::tempdir().unwrap() };
+        place.write("passphrase", PASSPHRASE, 0o600);
+        place
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.root.path().join(name)
+    }
+
+    pub(crate) fn write(&self, name: &str, content: impl AsRef<[u8]>, mode: u32) -> PathBuf {
+        let path = self.path(name);
+        std::fs::write(&path, content).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        path
+    }
+
+    /// `quorate init`, each cosigner at its own provider.
+    pub(crate) fn init(&self, name: &str, port: u16) -> Said {
+        quorate([
+            "init",
+            "--dir",
+            self.path(name).to_str().unwrap(),
+            "--name",
+            name,
+            "--listen",
+            &format!("127.0.0.1:{port}"),
+            "--operator",
+            &format!("{name}-ltd"),
+            "--runtime",
+            &format!("cloud-{name}/vm"),
+            "--store",
+            &format!("cloud-{name}/disk"),
+            "--key-service",
+            &format!("{name}-ltd/safe"),
+            "--passphrase-file",
+            self.path("passphrase").to_str().unwrap(),
+        ])
+    }
+
+    pub(crate) fn add_to_roster(&self, name: &str, entries: &[&str]) -> Said {
+        let mut args = vec!["roster".to_owned(), "add".to_owned(), "--dir".to_owned(), text(&self.path(name))];
+        args.extend(entries.iter().map(|entry| text(&self.path(entry).join("roster-entry.toml"))));
+        quorate(args)
+    }
+
+    /// A command at a cosigner's directory.
+    pub(crate) fn at(&self, name: &str, args: &str) -> Said {
+        let mut args: Vec<String> = args.split_whitespace().map(str::to_owned).collect();
+        args.extend(["--dir".to_owned(), text(&self.path(name))]);
+        quorate(args)
+    }
+
+    fn node_command(&self, name: &str, passphrase: &str) -> Command {
+        let mut command = command();
+        let (directory, passphrase) = (self.path(name), self.path(passphrase));
+        command.arg("node").arg("--dir").arg(directory).arg("--passphrase-file").arg(passphrase).arg("--stop-with-stdin");
+        command
+    }
+
+    /// Starts a cosigner that is meant to run.
+    pub(crate) fn start(&self, name: &str) -> Node {
+        let mut command = self.node_command(name, "passphrase");
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut ready = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut ready).unwrap();
+        if !ready.contains(&format!("{name} is ready")) {
+            let mut error = String::new();
+            child.stderr.take().unwrap().read_to_string(&mut error).unwrap();
+            panic!("{name} did not start: {ready} {error}");
+        }
+        Node(child)
+    }
+
+    /// Starts a cosigner that is meant to fail.
+    pub(crate) fn start_fails(&self, name: &str, passphrase: &str) -> Said {
+        let mut command = self.node_command(name, passphrase);
+        let output = command.stdin(Stdio::piped()).output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        Said { code: output.status.code().unwrap_or(-1), out: text(output.stdout), err: text(output.stderr) }
+    }
+}
+
+pub(crate) fn text(path: &Path) -> String {
+    path.to_str().unwrap().to_owned()
+}
+
+/// A running cosigner.
+pub(crate) struct Node(Child);
+
+impl Node {
+    /// Closes its standard input and waits until it has stopped by itself.
+    pub(crate) fn stop(mut self) -> i32 {
+        drop(self.0.stdin.take());
+        self.0.wait().unwrap().code().unwrap_or(-1)
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+/// A port that is free right now.
+pub(crate) fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}

@@ -1,0 +1,135 @@
+//! A wallet's life on the command line: three cosigners, every command, and what fails when cosigners are down or refuse.
+
+use core::time::Duration;
+use std::time::Instant;
+
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use quorate::{
+    core::SuiteId,
+    payload::{KeyUse, KeyView, Payload as _, PayloadError, template},
+};
+use serde_json::Value;
+
+use crate::support::{Node, Place, free_port, quorate, text};
+
+const PSBT: &[u8] = include_bytes!("../../../../examples/data/transfer.psbt");
+const SOLANA: &[u8] = include_bytes!("../../../../examples/data/transfer.solana");
+const NAMES: [&str; 3] = ["alice", "bob", "carol"];
+
+/// A root key, without children.
+struct Root(SuiteId, Vec<u8>);
+
+impl KeyView for Root {
+    fn suite(&self) -> SuiteId {
+        self.0
+    }
+
+    fn child_public_key(&self, path: &[u32]) -> Result<Vec<u8>, PayloadError> {
+        assert!(path.is_empty());
+        Ok(self.1.clone())
+    }
+}
+
+fn start_team(place: &Place) -> Vec<Node> {
+    for name in NAMES {
+        place.init(name, free_port()).succeeds();
+    }
+    for name in NAMES {
+        place.add_to_roster(name, &NAMES).succeeds();
+    }
+    let nodes = NAMES.map(|name| place.start(name));
+    let linked = |name: &str| {
+        let status = place.at(name, "status --json").json();
+        status["peers"].as_array().unwrap().iter().all(|peer| peer["connected"] == true)
+    };
+    let start = Instant::now();
+    while !NAMES.iter().all(|name| linked(name)) {
+        assert!(start.elapsed() < Duration::from_secs(20), "no links");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    nodes.into()
+}
+
+fn root(keys: &Value, suite: &str) -> Root {
+    let key = keys.as_array().unwrap().iter().find(|key| key["suite"] == suite).unwrap();
+    Root(SuiteId::from_name(suite).unwrap(), hex::decode(key["public_key"].as_str().unwrap()).unwrap())
+}
+
+#[test]
+fn wallet_lives_on_the_command_line() {
+    let place = Place::new();
+    let mut nodes = start_team(&place);
+
+    let made = place.at("alice", "keygen treasury --json").json();
+    assert_eq!(made.as_array().unwrap().len(), 2);
+    place.at("alice", "keygen treasury").fails(2, "there is a wallet treasury already");
+    let keys = place.at("carol", "keys --json").json();
+    let addresses = place.at("bob", "address treasury --json").json();
+    let address_of = |suite: &str| {
+        let entry = addresses.as_array().unwrap().iter().find(|entry| entry["suite"] == suite).unwrap();
+        entry["address"].as_str().unwrap().to_owned()
+    };
+    let (taproot, solana) = (address_of("bip340"), address_of("ed25519"));
+    assert!(taproot.starts_with("bc1p"));
+    let child = place.at("bob", "address treasury --suite bip340 --path m/0/7 --network testnet").succeeds();
+    assert!(child.contains("tb1p"), "{child}");
+    place.at("bob", "address treasury --path m/0'").fails(2, "hardened");
+    place.at("bob", "address other").fails(2, "knows no key of the wallet");
+
+    messages(&place, &taproot, &solana);
+    transactions(&place, &keys, &taproot, &solana);
+
+    let proofs = place.at("bob", "attest treasury --json").json();
+    assert!(proofs.as_array().unwrap().len() == 6 && proofs.as_array().unwrap().iter().all(|proof| proof["holds_share"] == true));
+    assert!(place.at("alice", "placement explain treasury").succeeds().contains("Taking the key needs 2 domains"));
+    assert!(place.at("alice", "status").succeeds().contains("up"));
+
+    // One cosigner down: the other two sign. Two down: nobody does.
+    drop(nodes.pop());
+    place.at("alice", "sign message treasury still --suite ed25519").succeeds();
+    place.at("alice", "sign message treasury never --suite ed25519 --signer alice --signer carol").fails(3, "carol");
+    let proofs = place.at("alice", "attest treasury --suite ed25519 --json");
+    assert_eq!((proofs.code, proofs.out.matches("\"holds_share\": true").count()), (1, 2), "{}", proofs.out);
+}
+
+fn messages(place: &Place, taproot: &str, solana: &str) {
+    place.at("alice", "sign message treasury hello").fails(2, "name the suite");
+    for (suite, address) in [("ed25519", solana), ("bip340", taproot)] {
+        let signature = place.at("alice", &format!("sign message treasury hello --suite {suite}")).succeeds();
+        let signature = signature.trim();
+        quorate(["verify", "message", "hello", "--address", address, "--signature", signature]).succeeds();
+        quorate(["verify", "message", "hallo", "--address", address, "--signature", signature]).fails(1, "not valid");
+        let by_wallet = format!("verify message hello --wallet treasury --suite {suite} --signature {signature}");
+        place.at("bob", &by_wallet).succeeds();
+        place.at("bob", &format!("{by_wallet} --path m/1")).fails(1, "not valid");
+    }
+    let file = text(&place.write("message", b"\0binary\xff", 0o600));
+    let signed =
+        place.at("bob", &format!("sign message treasury --file {file} --suite ed25519 --path m/3 --signer carol --json")).json();
+    assert_eq!(signed["signers"], serde_json::json!([2, 3]));
+    // A digest is nothing that a cosigner can read, so that policies deny it.
+    let digest = "ab".repeat(32);
+    place.at("alice", &format!("sign digest treasury {digest} --suite bip340")).fails(4, "raw digests are not allowed");
+}
+
+fn transactions(place: &Place, keys: &Value, taproot: &str, solana_address: &str) {
+    let (bitcoin_key, solana_key) = (root(keys, "bip340"), root(keys, "ed25519"));
+    let psbt = template::psbt(PSBT, &KeyUse::new(&bitcoin_key, &[])).unwrap();
+    let unsigned = text(&place.write("unsigned.psbt", psbt.to_base64(), 0o600));
+    let signed = text(&place.path("signed.psbt"));
+    place.at("carol", &format!("sign psbt treasury {unsigned} --out {signed}")).succeeds();
+    assert!(quorate(["verify", "psbt", &signed, "--address", taproot]).succeeds().contains("all 2 inputs"));
+    quorate(["verify", "psbt", &unsigned, "--address", taproot]).fails(1, "input 0 has no final");
+    let printed = place.at("alice", &format!("sign psbt treasury {unsigned}")).succeeds();
+    assert!(BASE64_STANDARD.decode(printed.trim()).unwrap().starts_with(b"psbt"));
+
+    let message = template::solana(SOLANA, &KeyUse::new(&solana_key, &[])).unwrap();
+    let file = text(&place.write("message.solana", message.encode(), 0o600));
+    let transaction = place.at("bob", &format!("sign solana treasury {file}")).succeeds();
+    let file = text(&place.write("signed.solana", &transaction, 0o600));
+    assert!(quorate(["verify", "solana", &file, "--address", solana_address]).succeeds().contains("is valid"));
+    let mut bytes = BASE64_STANDARD.decode(transaction.trim()).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    let file = text(&place.write("altered.solana", &bytes, 0o600));
+    quorate(["verify", "solana", &file, "--address", solana_address]).fails(1, "not valid");
+}
