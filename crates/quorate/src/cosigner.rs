@@ -5,7 +5,7 @@
 
 use core::time::Duration;
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -36,8 +36,8 @@ pub use attest::Attested;
 pub use keygen::{KeygenRequest, WalletKey};
 pub use sign::{SignRequest, Signed};
 
-/// How many proposals of others are worked on at one time.
-const MAX_PROPOSALS: usize = 256;
+/// How many answers of one peer to one question wait to be read. No honest peer gives more.
+const MAX_ANSWERS: usize = 4;
 /// How long a question to another cosigner may take.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
@@ -68,6 +68,15 @@ impl core::fmt::Debug for CosignerBuilder {
 /// What a question waits for: the digest of a proposal, or the fresh value that the question carried.
 pub(crate) type Topic = [u8; 32];
 
+/// Where an answer goes: by who asked or proposes, so that nobody's repetition of another's proposal gets in its way.
+type Asked = (PeerId, Topic);
+
+/// Who may still answer a question, and how often.
+struct Waiting {
+    sender: mpsc::Sender<(PeerId, Message)>,
+    left: BTreeMap<PeerId, usize>,
+}
+
 pub(crate) struct Shared {
     pub(crate) name: String,
     pub(crate) me: PeerId,
@@ -79,8 +88,11 @@ pub(crate) struct Shared {
     pub(crate) policy: Arc<dyn Policy>,
     pub(crate) deadline: Duration,
     hedge: Zeroizing<[u8; 32]>,
-    topics: Mutex<BTreeMap<Topic, mpsc::Sender<(PeerId, Message)>>>,
-    proposals: Semaphore,
+    topics: Mutex<BTreeMap<Asked, Waiting>>,
+    /// The signatures that may be made at one time for each other cosigner.
+    signatures: BTreeMap<PeerId, Arc<Semaphore>>,
+    /// The wallets that are being made.
+    making: Mutex<BTreeSet<String>>,
     /// Shares whose key generation was cut off after this cosigner had confirmed.
     interrupted: mpsc::UnboundedSender<KeyRef>,
 }
@@ -114,7 +126,7 @@ impl CosignerBuilder {
     /// network say.
     pub async fn start(self) -> Result<Cosigner, CosignerError> {
         let identity = self.vault.load_identity::<IdentityRecord>().await?;
-        let hedge = Hash::new(domain::HEDGE_IDENTITY).field(identity.0.as_slice()).finish();
+        let hedge = Zeroizing::new(Hash::new(domain::HEDGE_IDENTITY).field(identity.0.as_slice()).finish());
         let identity = identity.identity();
         let me = identity.peer_id();
         if self.roster.peer(&self.name).is_none_or(|entry| entry.identity != me) {
@@ -122,6 +134,8 @@ impl CosignerBuilder {
         }
         let boot = self.vault.begin_boot().await?;
         let (interrupted, incomplete) = mpsc::unbounded_channel();
+        let permits = || Arc::new(Semaphore::new(crate::ceremony::sign::MAX_SIGNATURES));
+        let signatures = self.roster.iter().map(|entry| (entry.identity, permits())).collect();
         let shared = Arc::new(Shared {
             me,
             boot,
@@ -132,9 +146,10 @@ impl CosignerBuilder {
             exposure: self.exposure,
             policy: self.policy,
             deadline: self.deadline,
-            hedge: Zeroizing::new(hedge),
+            hedge,
             topics: Mutex::default(),
-            proposals: Semaphore::new(MAX_PROPOSALS),
+            signatures,
+            making: Mutex::default(),
             interrupted,
         });
         tracing::info!(target: "quorate::audit", name = shared.name, peer = %me, boot, "started");
@@ -269,29 +284,49 @@ impl Shared {
         Ok(self.network.request(to, message.to_bytes())?)
     }
 
-    /// Registers for the answers to a question; they end when the returned value is dropped.
-    pub(crate) fn expect(self: &Arc<Self>, topic: Topic) -> Result<Answers, RequestError> {
-        let (sender, receiver) = mpsc::channel(4096);
-        match self.topics().entry(topic) {
+    /// Registers for the answers of `peers` to what `asker` asks or proposes; they end when the returned value is dropped.
+    pub(crate) fn expect(
+        self: &Arc<Self>,
+        asker: PeerId,
+        topic: Topic,
+        peers: impl IntoIterator<Item = PeerId>,
+    ) -> Result<Answers, RequestError> {
+        let left: BTreeMap<_, _> = peers.into_iter().map(|peer| (peer, MAX_ANSWERS)).collect();
+        let (sender, receiver) = mpsc::channel(left.len().saturating_mul(MAX_ANSWERS).max(1));
+        match self.topics().entry((asker, topic)) {
             std::collections::btree_map::Entry::Occupied(_) => Err(RequestError::InProgress),
             std::collections::btree_map::Entry::Vacant(vacant) => {
-                vacant.insert(sender);
-                Ok(Answers { shared: Arc::clone(self), topic, receiver })
+                vacant.insert(Waiting { sender, left });
+                Ok(Answers { shared: Arc::clone(self), asked: (asker, topic), receiver })
             }
         }
     }
 
-    /// Hands an answer to whoever waits for it.
-    fn route(&self, topic: Topic, from: PeerId, message: Message) {
-        let waiting = self.topics().get(&topic).cloned();
-        // Nobody waits any more, or too many answers: the question has its own deadline.
-        if let Some(waiting) = waiting {
-            drop(waiting.try_send((from, message)));
-        }
+    /// Hands an answer to whoever waits for it. What nobody waits for, or nobody asked this peer, is dropped.
+    fn route(&self, asked: Asked, from: PeerId, message: Message) {
+        let mut topics = self.topics();
+        let Some(waiting) = topics.get_mut(&asked) else { return };
+        let Some(left) = waiting.left.get_mut(&from).filter(|left| **left > 0) else { return };
+        *left -= 1;
+        // There is room for all that everyone may say.
+        drop(waiting.sender.try_send((from, message)));
     }
 
-    fn topics(&self) -> MutexGuard<'_, BTreeMap<Topic, mpsc::Sender<(PeerId, Message)>>> {
+    fn topics(&self) -> MutexGuard<'_, BTreeMap<Asked, Waiting>> {
         self.topics.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a wallet's name until the returned value is dropped, so that no two key generations run for it.
+    pub(crate) fn reserve(self: &Arc<Self>, wallet: &str) -> Result<Reserved, RequestError> {
+        let wallet = wallet.to_owned();
+        if !self.making().insert(wallet.clone()) {
+            return Err(RequestError::WalletInProgress { wallet });
+        }
+        Ok(Reserved { shared: Arc::clone(self), wallet })
+    }
+
+    fn making(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.making.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn session(&self, id: SessionId, peers: &quorate_core::Peers) -> quorate_core::Session {
@@ -330,7 +365,7 @@ impl Shared {
 /// Answers to one question.
 pub(crate) struct Answers {
     shared: Arc<Shared>,
-    topic: Topic,
+    asked: Asked,
     receiver: mpsc::Receiver<(PeerId, Message)>,
 }
 
@@ -342,7 +377,19 @@ impl Answers {
 
 impl Drop for Answers {
     fn drop(&mut self) {
-        self.shared.topics().remove(&self.topic);
+        self.shared.topics().remove(&self.asked);
+    }
+}
+
+/// A wallet's name while the wallet is being made.
+pub(crate) struct Reserved {
+    shared: Arc<Shared>,
+    wallet: String,
+}
+
+impl Drop for Reserved {
+    fn drop(&mut self) {
+        self.shared.making().remove(&self.wallet);
     }
 }
 

@@ -10,10 +10,10 @@ use quorate_core::{
     keys::{KeyShare, PendingShare},
     placement::{Counting, Exposure, Waiver},
 };
-use quorate_storage::{KeyRef, VaultError, VaultInputError};
+use quorate_storage::{KeyRef, VaultError, vault::VaultInputError};
 use tokio::task::JoinSet;
 
-use super::{ANSWER_WITHIN, Cosigner, Shared, answer, fresh};
+use super::{ANSWER_WITHIN, Cosigner, Reserved, Shared, answer, fresh};
 use crate::{
     ceremony::{
         keygen as rules,
@@ -118,7 +118,7 @@ impl Cosigner {
         placement = rows.into_iter().fold(placement, |placement, (identifier, row)| placement.participant(identifier, row));
         placement = request.waivers.into_iter().fold(placement, quorate_core::placement::PlacementBuilder::waive);
         let body = KeygenProposal { wallet: request.wallet, suites: request.suites, placement: placement.build()?, peers };
-        check(shared, &body, shared.me).await?;
+        let (_, _reserved) = check(shared, &body, shared.me).await?;
         let request = request.request.map_or_else(fresh, Ok)?;
         let proposal = Proposal { request, body: ProposalBody::Keygen(body.clone()) };
         let (randoms, mut answers) = answer::propose(shared, &proposal, me, &others, shared.deadline).await?;
@@ -178,10 +178,8 @@ async fn exposures(
     others: &[(Identifier, PeerId)],
 ) -> Result<Vec<(Identifier, Exposure)>, CosignerError> {
     let question = fresh()?;
-    let mut answers = shared.expect(question)?;
-    for (_, peer) in others {
-        shared.tell(*peer, &Message::AskExposure { question })?;
-    }
+    let mut answers = shared.expect(shared.me, question, others.iter().map(|(_, peer)| *peer))?;
+    answer::tell_all(shared, others, &Message::AskExposure { question })?;
     let mut rows = vec![(me, shared.exposure.clone())];
     let collect = async {
         while rows.len() <= others.len() {
@@ -203,18 +201,22 @@ async fn exposures(
 }
 
 /// This cosigner's own checks, as proposer and as participant alike.
-async fn check(shared: &Shared, body: &KeygenProposal, proposer: PeerId) -> Result<Identifier, CosignerError> {
+async fn check(shared: &Arc<Shared>, body: &KeygenProposal, proposer: PeerId) -> Result<(Identifier, Reserved), CosignerError> {
     let refused = |refusal: rules::Refusal| {
         let reason = refusal.to_string();
         if let rules::Refusal::Request(error) = refusal { error.into() } else { CosignerError::Denied { reason } }
     };
     let me = rules::check(body, proposer, shared.me, &shared.exposure, &shared.roster).map_err(refused)?;
+    // Before the look into the vault, so that the name is this request's from then on.
+    let reserved = shared.reserve(&body.wallet)?;
     for suite in &body.suites {
-        if shared.vault.key_of_name(&key_name(&body.wallet, *suite)).await.is_ok() {
-            return Err(RequestError::WalletExists { wallet: body.wallet.clone() }.into());
+        match shared.vault.key_of_name(&key_name(&body.wallet, *suite)).await {
+            Err(VaultError::Input(VaultInputError::UnknownKey)) => {}
+            Ok(_) => return Err(RequestError::WalletExists { wallet: body.wallet.clone() }.into()),
+            Err(error) => return Err(error.into()),
         }
     }
-    Ok(me)
+    Ok((me, reserved))
 }
 
 /// The other participants' side.
@@ -222,7 +224,7 @@ pub(super) async fn take_part(shared: &Arc<Shared>, from: PeerId, proposal: &Pro
     let ProposalBody::Keygen(body) = &proposal.body else {
         return Err(CosignerError::Bug("a proposal of another kind"));
     };
-    let me = check(shared, body, from).await?;
+    let (me, _reserved) = check(shared, body, from).await?;
     let participants = body.peers.iter().map(|(identifier, _)| identifier);
     let randoms = answer::accept(shared, from, proposal, me, participants).await?;
     run(shared, proposal, body, me, &randoms).await.map(|_| ())

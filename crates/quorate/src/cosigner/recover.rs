@@ -5,7 +5,7 @@ use core::time::Duration;
 use std::{collections::VecDeque, sync::Arc};
 
 use quorate_core::PeerId;
-use quorate_storage::{KeyRef, KeySummary, VaultError, VaultInputError};
+use quorate_storage::{KeyRef, KeySummary, VaultError, vault::VaultInputError};
 use tokio::{sync::mpsc, task::JoinSet};
 
 use super::{Shared, keygen::activate};
@@ -107,7 +107,7 @@ async fn complete(shared: &Arc<Shared>, key: &KeyRef) -> Result<bool, CosignerEr
         Err(VaultError::Input(VaultInputError::NoPendingShare { .. })) => return Ok(true),
         Err(error) => return Err(error.into()),
     };
-    let mut answers = shared.expect(*key.key_id())?;
+    let mut answers = shared.expect(shared.me, *key.key_id(), pending.peers.iter().map(|(_, peer)| peer))?;
     for (_, peer) in pending.peers.iter().filter(|(_, peer)| *peer != shared.me) {
         // A peer that is off the roster cannot be asked.
         let _told = shared.tell(peer, &Message::AskCertificate { key_id: *key.key_id(), epoch: key.epoch() });
