@@ -45,7 +45,7 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub struct Cosigner {
     shared: Arc<Shared>,
-    tasks: Vec<JoinHandle<()>>,
+    tasks: Mutex<Vec<JoinHandle<()>>>,
 }
 
 /// What a cosigner is made of.
@@ -157,7 +157,7 @@ impl CosignerBuilder {
             tokio::spawn(answer::answer_all(Arc::clone(&shared))),
             tokio::spawn(recover::complete_pending(Arc::clone(&shared), incomplete)),
         ];
-        Ok(Cosigner { shared, tasks })
+        Ok(Cosigner { shared, tasks: Mutex::new(tasks) })
     }
 }
 
@@ -258,9 +258,25 @@ impl Cosigner {
 
     /// Stops the cosigner and waits until it has let go of its wire.
     pub async fn shutdown(self) {
-        tracing::info!(target: "quorate::audit", name = self.shared.name, "stopped");
-        self.tasks.iter().for_each(JoinHandle::abort);
+        self.stop().await;
+    }
+
+    /// Stops, while others may still hold the handle.
+    pub(crate) async fn stop(&self) {
+        let tasks = self.abort();
         self.shared.network.shutdown().await;
+        for task in tasks {
+            // Whatever became of it, it is over.
+            let _ended = task.await;
+        }
+        tracing::info!(target: "quorate::audit", name = self.shared.name, "stopped");
+    }
+
+    /// Ends what is done for others.
+    fn abort(&self) -> Vec<JoinHandle<()>> {
+        let tasks = core::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
+        tasks.iter().for_each(JoinHandle::abort);
+        tasks
     }
 
     pub(crate) const fn shared(&self) -> &Arc<Shared> {
@@ -270,7 +286,7 @@ impl Cosigner {
 
 impl Drop for Cosigner {
     fn drop(&mut self) {
-        self.tasks.iter().for_each(JoinHandle::abort);
+        drop(self.abort());
     }
 }
 
