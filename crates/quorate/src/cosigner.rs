@@ -10,7 +10,7 @@ use std::{
 };
 
 use quorate_core::{PeerId, SessionId, SuiteId, domain, placement::Exposure, transcript::Hash, wire::Encoding};
-use quorate_storage::{KeyRef, Vault};
+use quorate_storage::{KeyRef, Vault, VaultError, vault::VaultInputError};
 use quorate_transport::{Network, Roster, Wire};
 use tokio::{
     sync::{Semaphore, mpsc},
@@ -356,8 +356,14 @@ impl Shared {
     /// Finds a key by its id, or by its wallet's name and, where that has several keys, the suite.
     pub(crate) async fn find(&self, key: &str, suite: Option<SuiteId>) -> Result<Stored<AnyKeyShare>, CosignerError> {
         let unknown = || RequestError::UnknownKey { key: key.chars().take(80).collect() };
+        let absent =
+            |error: &VaultError| matches!(error, VaultError::Input(VaultInputError::UnknownKey | VaultInputError::NoActiveShare));
         if let Some(key_id) = hex::decode(key).ok().and_then(|bytes| <[u8; 32]>::try_from(bytes).ok()) {
-            return self.load(&key_id).await.map_err(|_| unknown().into());
+            let stored = match self.load(&key_id).await {
+                Err(CosignerError::Vault(error)) if absent(&error) => return Err(unknown().into()),
+                found => found?,
+            };
+            return if suite.is_none_or(|suite| suite == stored.share.suite()) { Ok(stored) } else { Err(unknown().into()) };
         }
         if !crate::share::is_wallet_name(key) {
             return Err(unknown().into());
@@ -366,8 +372,10 @@ impl Shared {
         for candidate in
             crate::ceremony::keygen::SUITES.into_iter().filter(|candidate| suite.is_none_or(|suite| suite == *candidate))
         {
-            if let Ok(key_id) = self.vault.key_of_name(&key_name(key, candidate)).await {
-                found.push(key_id);
+            match self.vault.key_of_name(&key_name(key, candidate)).await {
+                Ok(key_id) => found.push(key_id),
+                Err(error) if absent(&error) => {}
+                Err(error) => return Err(error.into()),
             }
         }
         match found.as_slice() {

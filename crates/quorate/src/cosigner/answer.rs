@@ -39,7 +39,9 @@ pub(super) async fn answer_all(shared: Arc<Shared>) {
 
 fn answer(shared: &Arc<Shared>, work: &mut Work, from: PeerId, message: Message) {
     match &message {
-        Message::Propose(_) | Message::AskAttestation { .. } | Message::AskCertificate { .. } => work.begin(shared, from, message),
+        Message::Propose(_) | Message::AskAttestation { .. } | Message::AskCertificate { .. } => {
+            work.begin(shared, from, message)
+        }
         Message::AskExposure { question } => {
             let answer = Message::Exposure { question: *question, exposure: shared.exposure.clone() };
             // A peer that cannot be told asks again.
@@ -51,7 +53,9 @@ fn answer(shared: &Arc<Shared>, work: &mut Work, from: PeerId, message: Message)
         | Message::Exposure { question: topic, .. }
         | Message::Attestation { challenge: topic, .. }
         | Message::Certificate { key_id: topic, .. } => shared.route((shared.me, *topic), from, message),
-        Message::Begin { proposal: topic, .. } | Message::Cancel { proposal: topic } => shared.route((from, *topic), from, message),
+        Message::Begin { proposal: topic, .. } | Message::Cancel { proposal: topic } => {
+            shared.route((from, *topic), from, message)
+        }
     }
 }
 
