@@ -358,11 +358,12 @@ impl Shared {
         let unknown = || RequestError::UnknownKey { key: key.chars().take(80).collect() };
         let absent =
             |error: &VaultError| matches!(error, VaultError::Input(VaultInputError::UnknownKey | VaultInputError::NoActiveShare));
+        let load = async |key_id: [u8; 32]| match self.load(&key_id).await {
+            Err(CosignerError::Vault(error)) if absent(&error) => Err(CosignerError::from(unknown())),
+            found => found,
+        };
         if let Some(key_id) = hex::decode(key).ok().and_then(|bytes| <[u8; 32]>::try_from(bytes).ok()) {
-            let stored = match self.load(&key_id).await {
-                Err(CosignerError::Vault(error)) if absent(&error) => return Err(unknown().into()),
-                found => found?,
-            };
+            let stored = load(key_id).await?;
             return if suite.is_none_or(|suite| suite == stored.share.suite()) { Ok(stored) } else { Err(unknown().into()) };
         }
         if !crate::share::is_wallet_name(key) {
@@ -380,7 +381,7 @@ impl Shared {
         }
         match found.as_slice() {
             [] => Err(unknown().into()),
-            [key_id] => self.load(key_id).await,
+            [key_id] => load(*key_id).await,
             [..] => Err(RequestError::AmbiguousSuite { wallet: key.to_owned() }.into()),
         }
     }

@@ -21,7 +21,8 @@ pub(crate) struct Drive<'a, P: Protocol> {
     incoming: Incoming,
     session: SessionId,
     peers: &'a Peers,
-    until: Instant,
+    /// Nothing if that is farther away than clocks can say.
+    until: Option<Instant>,
 }
 
 /// Why the driving stopped.
@@ -42,7 +43,7 @@ impl<'a, P: Protocol> Drive<'a, P> {
         within: Duration,
     ) -> Result<Self, CosignerError> {
         let incoming = network.open(session, within)?;
-        Ok(Self { machine, network, incoming, session, peers, until: Instant::now() + within })
+        Ok(Self { machine, network, incoming, session, peers, until: Instant::now().checked_add(within) })
     }
 
     /// Carries messages until something must be stored or the protocol is over.
@@ -72,7 +73,9 @@ impl<'a, P: Protocol> Drive<'a, P> {
         loop {
             match self.network.send(self.session, peer, bytes.to_vec()) {
                 // One that takes nothing must not hold the session open for ever.
-                Err(NetworkError::Send(SendError::Backpressure { .. })) if Instant::now() >= self.until => {
+                Err(NetworkError::Send(SendError::Backpressure { .. }))
+                    if self.until.is_some_and(|until| Instant::now() >= until) =>
+                {
                     return Err(DriveError::Silent(vec![to]));
                 }
                 Err(NetworkError::Send(SendError::Backpressure { .. })) => tokio::time::sleep(BACKPRESSURE_PAUSE).await,

@@ -225,9 +225,9 @@ async fn run(
     randoms: &[Random],
 ) -> Result<Vec<Vec<u8>>, CosignerError> {
     // Whoever sees all shares but its own has a signature, also if this ceremony then fails: it counts as signed from here on.
-    let (request, key, kind) = (hex::encode(proposal.request), hex::encode(body.key_id), &body.kind);
+    let (request, key_id, kind) = (hex::encode(proposal.request), hex::encode(body.key_id), &body.kind);
     let count = approved.to_sign.len();
-    tracing::info!(target: "quorate::audit", request, key, kind, signatures = count, signers = ?body.signers, "consented and signing");
+    tracing::info!(target: "quorate::audit", request, key = key_id, kind, signatures = count, signers = ?body.signers, "consented and signing");
     let mut tasks = JoinSet::new();
     for (index, (message, target)) in approved.to_sign.iter().enumerate() {
         let (shared, share, peers) = (Arc::clone(shared), key.share.clone(), key.peers.clone());
@@ -247,7 +247,7 @@ async fn run(
         let (index, signature) = finished.map_err(|_| CosignerError::Bug("a ceremony panicked"))?;
         signatures.insert(index, signature?);
     }
-    tracing::info!(target: "quorate::audit", request, key, kind, signatures = signatures.len(), signers = ?body.signers, "signed");
+    tracing::info!(target: "quorate::audit", request, key = key_id, kind, signatures = signatures.len(), signers = ?body.signers, "signed");
     Ok(signatures.into_values().collect())
 }
 
