@@ -5,12 +5,12 @@
 
 use core::time::Duration;
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use quorate_core::{PeerId, SessionId, SuiteId, domain, placement::Exposure, transcript::Hash, wire::Encoding};
-use quorate_storage::{KeyRef, Vault};
+use quorate_storage::{KeyRef, Vault, VaultError, vault::VaultInputError};
 use quorate_transport::{Network, Roster, Wire};
 use tokio::{
     sync::{Semaphore, mpsc},
@@ -36,8 +36,8 @@ pub use attest::Attested;
 pub use keygen::{KeygenRequest, WalletKey};
 pub use sign::{SignRequest, Signed};
 
-/// How many proposals of others are worked on at one time.
-const MAX_PROPOSALS: usize = 256;
+/// How many answers of one peer to one question wait to be read. No honest peer gives more.
+const MAX_ANSWERS: usize = 4;
 /// How long a question to another cosigner may take.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
@@ -45,7 +45,7 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub struct Cosigner {
     shared: Arc<Shared>,
-    tasks: Vec<JoinHandle<()>>,
+    tasks: Mutex<Vec<JoinHandle<()>>>,
 }
 
 /// What a cosigner is made of.
@@ -68,6 +68,15 @@ impl core::fmt::Debug for CosignerBuilder {
 /// What a question waits for: the digest of a proposal, or the fresh value that the question carried.
 pub(crate) type Topic = [u8; 32];
 
+/// Where an answer goes: by who asked or proposes, so that nobody's repetition of another's proposal gets in its way.
+type Asked = (PeerId, Topic);
+
+/// Who may still answer a question, and how often.
+struct Waiting {
+    sender: mpsc::Sender<(PeerId, Message)>,
+    left: BTreeMap<PeerId, usize>,
+}
+
 pub(crate) struct Shared {
     pub(crate) name: String,
     pub(crate) me: PeerId,
@@ -79,8 +88,11 @@ pub(crate) struct Shared {
     pub(crate) policy: Arc<dyn Policy>,
     pub(crate) deadline: Duration,
     hedge: Zeroizing<[u8; 32]>,
-    topics: Mutex<BTreeMap<Topic, mpsc::Sender<(PeerId, Message)>>>,
-    proposals: Semaphore,
+    topics: Mutex<BTreeMap<Asked, Waiting>>,
+    /// The signatures that may be made at one time for each other cosigner.
+    signatures: BTreeMap<PeerId, Arc<Semaphore>>,
+    /// The wallets that are being made.
+    making: Mutex<BTreeSet<String>>,
     /// Shares whose key generation was cut off after this cosigner had confirmed.
     interrupted: mpsc::UnboundedSender<KeyRef>,
 }
@@ -114,7 +126,7 @@ impl CosignerBuilder {
     /// network say.
     pub async fn start(self) -> Result<Cosigner, CosignerError> {
         let identity = self.vault.load_identity::<IdentityRecord>().await?;
-        let hedge = Hash::new(domain::HEDGE_IDENTITY).field(identity.0.as_slice()).finish();
+        let hedge = Zeroizing::new(Hash::new(domain::HEDGE_IDENTITY).field(identity.0.as_slice()).finish());
         let identity = identity.identity();
         let me = identity.peer_id();
         if self.roster.peer(&self.name).is_none_or(|entry| entry.identity != me) {
@@ -122,6 +134,8 @@ impl CosignerBuilder {
         }
         let boot = self.vault.begin_boot().await?;
         let (interrupted, incomplete) = mpsc::unbounded_channel();
+        let permits = || Arc::new(Semaphore::new(crate::ceremony::sign::MAX_SIGNATURES));
+        let signatures = self.roster.iter().map(|entry| (entry.identity, permits())).collect();
         let shared = Arc::new(Shared {
             me,
             boot,
@@ -132,9 +146,10 @@ impl CosignerBuilder {
             exposure: self.exposure,
             policy: self.policy,
             deadline: self.deadline,
-            hedge: Zeroizing::new(hedge),
+            hedge,
             topics: Mutex::default(),
-            proposals: Semaphore::new(MAX_PROPOSALS),
+            signatures,
+            making: Mutex::default(),
             interrupted,
         });
         tracing::info!(target: "quorate::audit", name = shared.name, peer = %me, boot, "started");
@@ -142,7 +157,7 @@ impl CosignerBuilder {
             tokio::spawn(answer::answer_all(Arc::clone(&shared))),
             tokio::spawn(recover::complete_pending(Arc::clone(&shared), incomplete)),
         ];
-        Ok(Cosigner { shared, tasks })
+        Ok(Cosigner { shared, tasks: Mutex::new(tasks) })
     }
 }
 
@@ -243,9 +258,25 @@ impl Cosigner {
 
     /// Stops the cosigner and waits until it has let go of its wire.
     pub async fn shutdown(self) {
-        tracing::info!(target: "quorate::audit", name = self.shared.name, "stopped");
-        self.tasks.iter().for_each(JoinHandle::abort);
+        self.stop().await;
+    }
+
+    /// Stops, while others may still hold the handle.
+    pub(crate) async fn stop(&self) {
+        let tasks = self.abort();
         self.shared.network.shutdown().await;
+        for task in tasks {
+            // Whatever became of it, it is over.
+            let _ended = task.await;
+        }
+        tracing::info!(target: "quorate::audit", name = self.shared.name, "stopped");
+    }
+
+    /// Ends what is done for others.
+    fn abort(&self) -> Vec<JoinHandle<()>> {
+        let tasks = core::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
+        tasks.iter().for_each(JoinHandle::abort);
+        tasks
     }
 
     pub(crate) const fn shared(&self) -> &Arc<Shared> {
@@ -255,7 +286,7 @@ impl Cosigner {
 
 impl Drop for Cosigner {
     fn drop(&mut self) {
-        self.tasks.iter().for_each(JoinHandle::abort);
+        drop(self.abort());
     }
 }
 
@@ -269,29 +300,49 @@ impl Shared {
         Ok(self.network.request(to, message.to_bytes())?)
     }
 
-    /// Registers for the answers to a question; they end when the returned value is dropped.
-    pub(crate) fn expect(self: &Arc<Self>, topic: Topic) -> Result<Answers, RequestError> {
-        let (sender, receiver) = mpsc::channel(4096);
-        match self.topics().entry(topic) {
+    /// Registers for the answers of `peers` to what `asker` asks or proposes; they end when the returned value is dropped.
+    pub(crate) fn expect(
+        self: &Arc<Self>,
+        asker: PeerId,
+        topic: Topic,
+        peers: impl IntoIterator<Item = PeerId>,
+    ) -> Result<Answers, RequestError> {
+        let left: BTreeMap<_, _> = peers.into_iter().map(|peer| (peer, MAX_ANSWERS)).collect();
+        let (sender, receiver) = mpsc::channel(left.len().saturating_mul(MAX_ANSWERS).max(1));
+        match self.topics().entry((asker, topic)) {
             std::collections::btree_map::Entry::Occupied(_) => Err(RequestError::InProgress),
             std::collections::btree_map::Entry::Vacant(vacant) => {
-                vacant.insert(sender);
-                Ok(Answers { shared: Arc::clone(self), topic, receiver })
+                vacant.insert(Waiting { sender, left });
+                Ok(Answers { shared: Arc::clone(self), asked: (asker, topic), receiver })
             }
         }
     }
 
-    /// Hands an answer to whoever waits for it.
-    fn route(&self, topic: Topic, from: PeerId, message: Message) {
-        let waiting = self.topics().get(&topic).cloned();
-        // Nobody waits any more, or too many answers: the question has its own deadline.
-        if let Some(waiting) = waiting {
-            drop(waiting.try_send((from, message)));
-        }
+    /// Hands an answer to whoever waits for it. What nobody waits for, or nobody asked this peer, is dropped.
+    fn route(&self, asked: Asked, from: PeerId, message: Message) {
+        let mut topics = self.topics();
+        let Some(waiting) = topics.get_mut(&asked) else { return };
+        let Some(left) = waiting.left.get_mut(&from).filter(|left| **left > 0) else { return };
+        *left -= 1;
+        // There is room for all that everyone may say.
+        drop(waiting.sender.try_send((from, message)));
     }
 
-    fn topics(&self) -> MutexGuard<'_, BTreeMap<Topic, mpsc::Sender<(PeerId, Message)>>> {
+    fn topics(&self) -> MutexGuard<'_, BTreeMap<Asked, Waiting>> {
         self.topics.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a wallet's name until the returned value is dropped, so that no two key generations run for it.
+    pub(crate) fn reserve(self: &Arc<Self>, wallet: &str) -> Result<Reserved, RequestError> {
+        let wallet = wallet.to_owned();
+        if !self.making().insert(wallet.clone()) {
+            return Err(RequestError::WalletInProgress { wallet });
+        }
+        Ok(Reserved { shared: Arc::clone(self), wallet })
+    }
+
+    fn making(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.making.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn session(&self, id: SessionId, peers: &quorate_core::Peers) -> quorate_core::Session {
@@ -305,8 +356,15 @@ impl Shared {
     /// Finds a key by its id, or by its wallet's name and, where that has several keys, the suite.
     pub(crate) async fn find(&self, key: &str, suite: Option<SuiteId>) -> Result<Stored<AnyKeyShare>, CosignerError> {
         let unknown = || RequestError::UnknownKey { key: key.chars().take(80).collect() };
+        let absent =
+            |error: &VaultError| matches!(error, VaultError::Input(VaultInputError::UnknownKey | VaultInputError::NoActiveShare));
+        let load = async |key_id: [u8; 32]| match self.load(&key_id).await {
+            Err(CosignerError::Vault(error)) if absent(&error) => Err(CosignerError::from(unknown())),
+            found => found,
+        };
         if let Some(key_id) = hex::decode(key).ok().and_then(|bytes| <[u8; 32]>::try_from(bytes).ok()) {
-            return self.load(&key_id).await.map_err(|_| unknown().into());
+            let stored = load(key_id).await?;
+            return if suite.is_none_or(|suite| suite == stored.share.suite()) { Ok(stored) } else { Err(unknown().into()) };
         }
         if !crate::share::is_wallet_name(key) {
             return Err(unknown().into());
@@ -315,13 +373,15 @@ impl Shared {
         for candidate in
             crate::ceremony::keygen::SUITES.into_iter().filter(|candidate| suite.is_none_or(|suite| suite == *candidate))
         {
-            if let Ok(key_id) = self.vault.key_of_name(&key_name(key, candidate)).await {
-                found.push(key_id);
+            match self.vault.key_of_name(&key_name(key, candidate)).await {
+                Ok(key_id) => found.push(key_id),
+                Err(error) if absent(&error) => {}
+                Err(error) => return Err(error.into()),
             }
         }
         match found.as_slice() {
             [] => Err(unknown().into()),
-            [key_id] => self.load(key_id).await,
+            [key_id] => load(*key_id).await,
             [..] => Err(RequestError::AmbiguousSuite { wallet: key.to_owned() }.into()),
         }
     }
@@ -330,7 +390,7 @@ impl Shared {
 /// Answers to one question.
 pub(crate) struct Answers {
     shared: Arc<Shared>,
-    topic: Topic,
+    asked: Asked,
     receiver: mpsc::Receiver<(PeerId, Message)>,
 }
 
@@ -342,7 +402,19 @@ impl Answers {
 
 impl Drop for Answers {
     fn drop(&mut self) {
-        self.shared.topics().remove(&self.topic);
+        self.shared.topics().remove(&self.asked);
+    }
+}
+
+/// A wallet's name while the wallet is being made.
+pub(crate) struct Reserved {
+    shared: Arc<Shared>,
+    wallet: String,
+}
+
+impl Drop for Reserved {
+    fn drop(&mut self) {
+        self.shared.making().remove(&self.wallet);
     }
 }
 

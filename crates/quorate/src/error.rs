@@ -134,6 +134,12 @@ pub enum RequestError {
         /// The name.
         wallet: String,
     },
+    /// The wallet is being made at this moment, by this or another request.
+    #[error("a wallet {wallet} is being made right now; wait for it, or choose another name")]
+    WalletInProgress {
+        /// The name.
+        wallet: String,
+    },
     /// This cosigner is not among the participants.
     #[error("this cosigner is not among the participants")]
     NotParticipating,

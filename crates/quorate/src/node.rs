@@ -104,7 +104,8 @@ pub async fn init(directory: &Path, config_text: &str, passphrase: Zeroizing<Str
     let path = directory.join(CONFIG_FILE);
     Config::parse(config_text, &path)?;
     make_private(directory)?;
-    if path.exists() || directory.join(STORE_DIRECTORY).exists() {
+    // A link counts, wherever it leads.
+    if [CONFIG_FILE, STORE_DIRECTORY].iter().any(|name| directory.join(name).symlink_metadata().is_ok()) {
         return Err(NodeError::Exists { directory: directory.to_owned() });
     }
     let place = directory.join(STORE_DIRECTORY);
@@ -113,8 +114,16 @@ pub async fn init(directory: &Path, config_text: &str, passphrase: Zeroizing<Str
     let kek = Arc::new(Passphrase::create(&store, passphrase, PassphraseParams::default()).await?);
     let peer = *create_vault(store, epochs, kek).await?.cosigner();
     // Last of all: a directory with a configuration is complete.
-    std::fs::write(&path, config_text).map_err(|source| NodeError::File { path, source })?;
+    write_new(&path, config_text).map_err(|source| NodeError::File { path, source })?;
     Ok(peer)
+}
+
+/// Writes a file that is not there yet, for this user alone, and makes it durable.
+fn write_new(path: &Path, text: &str) -> io::Result<()> {
+    use std::{io::Write as _, os::unix::fs::OpenOptionsExt as _};
+    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
 }
 
 /// Makes the vault of a new cosigner in an empty store, with a fresh identity in it. For cosigners that are not nodes.
@@ -200,10 +209,10 @@ pub async fn run(
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
-    drop(control);
-    if let Ok(cosigner) = Arc::try_unwrap(cosigner) {
-        cosigner.shutdown().await;
-    }
+    // First the requests and then the links; the requests that are still open end with these.
+    control.close();
+    cosigner.stop().await;
+    control.closed().await;
     Ok(())
 }
 

@@ -7,6 +7,7 @@ use quorate_core::{
     machine::{Machine, Protocol},
 };
 use quorate_transport::{Incoming, Network, NetworkError, SendError};
+use tokio::time::Instant;
 
 use crate::error::CosignerError;
 
@@ -20,6 +21,8 @@ pub(crate) struct Drive<'a, P: Protocol> {
     incoming: Incoming,
     session: SessionId,
     peers: &'a Peers,
+    /// Nothing if that is farther away than clocks can say.
+    until: Option<Instant>,
 }
 
 /// Why the driving stopped.
@@ -40,7 +43,7 @@ impl<'a, P: Protocol> Drive<'a, P> {
         within: Duration,
     ) -> Result<Self, CosignerError> {
         let incoming = network.open(session, within)?;
-        Ok(Self { machine, network, incoming, session, peers })
+        Ok(Self { machine, network, incoming, session, peers, until: Instant::now().checked_add(within) })
     }
 
     /// Carries messages until something must be stored or the protocol is over.
@@ -69,6 +72,12 @@ impl<'a, P: Protocol> Drive<'a, P> {
         let peer = self.peers.peer(to).ok_or(DriveError::Protocol(Error::Bug("a message to nobody")))?;
         loop {
             match self.network.send(self.session, peer, bytes.to_vec()) {
+                // One that takes nothing must not hold the session open for ever.
+                Err(NetworkError::Send(SendError::Backpressure { .. }))
+                    if self.until.is_some_and(|until| Instant::now() >= until) =>
+                {
+                    return Err(DriveError::Silent(vec![to]));
+                }
                 Err(NetworkError::Send(SendError::Backpressure { .. })) => tokio::time::sleep(BACKPRESSURE_PAUSE).await,
                 other => return other.map_err(DriveError::Network),
             }

@@ -23,8 +23,9 @@ pub(crate) struct Approved {
     pub(crate) to_sign: Vec<(Vec<u8>, Target)>,
 }
 
-/// The most signatures of one request.
-const MAX_SIGNATURES: usize = 4096;
+/// The most signatures of one request, and of all requests of one cosigner at one time. Each has a session of its own, and the network
+/// keeps as many early messages of a peer.
+pub(crate) const MAX_SIGNATURES: usize = 1024;
 
 /// Parses the payload, asks the policy, and works out what is to be signed. Nothing of it is taken from the proposer.
 pub(crate) fn approve(

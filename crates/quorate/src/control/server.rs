@@ -1,5 +1,6 @@
 //! The node's side of the control API.
 
+use core::time::Duration;
 use std::{
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
@@ -20,7 +21,10 @@ use quorate_core::{
     wire::Encoding,
 };
 use serde::de::DeserializeOwned;
-use tokio::{net::UnixListener, sync::Notify};
+use tokio::{
+    net::UnixListener,
+    sync::{Notify, watch},
+};
 
 use super::api::{
     ApiError, AttestRequest, AttestResult, KeyInfo, KeygenRequest, ParticipantInfo, PeerStatus, SignRequest, Signed, Status,
@@ -35,22 +39,38 @@ use crate::{
 /// The largest request body: a payload of 1 MiB in base64, and some.
 const MAX_BODY: usize = 2 << 20;
 
-/// A control API that is listening. Dropping it removes the socket.
+/// A control API that is listening. Dropping it removes the socket, and ends what was asked through it.
 #[derive(Debug)]
 pub struct ControlServer {
     socket: PathBuf,
     stop: Arc<Notify>,
+    closing: watch::Sender<bool>,
 }
+
+/// How long answers that are on their way may take when the server closes.
+const CLOSE_WITHIN: Duration = Duration::from_secs(2);
 
 impl ControlServer {
     /// Waits until a client asked the cosigner to stop.
     pub async fn stop_requested(&self) {
         self.stop.notified().await;
     }
+
+    /// Takes no more requests.
+    pub(crate) fn close(&self) {
+        self.closing.send_replace(true);
+    }
+
+    /// Waits until no connection is left, for a moment at most.
+    pub(crate) async fn closed(&self) {
+        // The server holds the receiver until its last connection is closed.
+        let _closed = tokio::time::timeout(CLOSE_WITHIN, self.closing.closed()).await;
+    }
 }
 
 impl Drop for ControlServer {
     fn drop(&mut self) {
+        self.close();
         // It may be gone already; nothing depends on it.
         let _removed = std::fs::remove_file(&self.socket);
     }
@@ -87,8 +107,18 @@ pub fn serve(cosigner: Arc<Cosigner>, socket: &Path) -> std::io::Result<ControlS
         .route("/v1/shutdown", post(shutdown))
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .with_state(context);
-    tokio::spawn(async move { axum::serve(listener, router).await });
-    Ok(ControlServer { socket: socket.to_owned(), stop })
+    let closing = watch::Sender::new(false);
+    let (mut close, held) = (closing.subscribe(), closing.subscribe());
+    tokio::spawn(async move {
+        let close = async move {
+            // An error is a server that was dropped.
+            let _closing = close.wait_for(|closing| *closing).await;
+        };
+        let served = axum::serve(listener, router).with_graceful_shutdown(close).await;
+        drop(held);
+        served
+    });
+    Ok(ControlServer { socket: socket.to_owned(), stop, closing })
 }
 
 type Answer<T> = Result<Json<T>, Failure>;

@@ -1,8 +1,12 @@
 //! What a cosigner does with messages of others: answer questions, decide on proposals, pass answers to whoever asked.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use quorate_core::{Identifier, PeerId, wire::Encoding};
+use tokio::{sync::Semaphore, task::JoinSet};
 
 use super::{Answers, Shared, fresh};
 use crate::{
@@ -10,20 +14,34 @@ use crate::{
     error::CosignerError,
 };
 
-/// Runs until the network is shut down.
+/// How many requests of one peer are worked on at one time.
+const MAX_WORK: usize = 64;
+
+/// The work for others. Dropping it ends all of it.
+struct Work {
+    tasks: JoinSet<()>,
+    permits: BTreeMap<PeerId, Arc<Semaphore>>,
+}
+
+/// Runs until the network is shut down, or it is aborted; the work that it began ends with it.
 pub(super) async fn answer_all(shared: Arc<Shared>) {
+    let permits = shared.roster.iter().map(|entry| (entry.identity, Arc::new(Semaphore::new(MAX_WORK)))).collect();
+    let mut work = Work { tasks: JoinSet::new(), permits };
     while let Some((from, bytes)) = shared.network.next_control().await {
         let Ok(message) = Message::from_bytes(&bytes) else {
             tracing::warn!(target: "quorate::audit", from = %shared.name_of(from), "a malformed message was ignored");
             continue;
         };
-        answer(&shared, from, message);
+        while work.tasks.try_join_next().is_some() {}
+        answer(&shared, &mut work, from, message);
     }
 }
 
-fn answer(shared: &Arc<Shared>, from: PeerId, message: Message) {
+fn answer(shared: &Arc<Shared>, work: &mut Work, from: PeerId, message: Message) {
     match &message {
-        Message::Propose(_) | Message::AskAttestation { .. } | Message::AskCertificate { .. } => spawn(shared, from, message),
+        Message::Propose(_) | Message::AskAttestation { .. } | Message::AskCertificate { .. } => {
+            work.begin(shared, from, message)
+        }
         Message::AskExposure { question } => {
             let answer = Message::Exposure { question: *question, exposure: shared.exposure.clone() };
             // A peer that cannot be told asks again.
@@ -31,39 +49,52 @@ fn answer(shared: &Arc<Shared>, from: PeerId, message: Message) {
         }
         Message::Accept { proposal: topic, .. }
         | Message::Refuse { proposal: topic, .. }
-        | Message::Begin { proposal: topic, .. }
-        | Message::Cancel { proposal: topic }
         | Message::Done { proposal: topic }
         | Message::Exposure { question: topic, .. }
         | Message::Attestation { challenge: topic, .. }
-        | Message::Certificate { key_id: topic, .. } => shared.route(*topic, from, message),
+        | Message::Certificate { key_id: topic, .. } => shared.route((shared.me, *topic), from, message),
+        Message::Begin { proposal: topic, .. } | Message::Cancel { proposal: topic } => {
+            shared.route((from, *topic), from, message)
+        }
     }
 }
 
-/// Works on what takes longer, bounded in number.
-fn spawn(shared: &Arc<Shared>, from: PeerId, message: Message) {
-    let shared = Arc::clone(shared);
-    tokio::spawn(async move {
-        let Ok(_permit) = shared.proposals.try_acquire() else {
+impl Work {
+    /// Works on what takes longer, bounded in number for each peer, so that a peer can only crowd out itself.
+    fn begin(&mut self, shared: &Arc<Shared>, from: PeerId, message: Message) {
+        let permit = self.permits.get(&from).and_then(|permits| Arc::clone(permits).try_acquire_owned().ok());
+        let Some(permit) = permit else {
+            if let Message::Propose(proposal) = message {
+                let reason = "too many of your requests are being worked on; wait for them".to_owned();
+                let _told = shared.tell(from, &Message::Refuse { proposal: proposal.digest(), reason });
+            }
             return;
         };
-        match message {
-            Message::Propose(proposal) => take_part(&shared, from, proposal).await,
-            Message::AskAttestation { key_id, epoch, challenge } => {
-                super::attest::answer(&shared, from, key_id, epoch, challenge).await;
-            }
-            Message::AskCertificate { key_id, epoch } => super::recover::answer(&shared, from, key_id, epoch).await,
-            Message::Accept { .. }
-            | Message::Refuse { .. }
-            | Message::Begin { .. }
-            | Message::Cancel { .. }
-            | Message::Done { .. }
-            | Message::AskExposure { .. }
-            | Message::Exposure { .. }
-            | Message::Attestation { .. }
-            | Message::Certificate { .. } => {}
+        let shared = Arc::clone(shared);
+        self.tasks.spawn(async move {
+            let _permit = permit;
+            work_on(&shared, from, message).await;
+        });
+    }
+}
+
+async fn work_on(shared: &Arc<Shared>, from: PeerId, message: Message) {
+    match message {
+        Message::Propose(proposal) => take_part(shared, from, proposal).await,
+        Message::AskAttestation { key_id, epoch, challenge } => {
+            super::attest::answer(shared, from, key_id, epoch, challenge).await;
         }
-    });
+        Message::AskCertificate { key_id, epoch } => super::recover::answer(shared, from, key_id, epoch).await,
+        Message::Accept { .. }
+        | Message::Refuse { .. }
+        | Message::Begin { .. }
+        | Message::Cancel { .. }
+        | Message::Done { .. }
+        | Message::AskExposure { .. }
+        | Message::Exposure { .. }
+        | Message::Attestation { .. }
+        | Message::Certificate { .. } => {}
+    }
 }
 
 /// Takes part in what another cosigner proposes, or tells it why not.
@@ -82,6 +113,8 @@ async fn take_part(shared: &Arc<Shared>, from: PeerId, proposal: Proposal) {
         Err(error) => {
             let reason = describe(&error);
             tracing::warn!(target: "quorate::audit", request, proposer = %shared.name_of(from), reason, "refused or failed");
+            // What is wrong with the vault, and where it is, is the operator's concern and not the proposer's.
+            let reason = if matches!(error, CosignerError::Vault(_)) { error.to_string() } else { reason };
             let _told = shared.tell(from, &Message::Refuse { proposal: digest, reason });
         }
     }
@@ -115,7 +148,7 @@ pub(super) async fn accept(
     participants: impl Iterator<Item = Identifier>,
 ) -> Result<Vec<Random>, CosignerError> {
     let digest = proposal.digest();
-    let mut answers = shared.expect(digest)?;
+    let mut answers = shared.expect(from, digest, [from])?;
     let random = fresh()?;
     shared.tell(from, &Message::Accept { proposal: digest, random })?;
     let begin = tokio::time::timeout(shared.deadline, begin(&mut answers, from)).await;
@@ -175,30 +208,34 @@ pub(super) async fn propose(
     within: core::time::Duration,
 ) -> Result<(Vec<Random>, Answers), CosignerError> {
     let digest = proposal.digest();
-    let mut answers = shared.expect(digest)?;
+    let mut answers = shared.expect(shared.me, digest, others.iter().map(|(_, peer)| *peer))?;
     let mut randoms = vec![Random { identifier: me, value: fresh()? }];
-    for (_, peer) in others {
-        shared.tell(*peer, &Message::Propose(proposal.clone()))?;
-    }
-    let collected = tokio::time::timeout(within, collect(&mut answers, others, &mut randoms)).await;
-    let refused = match collected {
-        Ok(Ok(())) => {
-            randoms.sort_unstable_by_key(|random| random.identifier);
-            for (_, peer) in others {
-                shared.tell(*peer, &Message::Begin { proposal: digest, randoms: randoms.clone() })?;
+    let asked = async {
+        tell_all(shared, others, &Message::Propose(proposal.clone()))?;
+        match tokio::time::timeout(within, collect(&mut answers, others, &mut randoms)).await {
+            Ok(Ok(())) => randoms.sort_unstable_by_key(|random| random.identifier),
+            Ok(Err((peer, reason))) => return Err(CosignerError::Refused { name: shared.name_of(peer), reason }),
+            Err(_elapsed) => {
+                let answered = |identifier| randoms.iter().any(|random| random.identifier == identifier);
+                let silent = others.iter().filter(|(identifier, _)| !answered(*identifier));
+                return Err(CosignerError::Unavailable { names: silent.map(|(_, peer)| shared.name_of(*peer)).collect() });
             }
-            return Ok((randoms, answers));
         }
-        Ok(Err((peer, reason))) => CosignerError::Refused { name: shared.name_of(peer), reason },
-        Err(_elapsed) => {
-            let silent = others.iter().filter(|(identifier, _)| randoms.iter().all(|random| random.identifier != *identifier));
-            CosignerError::Unavailable { names: silent.map(|(_, peer)| shared.name_of(*peer)).collect() }
-        }
+        tell_all(shared, others, &Message::Begin { proposal: digest, randoms: randoms.clone() })
     };
-    for (_, peer) in others {
-        let _told = shared.tell(*peer, &Message::Cancel { proposal: digest });
+    if let Err(refused) = asked.await {
+        // Nobody is left waiting for a begin that does not come.
+        let _told = tell_all(shared, others, &Message::Cancel { proposal: digest });
+        return Err(refused);
     }
-    Err(refused)
+    Ok((randoms, answers))
+}
+
+/// Tells all `others`, also if some cannot be told.
+pub(super) fn tell_all(shared: &Shared, others: &[(Identifier, PeerId)], message: &Message) -> Result<(), CosignerError> {
+    let untold = others.iter().filter(|(_, peer)| shared.tell(*peer, message).is_err());
+    let names: Vec<_> = untold.map(|(_, peer)| shared.name_of(*peer)).collect();
+    if names.is_empty() { Ok(()) } else { Err(CosignerError::Unavailable { names }) }
 }
 
 async fn collect(

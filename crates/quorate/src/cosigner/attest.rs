@@ -39,7 +39,7 @@ impl Cosigner {
         let shared = self.shared();
         let key = shared.find(key, suite).await?;
         let challenge = fresh()?;
-        let mut answers = shared.expect(challenge)?;
+        let mut answers = shared.expect(shared.me, challenge, key.peers.iter().map(|(_, peer)| peer))?;
         let ask = Message::AskAttestation { key_id: *key.share.key_id().as_bytes(), epoch: key.share.epoch(), challenge };
         let mut results = Vec::new();
         let mut open = std::collections::BTreeMap::new();
@@ -104,6 +104,8 @@ pub(super) async fn answer(shared: &Arc<Shared>, from: PeerId, key_id: [u8; 32],
         }
         _ => Vec::new(),
     };
-    tracing::info!(target: "quorate::audit", key = hex::encode(key_id), to = %shared.name_of(from), "attested");
+    if !record.is_empty() {
+        tracing::info!(target: "quorate::audit", key = hex::encode(key_id), to = %shared.name_of(from), "attested");
+    }
     let _told = shared.tell(from, &Message::Attestation { challenge, record });
 }

@@ -10,10 +10,10 @@ use quorate_core::{
     keys::{KeyShare, PendingShare},
     placement::{Counting, Exposure, Waiver},
 };
-use quorate_storage::KeyRef;
+use quorate_storage::{KeyRef, VaultError, vault::VaultInputError};
 use tokio::task::JoinSet;
 
-use super::{ANSWER_WITHIN, Cosigner, Shared, answer, fresh};
+use super::{ANSWER_WITHIN, Cosigner, Reserved, Shared, answer, fresh};
 use crate::{
     ceremony::{
         keygen as rules,
@@ -118,7 +118,7 @@ impl Cosigner {
         placement = rows.into_iter().fold(placement, |placement, (identifier, row)| placement.participant(identifier, row));
         placement = request.waivers.into_iter().fold(placement, quorate_core::placement::PlacementBuilder::waive);
         let body = KeygenProposal { wallet: request.wallet, suites: request.suites, placement: placement.build()?, peers };
-        check(shared, &body, shared.me).await?;
+        let (_, _reserved) = check(shared, &body, shared.me).await?;
         let request = request.request.map_or_else(fresh, Ok)?;
         let proposal = Proposal { request, body: ProposalBody::Keygen(body.clone()) };
         let (randoms, mut answers) = answer::propose(shared, &proposal, me, &others, shared.deadline).await?;
@@ -178,10 +178,8 @@ async fn exposures(
     others: &[(Identifier, PeerId)],
 ) -> Result<Vec<(Identifier, Exposure)>, CosignerError> {
     let question = fresh()?;
-    let mut answers = shared.expect(question)?;
-    for (_, peer) in others {
-        shared.tell(*peer, &Message::AskExposure { question })?;
-    }
+    let mut answers = shared.expect(shared.me, question, others.iter().map(|(_, peer)| *peer))?;
+    answer::tell_all(shared, others, &Message::AskExposure { question })?;
     let mut rows = vec![(me, shared.exposure.clone())];
     let collect = async {
         while rows.len() <= others.len() {
@@ -203,18 +201,22 @@ async fn exposures(
 }
 
 /// This cosigner's own checks, as proposer and as participant alike.
-async fn check(shared: &Shared, body: &KeygenProposal, proposer: PeerId) -> Result<Identifier, CosignerError> {
+async fn check(shared: &Arc<Shared>, body: &KeygenProposal, proposer: PeerId) -> Result<(Identifier, Reserved), CosignerError> {
     let refused = |refusal: rules::Refusal| {
         let reason = refusal.to_string();
         if let rules::Refusal::Request(error) = refusal { error.into() } else { CosignerError::Denied { reason } }
     };
     let me = rules::check(body, proposer, shared.me, &shared.exposure, &shared.roster).map_err(refused)?;
+    // Before the look into the vault, so that the name is this request's from then on.
+    let reserved = shared.reserve(&body.wallet)?;
     for suite in &body.suites {
-        if shared.vault.key_of_name(&key_name(&body.wallet, *suite)).await.is_ok() {
-            return Err(RequestError::WalletExists { wallet: body.wallet.clone() }.into());
+        match shared.vault.key_of_name(&key_name(&body.wallet, *suite)).await {
+            Err(VaultError::Input(VaultInputError::UnknownKey)) => {}
+            Ok(_) => return Err(RequestError::WalletExists { wallet: body.wallet.clone() }.into()),
+            Err(error) => return Err(error.into()),
         }
     }
-    Ok(me)
+    Ok((me, reserved))
 }
 
 /// The other participants' side.
@@ -222,7 +224,7 @@ pub(super) async fn take_part(shared: &Arc<Shared>, from: PeerId, proposal: &Pro
     let ProposalBody::Keygen(body) = &proposal.body else {
         return Err(CosignerError::Bug("a proposal of another kind"));
     };
-    let me = check(shared, body, from).await?;
+    let (me, _reserved) = check(shared, body, from).await?;
     let participants = body.peers.iter().map(|(identifier, _)| identifier);
     let randoms = answer::accept(shared, from, proposal, me, participants).await?;
     run(shared, proposal, body, me, &randoms).await.map(|_| ())
@@ -253,12 +255,16 @@ async fn run(
             })
         });
     }
-    let mut keys = Vec::new();
+    // All of them to their end, also after a failure: the others may finish the suites that did not fail.
+    let (mut keys, mut failed) = (Vec::new(), None);
     while let Some(finished) = tasks.join_next().await {
-        keys.push(finished.map_err(|_| CosignerError::Bug("a ceremony panicked"))??);
+        match finished.map_err(|_| CosignerError::Bug("a ceremony panicked")).flatten() {
+            Ok(key) => keys.push(key),
+            Err(error) => failed = failed.or(Some(error)),
+        }
     }
     keys.sort_unstable_by_key(|key: &WalletKey| key.share.suite());
-    Ok(keys)
+    failed.map_or(Ok(keys), Err)
 }
 
 /// What a suite needs so that a cosigner can hold its keys.
@@ -295,15 +301,28 @@ async fn one<C: HeldSuite>(
     let session = shared.session(id, &body.peers);
     let machine = Keygen::<C>::start(&session, body.placement.clone(), me, &mut getrandom::SysRng)?;
     let mut drive = Drive::open(machine, &shared.network, id, &body.peers, shared.deadline)?;
-    let mut confirmed = None;
-    let outcome = certify::<C>(shared, body, &mut drive, &mut confirmed).await;
-    if let (Err(_), Some(key)) = (&outcome, confirmed) {
-        // The others may have the certificate, or get it: this share must not be lost.
-        let _stopping = shared.interrupted.send(key);
-    }
-    let record = Stored { wallet: body.wallet.clone(), peers: body.peers.clone(), share: C::active(outcome?) };
+    let mut confirmed = Confirmed { shared, key: None };
+    let share = certify::<C>(shared, body, &mut drive, &mut confirmed).await?;
+    let record = Stored { wallet: body.wallet.clone(), peers: body.peers.clone(), share: C::active(share) };
     activate(shared, &record).await?;
+    confirmed.key = None;
     Ok(record.into())
+}
+
+/// A pending share whose confirmation may have left. The others may have its certificate, or get it, so that it must not be lost:
+/// however its ceremony ends before the share is active, by an error or by being dropped, it is asked for from then on.
+struct Confirmed<'a> {
+    shared: &'a Shared,
+    key: Option<KeyRef>,
+}
+
+impl Drop for Confirmed<'_> {
+    fn drop(&mut self) {
+        if let Some(key) = self.key.take() {
+            // A cosigner that stops finds it at its next start.
+            let _stopping = self.shared.interrupted.send(key);
+        }
+    }
 }
 
 /// Drives the machine to the certified share; `confirmed` names the pending share from the moment on that it is stored.
@@ -311,7 +330,7 @@ async fn certify<C: HeldSuite>(
     shared: &Arc<Shared>,
     body: &KeygenProposal,
     drive: &mut Drive<'_, quorate_core::keygen::KeygenRounds<C>>,
-    confirmed: &mut Option<KeyRef>,
+    confirmed: &mut Confirmed<'_>,
 ) -> Result<KeyShare<C>, DriveError> {
     let stored = |share| Stored { wallet: body.wallet.clone(), peers: body.peers.clone(), share };
     loop {
@@ -322,18 +341,27 @@ async fn certify<C: HeldSuite>(
                 let record = stored(C::pending(Arc::clone(pending.value()?)));
                 let key = record.share.key_ref();
                 shared.vault.put_pending(&key, &record).await.map_err(CosignerError::from)?;
-                *confirmed = Some(key);
+                confirmed.key = Some(key);
                 pending.stored()?;
             }
         }
     }
 }
 
-/// Makes a certified share the active one, and names its key.
+/// Names the key of a certified share, and makes the share the active one.
+///
+/// The name comes first: a crash in between leaves a pending share, which is completed later, and never a key that has no name.
 pub(super) async fn activate(shared: &Shared, record: &Stored<AnyKeyShare>) -> Result<(), CosignerError> {
     let key = record.share.key_ref();
+    match shared.vault.set_name(key.key_id(), &key_name(&record.wallet, key.suite())).await {
+        Err(VaultError::Input(VaultInputError::NameTaken)) => {
+            // The share must live all the same; the key is found by its id.
+            let (wallet, key) = (&record.wallet, record.share.key_id());
+            tracing::error!(target: "quorate::audit", wallet, %key, "another key has this wallet's name; this one goes by its id");
+        }
+        named => named?,
+    }
     shared.vault.promote(&key, record).await?;
-    shared.vault.set_name(key.key_id(), &key_name(&record.wallet, key.suite())).await?;
     let (wallet, suite) = (&record.wallet, key.suite().name());
     tracing::info!(target: "quorate::audit", wallet, suite, key = %record.share.key_id(), epoch = key.epoch(), "key made");
     Ok(())

@@ -208,6 +208,9 @@ pub(super) async fn take_part(shared: &Arc<Shared>, from: PeerId, proposal: &Pro
     let refuse = |reason: &str| CosignerError::Denied { reason: reason.to_owned() };
     rules::check_signers(body, from, &key).map_err(refuse)?;
     let approved = rules::approve(&proposal.request, body, from, &key, &*shared.policy)?;
+    let signatures = u32::try_from(approved.to_sign.len()).map_err(|_| CosignerError::Bug("more signatures than allowed"))?;
+    let permits = shared.signatures.get(&from).and_then(|permits| permits.try_acquire_many(signatures).ok());
+    let _permits = permits.ok_or_else(|| refuse("too many signatures are being made for you; wait for them"))?;
     let randoms = answer::accept(shared, from, proposal, key.share.identifier(), body.signers.iter()).await?;
     run(shared, proposal, body, &key, &approved, &randoms).await.map(|_| ())
 }
@@ -221,6 +224,10 @@ async fn run(
     approved: &Approved,
     randoms: &[Random],
 ) -> Result<Vec<Vec<u8>>, CosignerError> {
+    // Whoever sees all shares but its own has a signature, also if this ceremony then fails: it counts as signed from here on.
+    let (request, key_id, kind) = (hex::encode(proposal.request), hex::encode(body.key_id), &body.kind);
+    let count = approved.to_sign.len();
+    tracing::info!(target: "quorate::audit", request, key = key_id, kind, signatures = count, signers = ?body.signers, "consented and signing");
     let mut tasks = JoinSet::new();
     for (index, (message, target)) in approved.to_sign.iter().enumerate() {
         let (shared, share, peers) = (Arc::clone(shared), key.share.clone(), key.peers.clone());
@@ -240,8 +247,7 @@ async fn run(
         let (index, signature) = finished.map_err(|_| CosignerError::Bug("a ceremony panicked"))?;
         signatures.insert(index, signature?);
     }
-    let (request, key, kind) = (hex::encode(proposal.request), hex::encode(body.key_id), &body.kind);
-    tracing::info!(target: "quorate::audit", request, key, kind, signatures = signatures.len(), signers = ?body.signers, "signed");
+    tracing::info!(target: "quorate::audit", request, key = key_id, kind, signatures = signatures.len(), signers = ?body.signers, "signed");
     Ok(signatures.into_values().collect())
 }
 
