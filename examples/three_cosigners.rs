@@ -16,6 +16,7 @@ use quorate::{
     },
     node::create_vault,
     payload::{AnyPayload, Message},
+    policy::BuiltinPolicy,
     storage::{Faults as StoreFaults, MemoryEpochKeys, MemoryStore, Passphrase, Store, kek::PassphraseParams},
     transport::{
         Cosigner as Entry, Roster,
@@ -44,8 +45,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
         let path = |place: String| place.parse();
         let storage = Storage::new(path(format!("{cloud}/disk"))?, [path(format!("{name}/passphrase"))?])?;
         let exposure = Exposure::new(path(name.to_owned())?, path(format!("{cloud}/vm"))?, storage);
+        let policy = Arc::new(BuiltinPolicy::documents()); // without it, a cosigner signs nothing
         let wire = Arc::new(hub.wire(*vault.cosigner()));
-        team.push(Cosigner::builder(name, roster.clone(), wire, vault, exposure).start().await?);
+        team.push(Cosigner::builder(name, roster.clone(), wire, vault, exposure).policy(policy).start().await?);
     }
     for cosigner in &team {
         assert!(cosigner.connected(Duration::from_secs(10)).await, "no links");

@@ -44,9 +44,12 @@ pub struct Config {
     pub listen: String,
     /// Which domains can reach its shares.
     pub placement: PlacementConfig,
-    /// What it signs.
+    /// What it signs; nothing, if absent.
     #[serde(default)]
     pub policy: BuiltinPolicy,
+    /// What weakens the rule of a placement, and is accepted all the same; nothing, if absent.
+    #[serde(default)]
+    pub keygen: KeygenConfig,
     /// How long a ceremony may take, in seconds.
     #[serde(default = "default_deadline")]
     pub deadline_seconds: u64,
@@ -54,6 +57,28 @@ pub struct Config {
 
 const fn default_deadline() -> u64 {
     60
+}
+
+/// What a cosigner accepts in the key generations that others propose.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct KeygenConfig {
+    /// Domains for which a waiver is accepted.
+    pub accept_waivers: Vec<String>,
+    /// Whether joint counting is accepted.
+    pub accept_joint_counting: bool,
+}
+
+impl KeygenConfig {
+    /// The accepted domains.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Domain`].
+    pub fn waivers(&self) -> Result<Vec<DomainPath>, ConfigError> {
+        self.accept_waivers.iter().map(|path| domain("keygen", "accept_waivers", path)).collect()
+    }
 }
 
 /// One cosigner's own row of every placement.
@@ -113,8 +138,10 @@ pub enum ConfigError {
         source: Box<toml::de::Error>,
     },
     /// A domain's path is malformed.
-    #[error("in [placement], {field} = \"{value}\" is no domain")]
+    #[error("in [{section}], {field} = \"{value}\" is no domain")]
     Domain {
+        /// The section of the file.
+        section: &'static str,
         /// The field.
         field: &'static str,
         /// What it says.
@@ -152,6 +179,7 @@ impl Config {
         let mut config: Self = toml::from_str(text).map_err(malformed)?;
         config.policy = config.policy.checked().map_err(ConfigError::Policy)?;
         config.placement.exposure()?;
+        config.keygen.waivers()?;
         Ok(config)
     }
 }
@@ -164,19 +192,24 @@ impl PlacementConfig {
     /// [`ConfigError::Domain`], [`ConfigError::Placement`].
     pub fn exposure(&self) -> Result<Exposure, ConfigError> {
         let refused = |error: PlacementError| ConfigError::Placement(Box::new(error));
-        let key_services = self.key_services.iter().map(|path| domain("key_services", path)).collect::<Result<Vec<_>, _>>()?;
-        let storage = Storage::new(domain("store", &self.store)?, key_services).map_err(refused)?;
-        let mut exposure = Exposure::new(domain("operator", &self.operator)?, domain("runtime", &self.runtime)?, storage);
+        let key_services =
+            self.key_services.iter().map(|path| domain("placement", "key_services", path)).collect::<Result<Vec<_>, _>>()?;
+        let storage = Storage::new(domain("placement", "store", &self.store)?, key_services).map_err(refused)?;
+        let mut exposure = Exposure::new(
+            domain("placement", "operator", &self.operator)?,
+            domain("placement", "runtime", &self.runtime)?,
+            storage,
+        );
         if let Some(deployer) = &self.deployer {
-            exposure = exposure.with_deployer(domain("deployer", deployer)?);
+            exposure = exposure.with_deployer(domain("placement", "deployer", deployer)?);
         }
         if let Some(relay) = &self.relay {
-            exposure = exposure.with_relay(domain("relay", relay)?);
+            exposure = exposure.with_relay(domain("placement", "relay", relay)?);
         }
         for backup in &self.backups {
-            let mut row = Backup::new(domain("backups.location", &backup.location)?);
+            let mut row = Backup::new(domain("placement", "backups.location", &backup.location)?);
             if let Some(key) = &backup.key {
-                row = row.with_key(domain("backups.key", key)?);
+                row = row.with_key(domain("placement", "backups.key", key)?);
             }
             exposure = exposure.with_backup(row);
         }
@@ -184,8 +217,8 @@ impl PlacementConfig {
     }
 }
 
-fn domain(field: &'static str, value: &str) -> Result<DomainPath, ConfigError> {
-    value.parse().map_err(|source| ConfigError::Domain { field, value: value.to_owned(), source })
+fn domain(section: &'static str, field: &'static str, value: &str) -> Result<DomainPath, ConfigError> {
+    value.parse().map_err(|source| ConfigError::Domain { section, field, value: value.to_owned(), source })
 }
 
 #[cfg(test)]

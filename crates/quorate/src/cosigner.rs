@@ -9,7 +9,12 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use quorate_core::{PeerId, SessionId, SuiteId, domain, placement::Exposure, transcript::Hash, wire::Encoding};
+use quorate_core::{
+    PeerId, SessionId, SuiteId, domain,
+    placement::{DomainPath, Exposure},
+    transcript::Hash,
+    wire::Encoding,
+};
 use quorate_storage::{KeyRef, Vault, VaultError, vault::VaultInputError};
 use quorate_transport::{Network, Roster, Wire};
 use tokio::{
@@ -19,7 +24,7 @@ use tokio::{
 use zeroize::Zeroizing;
 
 use crate::{
-    ceremony::message::Message,
+    ceremony::{keygen::Accepts, message::Message},
     error::{CosignerError, RequestError},
     policy::{BuiltinPolicy, Policy},
     share::{AnyKeyShare, IdentityRecord, Stored, key_name},
@@ -56,6 +61,7 @@ pub struct CosignerBuilder {
     vault: Vault,
     exposure: Exposure,
     policy: Arc<dyn Policy>,
+    accepts: Accepts,
     deadline: Duration,
 }
 
@@ -86,6 +92,7 @@ pub(crate) struct Shared {
     pub(crate) vault: Vault,
     pub(crate) exposure: Exposure,
     pub(crate) policy: Arc<dyn Policy>,
+    pub(crate) accepts: Accepts,
     pub(crate) deadline: Duration,
     hedge: Zeroizing<[u8; 32]>,
     topics: Mutex<BTreeMap<Asked, Waiting>>,
@@ -104,10 +111,25 @@ impl core::fmt::Debug for Shared {
 }
 
 impl CosignerBuilder {
-    /// Sets what this cosigner signs; by default [`BuiltinPolicy::default`].
+    /// Sets what this cosigner signs; by default nothing.
     #[must_use]
     pub fn policy(mut self, policy: Arc<dyn Policy>) -> Self {
         self.policy = policy;
+        self
+    }
+
+    /// Takes part in key generations that waive this domain. By default a participant refuses every waiver: it weakens the rule that no
+    /// domain may reach the key, and that is not the proposer's to decide.
+    #[must_use]
+    pub fn accept_waiver(mut self, domain: DomainPath) -> Self {
+        self.accepts.waivers.insert(domain);
+        self
+    }
+
+    /// Takes part in key generations with [`Counting::Joint`](quorate_core::placement::Counting::Joint). By default it refuses.
+    #[must_use]
+    pub const fn accept_joint_counting(mut self, accept: bool) -> Self {
+        self.accepts.joint_counting = accept;
         self
     }
 
@@ -145,6 +167,7 @@ impl CosignerBuilder {
             vault: self.vault,
             exposure: self.exposure,
             policy: self.policy,
+            accepts: self.accepts,
             deadline: self.deadline,
             hedge,
             topics: Mutex::default(),
@@ -172,6 +195,7 @@ impl Cosigner {
             vault,
             exposure,
             policy: Arc::new(BuiltinPolicy::default()),
+            accepts: Accepts::default(),
             deadline: Duration::from_secs(60),
         }
     }

@@ -28,7 +28,7 @@ use zeroize::Zeroizing;
 use crate::{
     config::{CONFIG_FILE, Config, ConfigError, ROSTER_FILE, SOCKET_FILE, STORE_DIRECTORY},
     control::serve,
-    cosigner::Cosigner,
+    cosigner::{Cosigner, CosignerBuilder},
     error::CosignerError,
     share::{AnyKeyShare, IdentityRecord, Stored},
 };
@@ -193,12 +193,13 @@ pub async fn run(
     }
     let wire = Arc::new(TcpWire::start(me, &config.listen, &roster, TcpLimits::default()).await?);
     let exposure = config.placement.exposure()?;
-    let cosigner = Cosigner::builder(&config.name, roster, wire, opened.vault, exposure)
+    let waivers = config.keygen.waivers()?;
+    let builder = Cosigner::builder(&config.name, roster, wire, opened.vault, exposure)
         .policy(Arc::new(config.policy))
-        .deadline(Duration::from_secs(config.deadline_seconds.clamp(1, 3600)))
-        .start()
-        .await?;
-    let cosigner = Arc::new(cosigner);
+        .accept_joint_counting(config.keygen.accept_joint_counting)
+        .deadline(Duration::from_secs(config.deadline_seconds.clamp(1, 3600)));
+    let builder = waivers.into_iter().fold(builder, CosignerBuilder::accept_waiver);
+    let cosigner = Arc::new(builder.start().await?);
     let socket = directory.join(SOCKET_FILE);
     let control = serve(Arc::clone(&cosigner), &socket).map_err(|source| NodeError::File { path: socket, source })?;
     ready();

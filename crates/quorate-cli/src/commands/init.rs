@@ -22,6 +22,12 @@ struct ConfigFile<'a> {
     name: &'a str,
     listen: &'a str,
     placement: Placement<'a>,
+    policy: Policy<'a>,
+}
+
+#[derive(Serialize)]
+struct Policy<'a> {
+    payloads: &'a [String],
 }
 
 #[derive(Serialize)]
@@ -55,6 +61,11 @@ pub(super) fn run(args: &InitArgs, output: Output) -> Result<(), Failure> {
         args.dir.display(),
         args.dir.join(ENTRY_FILE).display()
     ));
+    if args.allow.is_empty() {
+        output.note(
+            "It signs nothing yet: say under [policy] in its quorate.toml what it may sign, then start it with `quorate node`.\n",
+        );
+    }
     output.answer(&value, &entry)
 }
 
@@ -95,6 +106,7 @@ fn config_text(args: &InitArgs) -> String {
             deployer: args.deployer.as_deref(),
             relay: args.relay.as_deref(),
         },
+        policy: Policy { payloads: &args.allow },
     };
     // Strings and lists of strings always have a TOML form.
     let settings = toml::to_string(&file).unwrap_or_default();

@@ -100,6 +100,12 @@ impl Place {
             &format!("{name}-ltd/safe"),
             "--passphrase-file",
             self.path("passphrase").to_str().unwrap(),
+            "--allow",
+            "message",
+            "--allow",
+            "psbt",
+            "--allow",
+            "solana",
         ])
     }
 

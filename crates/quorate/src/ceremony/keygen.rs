@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use quorate_core::{Identifier, PeerId, SuiteId, placement::Exposure};
+use quorate_core::{
+    Identifier, PeerId, SuiteId,
+    placement::{Counting, DomainPath, Exposure},
+};
 use quorate_transport::Roster;
 
 use super::message::{KeygenProposal, MAX_SUITES};
@@ -15,6 +18,15 @@ pub(crate) const SUITES: [SuiteId; 2] = [SuiteId::Bip340, SuiteId::Ed25519];
 pub(crate) fn suite(name: &str) -> Result<SuiteId, RequestError> {
     let unknown = || RequestError::UnknownSuite { name: name.chars().take(40).collect() };
     SuiteId::from_name(name).filter(|suite| SUITES.contains(suite)).ok_or_else(unknown)
+}
+
+/// What weakens the rule of the placement, and a participant takes part in all the same. By default nothing does.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Accepts {
+    /// The domains that may be waived.
+    pub(crate) waivers: BTreeSet<DomainPath>,
+    /// Whether a share may count as fallen only if its store and all its key services are breached.
+    pub(crate) joint_counting: bool,
 }
 
 /// Why a participant does not take part. The words go to the proposer.
@@ -30,6 +42,10 @@ pub(crate) enum Refusal {
     OtherParticipants,
     #[error("the placement was not checked")]
     Unchecked,
+    #[error("my configuration does not accept a waiver for {0}; its operator must list it under [keygen] accept_waivers")]
+    Waiver(DomainPath),
+    #[error("my configuration does not accept joint counting; its operator must allow it under [keygen] accept_joint_counting")]
+    JointCounting,
     #[error("my row of the placement is not what my configuration says")]
     WrongRow,
     #[error("{0}")]
@@ -43,7 +59,7 @@ pub(crate) fn check(
     proposal: &KeygenProposal,
     proposer: PeerId,
     me: PeerId,
-    own: &Exposure,
+    (own, accepts): (&Exposure, &Accepts),
     roster: &Roster,
 ) -> Result<Identifier, Refusal> {
     if !is_wallet_name(&proposal.wallet) {
@@ -69,6 +85,13 @@ pub(crate) fn check(
     let participants = proposal.peers.iter().map(|(identifier, _)| identifier);
     if !participants.eq(proposal.placement.participants().iter()) {
         return Err(Refusal::OtherParticipants);
+    }
+    // What weakens the rule is every participant's own decision, not the proposer's.
+    if let Some(waiver) = proposal.placement.waivers().iter().find(|waiver| !accepts.waivers.contains(waiver.domain())) {
+        return Err(Refusal::Waiver(waiver.domain().clone()));
+    }
+    if proposal.placement.counting() == Some(Counting::Joint) && !accepts.joint_counting {
+        return Err(Refusal::JointCounting);
     }
     // Each participant vouches for its own row and for no other.
     if proposal.placement.exposure(identifier) != Some(own) {

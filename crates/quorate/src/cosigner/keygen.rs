@@ -206,7 +206,7 @@ async fn check(shared: &Arc<Shared>, body: &KeygenProposal, proposer: PeerId) ->
         let reason = refusal.to_string();
         if let rules::Refusal::Request(error) = refusal { error.into() } else { CosignerError::Denied { reason } }
     };
-    let me = rules::check(body, proposer, shared.me, &shared.exposure, &shared.roster).map_err(refused)?;
+    let me = rules::check(body, proposer, shared.me, (&shared.exposure, &shared.accepts), &shared.roster).map_err(refused)?;
     // Before the look into the vault, so that the name is this request's from then on.
     let reserved = shared.reserve(&body.wallet)?;
     for suite in &body.suites {

@@ -9,8 +9,13 @@ use crate::payload::{Details, PsbtDetails, SolanaDetails, kind};
 
 /// Allows kinds of payloads, raw digests by the key's name, and PSBTs up to a limit.
 ///
-/// By default messages, PSBTs and Solana messages are allowed without limits, but a person is asked about Solana messages with
-/// instructions that are not decoded here; raw digests are denied for every key.
+/// By default nothing is allowed. [`documents`](Self::documents) allows messages, PSBTs and Solana messages without limits, but a person
+/// is asked about Solana messages with instructions that are not decoded here; raw digests stay denied for every key.
+///
+/// # Security
+///
+/// A policy decides about documents, not yet about who asks: whoever controls one cosigner can ask the others, so what a policy allows
+/// without a limit, one breached provider can have signed. Allow only what the key is for, and limit it.
 ///
 /// # Examples
 ///
@@ -31,7 +36,7 @@ use crate::payload::{Details, PsbtDetails, SolanaDetails, kind};
 /// .parse()?;
 /// # Ok::<(), quorate::policy::ConfigError>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct BuiltinPolicy {
@@ -96,13 +101,6 @@ pub enum ConfigError {
     DigestForAllKeys,
 }
 
-impl Default for BuiltinPolicy {
-    fn default() -> Self {
-        let payloads = [kind::MESSAGE, kind::PSBT, kind::SOLANA].map(str::to_owned).into();
-        Self { payloads, allow_raw_digest: BTreeSet::new(), psbt: PsbtLimits::default(), solana: SolanaLimits::default() }
-    }
-}
-
 impl core::str::FromStr for BuiltinPolicy {
     type Err = ConfigError;
 
@@ -113,6 +111,12 @@ impl core::str::FromStr for BuiltinPolicy {
 }
 
 impl BuiltinPolicy {
+    /// Allows messages, PSBTs and Solana messages, without limits.
+    #[must_use]
+    pub fn documents() -> Self {
+        Self { payloads: [kind::MESSAGE, kind::PSBT, kind::SOLANA].map(str::to_owned).into(), ..Self::default() }
+    }
+
     /// Refuses what a part of a larger configuration must not say either.
     ///
     /// # Errors
@@ -129,6 +133,11 @@ impl BuiltinPolicy {
         }
         if self.payloads.contains(kind) {
             return Decision::Allow;
+        }
+        if self.payloads.is_empty() {
+            return Decision::deny(
+                "nothing is allowed here; list kinds of payloads under [policy] of the cosigner's configuration",
+            );
         }
         let allowed: Vec<&str> = self.payloads.iter().map(String::as_str).collect();
         Decision::deny(&format!("payloads of kind {kind} are not allowed here; allowed are: {}", allowed.join(", ")))

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use quorate::{
     CosignerError, KeygenRequest, RequestError, SignRequest,
-    core::{PlacementError, SuiteId, frost::Ed25519, frost::Signature, keys::VerifyingKey},
+    core::{SuiteId, frost::Ed25519, frost::Signature, keys::VerifyingKey, placement::Counting},
     payload::{AnyPayload, Digest, Message},
     policy::{BuiltinPolicy, Decision, Policy, SignRequestView},
     transport::wires::memory::Faults,
@@ -105,7 +105,7 @@ async fn raw_digest_is_denied_unless_the_key_is_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn placement_that_one_domain_reaches_is_refused_before_anything_is_made() {
+async fn participants_that_are_doubled_or_unknown_are_refused_before_anything_is_made() {
     let team = Team::start().await;
     let single = KeygenRequest::new("one", [SuiteId::Ed25519], 2).participants(["alice".to_owned(), "alice".to_owned()]);
     assert!(matches!(team.cosigner(0).keygen(single).await, Err(CosignerError::Request(RequestError::DuplicateParticipant))));
@@ -115,7 +115,6 @@ async fn placement_that_one_domain_reaches_is_refused_before_anything_is_made() 
         Err(CosignerError::Request(RequestError::UnknownCosigner { name })) if name == "mallory"
     ));
     assert!(team.cosigner(0).keys().await.unwrap().is_empty());
-    let _named: Option<PlacementError> = None;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -154,4 +153,36 @@ async fn cosigner_cut_off_after_its_confirmation_completes_from_a_peer() {
         let request = SignRequest::new("w", message("recovered")).signers(["carol".to_owned()]);
         team.cosigner(0).sign(request).await.unwrap();
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_weakens_the_rule_is_every_participants_own_decision() {
+    let mut team = Team::start().await;
+    let joint = || KeygenRequest::new("joint", [SuiteId::Ed25519], 2).counting(Counting::Joint);
+    // Not even the proposer's own configuration accepts it; then its own does, and the others' still do not.
+    assert!(matches!(team.cosigner(0).keygen(joint()).await, Err(CosignerError::Denied { .. })));
+    for (index, refused) in [(0, true), (1, true), (2, false)] {
+        team.stop(index).await;
+        team.boot_as(index, |builder| builder.accept_joint_counting(true)).await;
+        team.connected().await;
+        let made = team.cosigner(0).keygen(joint()).await;
+        match made {
+            Err(CosignerError::Refused { reason, .. }) => {
+                assert!(refused && reason.contains("accept_joint_counting"), "{reason}")
+            }
+            other => assert!(!refused && other.is_ok(), "{other:?}"),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cosigner_without_a_policy_signs_nothing() {
+    let mut team = Team::start().await;
+    team.cosigner(0).keygen(wallet()).await.unwrap();
+    team.stop(1).await;
+    team.boot_as(1, |builder| builder).await;
+    team.connected().await;
+    let asked = team.cosigner(0).sign(sign("x").signers(["bob".to_owned()])).await;
+    assert!(matches!(asked, Err(CosignerError::Refused { reason, .. }) if reason.contains("nothing is allowed")));
+    assert!(matches!(team.cosigner(1).sign(sign("x")).await, Err(CosignerError::Denied { .. })));
 }

@@ -40,7 +40,7 @@ fn denied_because(decision: &Decision, part: &str) {
 #[test]
 fn default_policy_allows_documents_and_denies_raw_digests() {
     let (bip340, ed25519) = (Bip340Key::new(1), Ed25519Key::new(1));
-    let policy = BuiltinPolicy::default();
+    let policy = BuiltinPolicy::documents();
     assert_eq!(builtin(""), policy);
     let message = Message::new(*b"hello").unwrap();
     assert_eq!(decide(&policy, "hot", &bip340, &message), Decision::Allow);
@@ -96,7 +96,7 @@ fn psbt_limits_deny_and_ask_above_and_allow_at_the_limit() {
 #[test]
 fn transaction_without_its_details_is_denied() {
     let key = Bip340Key::new(1);
-    let decision = decide_described(&BuiltinPolicy::default(), "hot", &key, &filled_psbt(&key), &Description::new("harmless"));
+    let decision = decide_described(&BuiltinPolicy::documents(), "hot", &key, &filled_psbt(&key), &Description::new("harmless"));
     denied_because(&decision, "without its details");
 }
 

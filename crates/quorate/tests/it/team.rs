@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use quorate::{
-    Cosigner,
+    Cosigner, CosignerBuilder,
     core::placement::{Exposure, Storage},
     node::create_vault,
     policy::{BuiltinPolicy, Policy},
@@ -73,16 +73,20 @@ impl Team {
     }
 
     pub(crate) async fn boot(&mut self, index: usize) {
-        self.boot_with(index, Arc::new(BuiltinPolicy::default())).await;
+        self.boot_with(index, Arc::new(BuiltinPolicy::documents())).await;
     }
 
     pub(crate) async fn boot_with(&mut self, index: usize, policy: Arc<dyn Policy>) {
+        self.boot_as(index, |builder| builder.policy(policy)).await;
+    }
+
+    pub(crate) async fn boot_as(&mut self, index: usize, change: impl FnOnce(CosignerBuilder) -> CosignerBuilder) {
         let home = &self.homes[index];
         let vault = Vault::open(Arc::clone(&home.store) as _, Arc::clone(&home.epochs) as _, Arc::clone(&home.kek) as _);
         let vault = vault.await.unwrap();
         let wire = Arc::new(self.hub.wire(*vault.cosigner()));
         let builder = Cosigner::builder(NAMES[index], self.roster.clone(), wire, vault, exposure(index));
-        let cosigner = builder.policy(policy).deadline(Duration::from_secs(4)).start().await.unwrap();
+        let cosigner = change(builder.deadline(Duration::from_secs(4))).start().await.unwrap();
         self.cosigners[index] = Some(cosigner);
     }
 
