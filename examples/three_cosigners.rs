@@ -4,6 +4,7 @@
 //! team runs each one at another provider with `quorate node`; nothing in `sign` or `keygen` changes.
 //!
 //! `cargo run --release -p quorate --example three_cosigners`
+#![allow(clippy::indexing_slicing, clippy::print_stdout, clippy::std_instead_of_core, reason = "an example")]
 
 use std::{error::Error, sync::Arc, time::Duration};
 

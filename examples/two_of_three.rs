@@ -1,6 +1,7 @@
 //! Three participants make a key that is never whole; any two of them sign with it. Core only: no network, no store, no async.
 //!
-//! `cargo run --release --example two_of_three`
+//! `cargo run --release -p quorate-core --example two_of_three`
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::print_stdout, clippy::std_instead_of_core, reason = "an example")]
 
 use std::{collections::BTreeMap, error::Error, sync::Arc};
 
@@ -36,7 +37,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let shares: Vec<_> = run(keygens)?.into_values().map(Arc::new).collect();
     let key = shares[0].package().verifying_key();
-
     for (a, b) in [(0, 1), (0, 2), (1, 2)] {
         let signers = ParticipantSet::new([shares[a].identifier(), shares[b].identifier()])?;
         let session = self::session(2, &signers)?;

@@ -70,7 +70,8 @@ pub fn attest<C: Curve>(
 ) -> Result<Attestation<C>, Error> {
     let secret = share.signing_share();
     let encoded = Zeroizing::new(C::encode_scalar(secret.expose()));
-    let mut hedged = Hedged::draw(rng, b"attest", Some(encoded.as_slice()), &[verifier.as_bytes(), challenge])?;
+    let context: [&[u8]; 3] = [share.package().digest(), verifier.as_bytes(), challenge];
+    let mut hedged = Hedged::draw(rng, b"attest", Some(encoded.as_slice()), &context)?;
     let public = share.verifying_share();
     let proof = Proof::new(secret.expose(), &mut hedged, |r| {
         challenge_hash(r, &public, share.identifier(), share.package(), (verifier, challenge))

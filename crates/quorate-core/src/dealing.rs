@@ -179,3 +179,6 @@ pub(crate) fn finish<C: Curve>(pending: &PendingShare<C>, arrived: Arrived<Messa
 fn element<T>(from: Identifier, decoded: Result<T, DecodeError>) -> Result<T, Error> {
     decoded.map_err(|_| Fault::by(FaultKind::InvalidElement, from).into())
 }
+
+#[cfg(test)]
+mod tests;

@@ -59,6 +59,8 @@ impl Fault {
     pub fn response(&self) -> Response {
         match (self.kind, self.culprits.is_empty()) {
             (FaultKind::Equivocation, true) => Response::Retry,
+            // Whoever proposed different things to the two of us is to blame, and that may be neither.
+            (FaultKind::DifferentRequest, _) => Response::Retry,
             (
                 FaultKind::Equivocation
                 | FaultKind::Contradiction
@@ -71,7 +73,7 @@ impl Fault {
                 | FaultKind::WrongSignatureShare
                 | FaultKind::WrongAttestation
                 | FaultKind::InvalidElement
-                | FaultKind::DifferentRequest,
+                | FaultKind::CopiedCommitments,
                 _,
             ) => Response::Exclude,
             (FaultKind::IdentityKey, _) => Response::Retry,
@@ -122,6 +124,9 @@ pub enum FaultKind {
     /// A participant signs another message, key or set than we do.
     #[error("a participant is at work on a different request")]
     DifferentRequest,
+    /// A signer sent our own commitments as its own.
+    #[error("a participant passes our commitments off as its own")]
+    CopiedCommitments,
 }
 
 /// What to do after a [`Fault`].

@@ -33,6 +33,8 @@ use crate::{
 
 mod aggregate;
 mod bip445;
+#[cfg(test)]
+mod misbehave_tests;
 mod package;
 mod rfc9591;
 mod rounds;
@@ -184,6 +186,11 @@ impl<C: Curve> SigningCommitments<C> {
         Ok(Self { hiding, binding, hiding_bytes: C::encode_point(&hiding), binding_bytes: C::encode_point(&binding) })
     }
 
+    /// Whether they share a point. Honest commitments of two signers never do.
+    pub(crate) fn overlaps(&self, other: &Self) -> bool {
+        [self.hiding_bytes, self.binding_bytes].iter().any(|point| [other.hiding_bytes, other.binding_bytes].contains(point))
+    }
+
     pub(crate) fn read_body(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
         Self::from_points_bytes(input.raw(C::POINT_BYTES)?, input.raw(C::POINT_BYTES)?)
     }
@@ -214,7 +221,17 @@ impl<C: Curve> Encoding for SigningCommitments<C> {
 ///
 /// Spec: RFC 9591, [section 5.1](https://www.rfc-editor.org/rfc/rfc9591.html#section-5.1); BIP-445, `NonceGen`.
 pub fn commit<C: FrostSuite>(share: &KeyShare<C>, rng: &mut impl TryCryptoRng) -> Result<SigningNonces<C>, Error> {
-    commit_ahead(share, 1, rng)?.pop().ok_or(Error::Bug("one pair was asked for"))
+    commit_for(share, &[], rng)
+}
+
+/// As [`commit`], hedged also with what the nonces are for, where that is known: a process that restarts with a generator that is
+/// stuck counts from zero again, and must not come to the same nonces for another request.
+pub(crate) fn commit_for<C: FrostSuite>(
+    share: &KeyShare<C>,
+    purpose: &[&[u8]],
+    rng: &mut impl TryCryptoRng,
+) -> Result<SigningNonces<C>, Error> {
+    commit_many(share, 1, purpose, rng)?.pop().ok_or(Error::Bug("one pair was asked for"))
 }
 
 /// Makes many pairs of nonces ahead of time, with one field inversion for all their encodings.
@@ -227,9 +244,18 @@ pub fn commit_ahead<C: FrostSuite>(
     count: usize,
     rng: &mut impl TryCryptoRng,
 ) -> Result<Vec<SigningNonces<C>>, Error> {
+    commit_many(share, count, &[], rng)
+}
+
+fn commit_many<C: FrostSuite>(
+    share: &KeyShare<C>,
+    count: usize,
+    purpose: &[&[u8]],
+    rng: &mut impl TryCryptoRng,
+) -> Result<Vec<SigningNonces<C>>, Error> {
     let share = share.signing_share();
     let encoded = Zeroizing::new(C::encode_scalar(share.expose()));
-    let mut hedged = Hedged::draw(rng, b"frost/commit", Some(encoded.as_slice()), &[])?;
+    let mut hedged = Hedged::draw(rng, b"frost/commit", Some(encoded.as_slice()), purpose)?;
     let random = (0..count).map(|_| [Zeroizing::new(hedged.bytes()), Zeroizing::new(hedged.bytes())]);
     Ok(commit_with(share, random))
 }

@@ -2,7 +2,7 @@
 //!
 //! ```no_run
 //! # use quorate_core::{*, keygen::Keygen, curve::Ed25519};
-//! # fn network_send(_: Identifier, _: Vec<u8>) {} fn network_receive() -> (Identifier, Vec<u8>) { unimplemented!() }
+//! # fn network_send(_: Identifier, _: &[u8]) {} fn network_receive() -> (Identifier, Vec<u8>) { unimplemented!() }
 //! # fn store(_: &[u8]) {}
 //! # fn run(session: Session, placement: Placement, me: Identifier) -> Result<(), Error> {
 //! let mut keygen = Keygen::<Ed25519>::start(&session, placement, me, &mut getrandom::SysRng)?;
@@ -12,7 +12,7 @@
 //!         pending.stored()?;
 //!     }
 //!     while let Some(message) = keygen.next_outgoing() {
-//!         network_send(message.to, message.bytes);
+//!         network_send(message.to, &message.bytes);
 //!     }
 //!     if let Some(key_share) = keygen.take_output() {
 //!         break key_share;

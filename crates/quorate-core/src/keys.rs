@@ -5,6 +5,7 @@ use core::fmt;
 
 use ff::Field;
 use group::Group;
+use zeroize::Zeroizing;
 
 use crate::{
     curve::Curve,
@@ -353,6 +354,8 @@ pub(crate) fn confirm<C: Curve>(
     share: &Secret<C::Scalar>,
     hedged: &mut Hedged,
 ) -> Proof<C> {
+    let encoded = Zeroizing::new(C::encode_scalar(share.expose()));
+    hedged.bind(encoded.as_slice(), &[transcript, package.digest()]);
     Proof::new(share.expose(), hedged, |r| confirm_challenge(package, transcript, me, r))
 }
 

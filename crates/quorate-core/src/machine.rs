@@ -110,8 +110,8 @@ pub struct Outbox {
 pub struct OutgoingMessage {
     /// The receiver.
     pub to: Identifier,
-    /// The frame.
-    pub bytes: Vec<u8>,
+    /// The frame. It may hold a secret for the receiver, and is wiped when it is dropped.
+    pub bytes: Zeroizing<Vec<u8>>,
 }
 
 impl core::fmt::Debug for OutgoingMessage {
@@ -268,21 +268,31 @@ impl<P: Protocol> Machine<P> {
             State::Finished(_) => Ok(Handled::Ignored(Ignored::Finished)),
             State::Running(_) | State::Held(..) => self.accept(from, bytes),
         };
-        let outcome = outcome.and_then(|handled| self.go_on().map(|()| handled));
         match outcome {
             Ok(Handled::Ignored(reason)) => {
                 let count = self.ignored.entry(reason).or_default();
                 *count = count.saturating_add(1);
                 Ok(Handled::Ignored(reason))
             }
-            Ok(Handled::Accepted) => Ok(Handled::Accepted),
+            // Only here: a packet that changed nothing costs no look at the whole inbox.
+            Ok(Handled::Accepted) => match self.go_on() {
+                Ok(()) => Ok(Handled::Accepted),
+                Err(error) => Err(self.die(error)),
+            },
             Err(error) => Err(self.die(error)),
         }
     }
 
     /// Ends the session. Use it when a deadline passes.
+    ///
+    /// A session that is over already keeps its result, or the error that says whose fault it was.
     pub fn abort(&mut self) {
-        self.die(InputError::SessionOver.into());
+        match self.state {
+            State::Running(_) | State::Held(..) => {
+                self.die(InputError::SessionOver.into());
+            }
+            State::Finished(_) | State::Dead(_) => {}
+        }
     }
 
     fn die(&mut self, error: Error) -> Error {
@@ -312,6 +322,10 @@ impl<P: Protocol> Machine<P> {
         if frame.round > current.saturating_add(1) {
             return ignore(Ignored::TooEarly);
         }
+        // Before anything is hashed.
+        if bytes.len() > rounds.size_limit(frame.round).saturating_add(FRAME_OVERHEAD) {
+            return ignore(Ignored::TooLarge);
+        }
         let fingerprint = frame.fingerprint();
         let inbox = if frame.round == current { &mut self.now } else { &mut self.next };
         let known = if frame.round < current { self.past.get(&(frame.round, from)) } else { inbox.fingerprints.get(&from) };
@@ -320,9 +334,6 @@ impl<P: Protocol> Machine<P> {
             Some(_) => return Err(Fault::by(FaultKind::Contradiction, from).into()),
             None if frame.round < current => return ignore(Ignored::UnknownSender),
             None => {}
-        }
-        if bytes.len() > rounds.size_limit(frame.round).saturating_add(FRAME_OVERHEAD) {
-            return ignore(Ignored::TooLarge);
         }
         let Ok(message) = rounds.parse(frame.round, frame.broadcast, frame.private) else {
             return ignore(Ignored::Malformed);
@@ -374,11 +385,14 @@ impl<P: Protocol> Machine<P> {
         let Some((from, _)) = self.now.echoes.iter().find(|(_, echo)| **echo != self.echo) else {
             return Ok(());
         };
-        let alone = match &self.state {
-            State::Running(rounds) | State::Held(_, rounds, _) => rounds.senders(rounds.round()).len() == 2,
+        // In the first round there is nothing to echo, so that whoever does is making it up.
+        let named = match &self.state {
+            State::Running(rounds) | State::Held(_, rounds, _) => {
+                rounds.round() == 1 || rounds.senders(rounds.round()).len() == 2
+            }
             State::Finished(_) | State::Dead(_) => false,
         };
-        let culprits = if alone { alloc::vec![*from] } else { Vec::new() };
+        let culprits = if named { alloc::vec![*from] } else { Vec::new() };
         Err(Fault::new(FaultKind::Equivocation, culprits).into())
     }
 
@@ -394,7 +408,7 @@ impl<P: Protocol> Machine<P> {
             out.raw(&self.echo);
             out.bytes(&outbox.broadcast);
             out.bytes(private);
-            self.outgoing.push_back(OutgoingMessage { to: *to, bytes: out.into_bytes() });
+            self.outgoing.push_back(OutgoingMessage { to: *to, bytes: Zeroizing::new(out.into_bytes()) });
         }
     }
 }

@@ -48,6 +48,14 @@ impl Hedged {
         Ok(Self { seed: Secret::new(hash.finish()), blocks: 0 })
     }
 
+    /// Binds what follows to a secret and a context that were not known at the draw: a state that was copied, and is run on again
+    /// with other inputs, then comes to other values.
+    pub(crate) fn bind(&mut self, secret: &[u8], context: &[&[u8]]) {
+        let mut hash = Hash::new(domain::HEDGE).field(self.seed.expose()).number(self.blocks).field(secret).list(context.len());
+        context.iter().for_each(|field| hash.append(field));
+        self.seed = Secret::new(hash.finish());
+    }
+
     fn wide(&mut self) -> Zeroizing<[u8; 64]> {
         self.blocks = self.blocks.wrapping_add(1);
         let block = Transcript::<Sha512>::new(domain::HEDGE_EXPAND).field(self.seed.expose()).number(self.blocks);
@@ -103,6 +111,19 @@ mod tests {
         let draw = |message: &[u8]| Hedged::draw(&mut Stuck, b"test", Some(b"share"), &[message]).unwrap().scalar::<Ed25519>();
         let (a, b, c) = (draw(b"a"), draw(b"b"), draw(b"a"));
         assert!(a != b && b != c && a != c);
+    }
+
+    #[test]
+    fn copied_state_with_other_inputs_gives_other_values() {
+        let copy = |seed: [u8; 32]| Hedged { seed: Secret::new(seed), blocks: 3 };
+        let value = |secret: &[u8], context: &[u8]| {
+            let mut hedged = copy([7; 32]);
+            hedged.bind(secret, &[context]);
+            hedged.scalar::<Ed25519>()
+        };
+        assert_eq!(value(b"s", b"a"), value(b"s", b"a"));
+        assert!(value(b"s", b"a") != value(b"s", b"b") && value(b"s", b"a") != value(b"t", b"a"));
+        assert_ne!(value(b"s", b"a"), copy([7; 32]).scalar::<Ed25519>());
     }
 
     #[test]

@@ -285,7 +285,9 @@ impl Shared {
     fn route(&self, topic: Topic, from: PeerId, message: Message) {
         let waiting = self.topics().get(&topic).cloned();
         // Nobody waits any more, or too many answers: the question has its own deadline.
-        let _late = waiting.map(|waiting| waiting.try_send((from, message)));
+        if let Some(waiting) = waiting {
+            drop(waiting.try_send((from, message)));
+        }
     }
 
     fn topics(&self) -> MutexGuard<'_, BTreeMap<Topic, mpsc::Sender<(PeerId, Message)>>> {

@@ -67,6 +67,27 @@ pub enum CosignerError {
     Bug(&'static str),
 }
 
+impl CosignerError {
+    /// The other cosigners that are to blame, by name. Empty if none is, or nobody can tell.
+    #[must_use]
+    pub fn blamed(&self) -> Vec<String> {
+        match self {
+            Self::Unavailable { names } | Self::Fault { names, .. } => names.clone(),
+            Self::Refused { name, .. } => vec![name.clone()],
+            Self::Request(_)
+            | Self::Payload(_)
+            | Self::Placement(_)
+            | Self::Denied { .. }
+            | Self::Protocol(_)
+            | Self::Vault(_)
+            | Self::Network(_)
+            | Self::Roster(_)
+            | Self::Randomness
+            | Self::Bug(_) => Vec::new(),
+        }
+    }
+}
+
 impl From<InputError> for CosignerError {
     fn from(error: InputError) -> Self {
         Self::Protocol(error.into())

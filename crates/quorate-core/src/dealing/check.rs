@@ -82,7 +82,11 @@ pub(super) fn proofs<C: Curve>(terms: &Terms, reveals: &Reveals, constants: &[C:
     if bool::from(C::multiscalar_mul_vartime(&scalars, &points).is_identity()) {
         return Ok(());
     }
-    let wrong = statements.iter().filter(|(_, proof, challenge, constant)| !proof.verify_vartime(constant, challenge));
+    // A point of mixed order can pass alone and fail in the sum, because products of scalars are reduced mod q: who sent one is named.
+    let wrong = statements.iter().filter(|(_, proof, challenge, constant)| {
+        let mixed = !C::is_prime_order(constant) || !C::is_prime_order(&proof.commitment);
+        mixed || !proof.verify_vartime(constant, challenge)
+    });
     Err(Fault::new(FaultKind::WrongProof, wrong.map(|(from, ..)| *from).collect()).into())
 }
 

@@ -7,8 +7,9 @@ use group::Group;
 
 use super::{FrostSuite, Signature, SignatureShare, SigningPackage, package::SigningValues, signature};
 use crate::{
+    curve::Curve,
     error::{Error, Fault, FaultKind, InputError},
-    identifier::Identifier,
+    identifier::{Identifier, ParticipantSet},
     keys::PublicKeyPackage,
     polynomial,
     schnorr::batch_coefficients,
@@ -27,15 +28,22 @@ pub fn aggregate<C: FrostSuite>(
     shares: &BTreeMap<Identifier, SignatureShare<C>>,
     key: &PublicKeyPackage<C>,
 ) -> Result<Signature<C>, Error> {
-    if !package.signers().iter().eq(shares.keys().copied()) {
-        return Err(InputError::ParticipantsDiffer("set of signature shares").into());
-    }
+    check_senders(package.signers(), shares)?;
     let values = SigningValues::new(key, package)?;
     let signature = sum(&values, shares.values());
     if signature::fits(&values.key.point, &values.challenge, &signature) {
         return Ok(signature);
     }
-    Err(Fault::new(FaultKind::WrongSignatureShare, Search::new(package, shares, key, &values)?.culprits()).into())
+    Err(Fault::new(FaultKind::WrongSignatureShare, Search::new(package, shares, key.commitments(), &values)?.culprits()).into())
+}
+
+/// One share from every signer, and from nobody else.
+pub(super) fn check_senders<C: Curve>(
+    signers: &ParticipantSet,
+    shares: &BTreeMap<Identifier, SignatureShare<C>>,
+) -> Result<(), InputError> {
+    let complete = signers.iter().eq(shares.keys().copied());
+    if complete { Ok(()) } else { Err(InputError::ParticipantsDiffer("set of signature shares")) }
 }
 
 pub(crate) fn sum<'a, C: FrostSuite>(
@@ -43,31 +51,35 @@ pub(crate) fn sum<'a, C: FrostSuite>(
     shares: impl Iterator<Item = &'a SignatureShare<C>>,
 ) -> Signature<C> {
     let z = shares.fold(values.tweak_term(), |z, share| z + share.z);
-    Signature { group_commitment: values.binding.group_commitment, z }
+    // In the form that decoding gives, so that a signature equals its own bytes read back.
+    let r = values.binding.group_commitment;
+    Signature { group_commitment: if values.nonces_negated { -r } else { r }, z }
 }
 
 /// What one signer's share must satisfy: z·B = ±(D + ρ·E) + f·Y, with f = ±c·λ.
-struct Claim<'a, C: FrostSuite> {
+pub(super) struct Claim<'a, C: FrostSuite> {
     signer: Identifier,
     z: C::Scalar,
     rho: C::Scalar,
     factor: C::Scalar,
     commitments: &'a super::SigningCommitments<C>,
+    /// Whether weights can be trusted with it: a part of small order can vanish under a weight, and hide the claim.
+    is_prime_order: bool,
 }
 
 /// Looks for wrong shares by halving: one random linear combination a half.
-struct Search<'a, C: FrostSuite> {
-    claims: Vec<Claim<'a, C>>,
-    weights: Vec<C::Scalar>,
+pub(super) struct Search<'a, C: FrostSuite> {
+    pub(super) claims: Vec<Claim<'a, C>>,
+    pub(super) weights: Vec<C::Scalar>,
     nonces_negated: bool,
-    key: &'a PublicKeyPackage<C>,
+    key_commitments: &'a [C::Point],
 }
 
 impl<'a, C: FrostSuite> Search<'a, C> {
-    fn new(
+    pub(super) fn new(
         package: &'a SigningPackage<C>,
         shares: &BTreeMap<Identifier, SignatureShare<C>>,
-        key: &'a PublicKeyPackage<C>,
+        key_commitments: &'a [C::Point],
         values: &SigningValues<C>,
     ) -> Result<Self, Error> {
         let lambdas = polynomial::lagrange_coefficients::<C>(package.signers());
@@ -76,16 +88,17 @@ impl<'a, C: FrostSuite> Search<'a, C> {
             package.entries().zip(shares.values()).zip(lambdas).enumerate()
         {
             let rho = values.binding.factors.at(position).ok_or(Error::Bug("a signer without a binding factor"))?;
-            claims.push(Claim { signer, z: share.z, rho, factor: values.share_factor(&lambda), commitments });
+            let is_prime_order = C::is_prime_order(&commitments.hiding) && C::is_prime_order(&commitments.binding);
+            claims.push(Claim { signer, z: share.z, rho, factor: values.share_factor(&lambda), commitments, is_prime_order });
         }
         let challenge = C::encode_scalar(&values.challenge);
         let encoded: Vec<_> = claims.iter().map(|claim| C::encode_scalar(&claim.z)).collect();
         let fields = core::iter::once(challenge.as_slice()).chain(encoded.iter().map(<[u8; 32]>::as_slice));
         let weights = batch_coefficients::<C>(fields, claims.len());
-        Ok(Self { claims, weights, nonces_negated: values.nonces_negated, key })
+        Ok(Self { claims, weights, nonces_negated: values.nonces_negated, key_commitments })
     }
 
-    fn culprits(&self) -> Vec<Identifier> {
+    pub(super) fn culprits(&self) -> Vec<Identifier> {
         let mut found = Vec::new();
         self.halve(&self.claims, &self.weights, &mut found);
         found
@@ -107,7 +120,7 @@ impl<'a, C: FrostSuite> Search<'a, C> {
     }
 
     fn holds_alone(&self, claim: &Claim<'a, C>) -> bool {
-        let public = polynomial::evaluate_commitments_vartime(self.key.commitments(), claim.signer);
+        let public = polynomial::evaluate_commitments_vartime(self.key_commitments, claim.signer);
         let nonce_sign = if self.nonces_negated { -C::Scalar::ONE } else { C::Scalar::ONE };
         let scalars = [nonce_sign * claim.rho, claim.factor, -claim.z];
         let points = [claim.commitments.binding, public, C::Point::generator()];
@@ -116,8 +129,11 @@ impl<'a, C: FrostSuite> Search<'a, C> {
     }
 
     /// Σ a·(±(D + ρ·E) + f·Y − z·B) = 0, the sum over the Y as one over the key's commitments.
-    fn hold_together(&self, claims: &[Claim<'a, C>], weights: &[C::Scalar]) -> bool {
-        let commitments = self.key.commitments();
+    pub(super) fn hold_together(&self, claims: &[Claim<'a, C>], weights: &[C::Scalar]) -> bool {
+        if claims.iter().any(|claim| !claim.is_prime_order) {
+            return false;
+        }
+        let commitments = self.key_commitments;
         let mut on_commitments = vec![C::Scalar::ZERO; commitments.len()];
         let mut on_generator = C::Scalar::ZERO;
         let mut scalars = Vec::with_capacity(claims.len() * 2 + commitments.len() + 1);

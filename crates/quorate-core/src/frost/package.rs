@@ -86,6 +86,17 @@ impl<C: Curve> Encoding for SigningPackage<C> {
     }
 }
 
+/// Enough signers, and only participants.
+pub(super) fn check_signers(signers: &ParticipantSet, needed: u16, participants: &ParticipantSet) -> Result<(), InputError> {
+    if signers.len() < usize::from(needed) {
+        return Err(InputError::TooFewSigners { given: signers.len(), needed });
+    }
+    match signers.iter().find(|id| !participants.contains(*id)) {
+        Some(stranger) => Err(InputError::UnknownParticipant(stranger)),
+        None => Ok(()),
+    }
+}
+
 /// Everything that signing, checking and aggregating compute alike.
 pub(crate) struct SigningValues<C: FrostSuite> {
     pub(crate) key: TweakedKey<C>,
@@ -100,13 +111,7 @@ pub(crate) struct SigningValues<C: FrostSuite> {
 impl<C: FrostSuite> SigningValues<C> {
     /// Checks the signing set against the key and computes ρ, R and c.
     pub(crate) fn new(key: &PublicKeyPackage<C>, package: &SigningPackage<C>) -> Result<Self, InputError> {
-        let needed = key.threshold().min_signers();
-        if package.signers().len() < usize::from(needed) {
-            return Err(InputError::TooFewSigners { given: package.signers().len(), needed });
-        }
-        if let Some(stranger) = package.signers().iter().find(|id| !key.participants().contains(*id)) {
-            return Err(InputError::UnknownParticipant(stranger));
-        }
+        check_signers(package.signers(), key.threshold().min_signers(), key.participants())?;
         let key = C::resolve(key, package.target())?;
         Ok(Self::with_key(key, package))
     }

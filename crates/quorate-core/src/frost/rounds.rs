@@ -6,7 +6,7 @@ use rand_core::TryCryptoRng;
 
 use super::{
     FrostSuite, MAX_MESSAGE, SharedKeyShare, Signature, SignatureShare, SigningCommitments, SigningNonces, SigningPackage,
-    Target, aggregate, commit, sign,
+    Target, aggregate, commit_for, package::check_signers, sign,
 };
 use crate::{
     curve::Curve,
@@ -66,8 +66,8 @@ impl<C: FrostSuite> Signing<C> {
             key_id: Some(package.key_id().as_bytes()),
             epoch: package.epoch(),
         });
-        let nonces = commit(share, rng)?;
         let request = request_digest(&context, message, target);
+        let nonces = commit_for(share, &[context.as_bytes(), &request], rng)?;
         let mut out = Writer::default();
         out.raw(&request);
         nonces.commitments().write_body(&mut out);
@@ -85,13 +85,7 @@ fn check_request<C: Curve>(
     signers: &ParticipantSet,
     message: &[u8],
 ) -> Result<(), InputError> {
-    let needed = share.package().threshold().min_signers();
-    if signers.len() < usize::from(needed) {
-        return Err(InputError::TooFewSigners { given: signers.len(), needed });
-    }
-    if let Some(stranger) = signers.iter().find(|id| !share.package().participants().contains(*id)) {
-        return Err(InputError::UnknownParticipant(stranger));
-    }
+    check_signers(signers, share.package().threshold().min_signers(), share.package().participants())?;
     if !signers.contains(share.identifier()) {
         return Err(InputError::NotInSigningSet);
     }
@@ -137,7 +131,11 @@ impl<C: FrostSuite> SigningRounds<C> {
                 return Err(Fault::by(FaultKind::DifferentRequest, from).into());
             }
             let decoded = SigningCommitments::<C>::read_body(&mut Reader::new(&points));
-            commitments.insert(from, decoded.map_err(|_| Fault::by(FaultKind::InvalidElement, from))?);
+            let decoded = decoded.map_err(|_| Fault::by(FaultKind::InvalidElement, from))?;
+            if decoded.overlaps(nonces.commitments()) {
+                return Err(Fault::by(FaultKind::CopiedCommitments, from).into());
+            }
+            commitments.insert(from, decoded);
         }
         let package = SigningPackage::new(commitments, &message, target)?;
         let own = sign(&package, nonces, &share)?;

@@ -55,7 +55,7 @@ impl<C: Curve> Encoding for SignatureShare<C> {
 /// # Errors
 ///
 /// [`InputError::NotInSigningSet`] if the package does not list this participant, [`InputError::ForeignCommitments`] if it lists
-/// other commitments under its identifier, [`InputError::TooFewSigners`], [`InputError::UnknownParticipant`], and what resolving the
+/// other commitments under its identifier, or ours under someone else's too, [`InputError::TooFewSigners`], [`InputError::UnknownParticipant`], and what resolving the
 /// target says.
 ///
 /// Spec: RFC 9591, [section 5.2](https://www.rfc-editor.org/rfc/rfc9591.html#section-5.2); BIP-445, `Sign`.
@@ -69,6 +69,10 @@ pub fn sign<C: FrostSuite>(
         None => return Err(InputError::NotInSigningSet.into()),
         Some(listed) if listed != nonces.commitments() => return Err(InputError::ForeignCommitments.into()),
         Some(_) => {}
+    }
+    let mut others = package.entries().filter(|(signer, _)| *signer != share.identifier());
+    if others.any(|(_, commitments)| commitments.overlaps(nonces.commitments())) {
+        return Err(InputError::ForeignCommitments.into());
     }
     let values = SigningValues::new(share.package(), package)?;
     share_of(package, &nonces, share.identifier(), share.signing_share().expose(), &values)

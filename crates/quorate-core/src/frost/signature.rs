@@ -15,6 +15,7 @@ use crate::{
 /// A Schnorr signature (R, z) as the suite's standard encodes it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Signature<C: Curve> {
+    /// R as the signature's bytes decode to it: for BIP-340 the point with the even y.
     pub(crate) group_commitment: C::Point,
     pub(crate) z: C::Scalar,
 }
@@ -63,11 +64,10 @@ impl<C: FrostSuite> VerifyingKey<C> {
     }
 }
 
-/// ±R + c·(±Q) − z·B = 0.
+/// R + c·(±Q) − z·B = 0.
 pub(crate) fn fits<C: FrostSuite>(key: &C::Point, challenge: &C::Scalar, signature: &Signature<C>) -> bool {
     let challenge = if C::is_negated(key) { -*challenge } else { *challenge };
-    let r = if C::is_negated(&signature.group_commitment) { -signature.group_commitment } else { signature.group_commitment };
     let scalars = [challenge, -signature.z];
-    let difference = C::multiscalar_mul_vartime(&scalars, &[*key, C::Point::generator()]) + r;
+    let difference = C::multiscalar_mul_vartime(&scalars, &[*key, C::Point::generator()]) + signature.group_commitment;
     difference.is_identity().into()
 }

@@ -145,6 +145,11 @@ impl<C: Curve> PendingShare<C> {
         &self.confirmation
     }
 
+    #[cfg(test)]
+    pub(crate) const fn transcript(&self) -> &[u8; 32] {
+        &self.transcript
+    }
+
     /// Makes the share usable with the certificate of a peer that has it. The pending share stays as it is.
     ///
     /// # Errors

@@ -9,6 +9,15 @@
     reason = "tests"
 )]
 
+mod bip340;
 mod derive;
+mod independent;
+mod interop;
+mod keys;
+mod misbehave;
+mod network;
 mod placement;
 mod placement_oracle;
+mod records;
+mod roundtrip;
+mod wycheproof;

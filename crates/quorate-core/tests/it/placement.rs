@@ -629,19 +629,19 @@ fn explanation_says_so_if_only_waived_domains_take_the_key() {
 #[test]
 fn a_row_alone_has_one_encoding() {
     use quorate_core::wire::Encoding;
-    let path = |text: &str| text.parse::<quorate_core::placement::DomainPath>().unwrap();
-    let storage = quorate_core::placement::Storage::new(path("aws/1/disk"), [path("kms/b"), path("kms/a")]).unwrap();
-    let row = quorate_core::placement::Exposure::new(path("acme"), path("aws/1/vm"), storage)
+    let path = |text: &str| text.parse::<DomainPath>().unwrap();
+    let storage = Storage::new(path("aws/1/disk"), [path("kms/b"), path("kms/a")]).unwrap();
+    let row = Exposure::new(path("acme"), path("aws/1/vm"), storage)
         .with_deployer(path("acme-ci"))
         .with_relay(path("nats"))
-        .with_backup(quorate_core::placement::Backup::new(path("gcp")).with_key(path("acme/vault")));
+        .with_backup(Backup::new(path("gcp")).with_key(path("acme/vault")));
     let bytes = row.to_bytes();
-    assert_eq!(quorate_core::placement::Exposure::from_bytes(&bytes), Ok(row));
+    assert_eq!(Exposure::from_bytes(&bytes), Ok(row));
     for at in 0..bytes.len() {
-        assert!(quorate_core::placement::Exposure::from_bytes(&bytes[..at]).is_err());
+        assert!(Exposure::from_bytes(&bytes[..at]).is_err());
         let mut changed = bytes.clone();
         changed[at] ^= 1;
-        if let Ok(other) = quorate_core::placement::Exposure::from_bytes(&changed) {
+        if let Ok(other) = Exposure::from_bytes(&changed) {
             assert_eq!(other.to_bytes(), changed);
         }
     }

@@ -9,71 +9,71 @@ use rand::{Rng, RngExt, SeedableRng, rngs::StdRng};
 use zeroize::Zeroizing;
 
 /// A seed from the environment (`QUORATE_TEST_SEED`), or a fresh one; printed, so that a failure can be replayed.
-pub fn seed() -> u64 {
+pub(crate) fn seed() -> u64 {
     let seed = std::env::var("QUORATE_TEST_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(rand::random);
     eprintln!("QUORATE_TEST_SEED={seed}");
     seed
 }
 
 /// Identities in ascending order: the first one initiates links with all others.
-pub fn identities(count: usize, seed: u64) -> Vec<Identity> {
+pub(crate) fn identities(count: usize, seed: u64) -> Vec<Identity> {
     let mut rng = StdRng::seed_from_u64(seed ^ 0x1d);
     let mut identities: Vec<_> = (0..count).map(|_| Identity::generate(&mut rng).unwrap()).collect();
     identities.sort_by_key(Identity::peer_id);
     identities
 }
 
-pub fn roster(identities: &[Identity]) -> Roster {
+pub(crate) fn roster(identities: &[Identity]) -> Roster {
     roster_at(identities, |place| format!("127.0.0.1:{}", 7001 + place))
 }
 
-pub fn roster_at(identities: &[Identity], address: impl Fn(usize) -> String) -> Roster {
+pub(crate) fn roster_at(identities: &[Identity], address: impl Fn(usize) -> String) -> Roster {
     let entries = identities.iter().enumerate();
     Roster::new(entries.map(|(place, identity)| Cosigner::new(format!("c{place}"), identity.peer_id(), address(place)))).unwrap()
 }
 
-pub fn copy(identity: &Identity) -> Identity {
+pub(crate) fn copy(identity: &Identity) -> Identity {
     Identity::from_secret_bytes(&identity.to_secret_bytes())
 }
 
-pub fn session(byte: u8) -> SessionId {
+pub(crate) fn session(byte: u8) -> SessionId {
     SessionId::new([byte; 32])
 }
 
-pub fn channel(byte: u8) -> Channel {
+pub(crate) fn channel(byte: u8) -> Channel {
     Channel::Session(session(byte))
 }
 
-pub fn message(length: usize, seed: u64) -> Vec<u8> {
+pub(crate) fn message(length: usize, seed: u64) -> Vec<u8> {
     let mut bytes = vec![0; length];
     StdRng::seed_from_u64(seed).fill_bytes(&mut bytes);
     bytes
 }
 
-pub const FOREVER: Duration = Duration::from_secs(1_000_000);
+pub(crate) const FOREVER: Duration = Duration::from_secs(1_000_000);
 
 /// Rates in thousandths, and the longest delay.
 #[derive(Clone, Copy)]
-pub struct Weather {
-    pub lose: u32,
-    pub repeat: u32,
-    pub delay: Duration,
+pub(crate) struct Weather {
+    pub(crate) lose: u32,
+    pub(crate) repeat: u32,
+    pub(crate) delay: Duration,
 }
 
-pub const CALM: Weather = Weather { lose: 0, repeat: 0, delay: Duration::from_millis(1) };
-pub const STORM: Weather = Weather { lose: 200, repeat: 200, delay: Duration::from_millis(80) };
+pub(crate) const CALM: Weather = Weather { lose: 0, repeat: 0, delay: Duration::from_millis(1) };
+pub(crate) const STORM: Weather = Weather { lose: 200, repeat: 200, delay: Duration::from_millis(80) };
 
 type Datagram = (PeerId, PeerId, Vec<u8>);
 
-pub struct Sim {
-    pub nodes: BTreeMap<PeerId, Endpoint<StdRng>>,
-    pub ids: Vec<PeerId>,
-    pub now: Duration,
-    pub weather: Weather,
-    pub events: Vec<(PeerId, Event)>,
+pub(crate) struct Sim {
+    pub(crate) nodes: BTreeMap<PeerId, Endpoint<StdRng>>,
+    pub(crate) ids: Vec<PeerId>,
+    pub(crate) now: Duration,
+    pub(crate) weather: Weather,
+    pub(crate) events: Vec<(PeerId, Event)>,
     /// Everything that was ever put on the wire.
-    pub tap: Vec<Datagram>,
-    pub tapping: bool,
+    pub(crate) tap: Vec<Datagram>,
+    pub(crate) tapping: bool,
     identities: Vec<Identity>,
     roster: Roster,
     limits: Limits,
@@ -83,7 +83,7 @@ pub struct Sim {
 }
 
 impl Sim {
-    pub fn new(count: usize, seed: u64, weather: Weather, limits: Limits) -> Self {
+    pub(crate) fn new(count: usize, seed: u64, weather: Weather, limits: Limits) -> Self {
         let identities = identities(count, seed);
         let roster = roster(&identities);
         let mut sim = Self {
@@ -106,24 +106,24 @@ impl Sim {
     }
 
     /// Starts a cosigner anew: what it held in memory is gone.
-    pub fn restart(&mut self, place: usize) {
+    pub(crate) fn restart(&mut self, place: usize) {
         let rng = StdRng::seed_from_u64(self.rng.next_u64());
         let endpoint = Endpoint::new(copy(&self.identities[place]), &self.roster, self.limits.clone(), rng).unwrap();
         self.nodes.insert(self.ids[place], endpoint);
     }
 
-    pub fn node(&mut self, place: usize) -> &mut Endpoint<StdRng> {
+    pub(crate) fn node(&mut self, place: usize) -> &mut Endpoint<StdRng> {
         self.nodes.get_mut(&self.ids[place]).unwrap()
     }
 
-    pub fn send(&mut self, from: usize, to: usize, channel: Channel, bytes: Vec<u8>) -> u64 {
+    pub(crate) fn send(&mut self, from: usize, to: usize, channel: Channel, bytes: Vec<u8>) -> u64 {
         let (to, now) = (self.ids[to], self.now);
         let number = self.node(from).send(channel, to, Zeroizing::new(bytes), now + Duration::from_secs(600), now).unwrap();
         self.collect();
         number
     }
 
-    pub fn inject(&mut self, hint: PeerId, to: PeerId, bytes: &[u8]) {
+    pub(crate) fn inject(&mut self, hint: PeerId, to: PeerId, bytes: &[u8]) {
         let now = self.now;
         self.nodes.get_mut(&to).unwrap().receive(hint, bytes, now);
         self.collect();
@@ -154,7 +154,7 @@ impl Sim {
     }
 
     /// Lets time pass until `done`, or panics after `patience` of virtual time.
-    pub fn run_until(&mut self, patience: Duration, mut done: impl FnMut(&mut Self) -> bool) {
+    pub(crate) fn run_until(&mut self, patience: Duration, mut done: impl FnMut(&mut Self) -> bool) {
         let end = self.now + patience;
         self.collect();
         while !done(self) {
@@ -163,7 +163,7 @@ impl Sim {
         }
     }
 
-    pub fn run_for(&mut self, time: Duration) {
+    pub(crate) fn run_for(&mut self, time: Duration) {
         let end = self.now + time;
         self.run_until(time + Duration::from_secs(70), |sim| sim.now >= end);
     }
@@ -187,18 +187,18 @@ impl Sim {
     }
 
     /// Waits until every pair has a link.
-    pub fn connect(&mut self) {
+    pub(crate) fn connect(&mut self) {
         self.run_until(Duration::from_secs(60), |sim| {
             let ids = sim.ids.clone();
             sim.nodes.iter().all(|(me, node)| ids.iter().all(|peer| peer == me || node.is_connected(*peer)))
         });
     }
 
-    pub fn take(&mut self, place: usize, channel: Channel) -> Option<(PeerId, Vec<u8>)> {
+    pub(crate) fn take(&mut self, place: usize, channel: Channel) -> Option<(PeerId, Vec<u8>)> {
         self.node(place).next_message(channel).map(|(from, bytes)| (from, bytes.to_vec()))
     }
 
-    pub fn air_len(&self) -> usize {
+    pub(crate) fn air_len(&self) -> usize {
         self.air.len()
     }
 }

@@ -114,7 +114,9 @@ fn peer_cannot_begin_more_messages_than_there_is_room_for() {
     sim.tapping = false;
     sim.connect();
     sim.node(1).open(session(1), FOREVER).unwrap();
-    (0..20u64).for_each(|number| drop(sim.send(0, 1, channel(1), message(MAX_MESSAGE, number))));
+    for number in 0..20u64 {
+        sim.send(0, 1, channel(1), message(MAX_MESSAGE, number));
+    }
     let mut got = 0;
     sim.run_until(Duration::from_secs(600), |sim| {
         assert!(sim.node(1).usage().incoming_bytes <= limits.reassembly_bytes + limits.inbox_bytes);

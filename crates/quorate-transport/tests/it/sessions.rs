@@ -56,7 +56,9 @@ fn five_endpoints_exchange_empty_messages_through_a_storm() {
 fn many_small_messages_arrive_once_each() {
     let mut sim = Sim::new(2, seed(), STORM, Limits::default());
     sim.node(1).open(session(1), FOREVER).unwrap();
-    (0..900u64).for_each(|number| drop(sim.send(0, 1, channel(1), number.to_be_bytes().to_vec())));
+    for number in 0..900u64 {
+        sim.send(0, 1, channel(1), number.to_be_bytes().to_vec());
+    }
     let mut got = BTreeSet::new();
     sim.run_until(10 * MINUTE, |sim| {
         while let Some((_, bytes)) = sim.take(1, channel(1)) {
@@ -119,8 +121,10 @@ fn undelivered_message_is_reported_at_its_deadline() {
 fn full_outbox_refuses_and_recovers() {
     let mut sim = Sim::new(2, seed(), CALM, Limits::default());
     let (to, now) = (sim.ids[1], sim.now);
-    let mut push = |sim: &mut Sim| sim.node(0).send(channel(1), to, Zeroizing::new(vec![0; MAX_MESSAGE]), FOREVER, now);
-    (0..4).for_each(|_| drop(push(&mut sim).unwrap()));
+    let push = |sim: &mut Sim| sim.node(0).send(channel(1), to, Zeroizing::new(vec![0; MAX_MESSAGE]), FOREVER, now);
+    for _ in 0..4 {
+        push(&mut sim).unwrap();
+    }
     assert_eq!(push(&mut sim), Err(SendError::Backpressure { peer: to }));
     sim.node(1).open(session(1), FOREVER).unwrap();
     sim.run_until(10 * MINUTE, |sim| {
@@ -144,7 +148,9 @@ fn reader_that_does_not_read_holds_up_its_sender_and_loses_nothing() {
     let mut sim = Sim::new(2, seed(), CALM, limits);
     sim.node(1).open(session(1), FOREVER).unwrap();
     sim.connect();
-    (0..50u8).for_each(|number| drop(sim.send(0, 1, channel(1), vec![number])));
+    for number in 0..50u8 {
+        sim.send(0, 1, channel(1), vec![number]);
+    }
     sim.run_for(MINUTE);
     assert!(sim.node(1).usage().incoming_messages <= 10, "{:?}", sim.node(1).usage());
     let mut got = BTreeSet::new();

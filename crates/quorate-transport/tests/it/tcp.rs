@@ -17,7 +17,7 @@ use tokio::{
 use crate::common::{identities, roster_at};
 
 /// Identities with addresses on this machine that were free a moment ago.
-pub fn local_team(count: usize) -> (Vec<Identity>, Roster, Vec<String>) {
+pub(crate) fn local_team(count: usize) -> (Vec<Identity>, Roster, Vec<String>) {
     let listeners: Vec<_> = (0..count).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
     let addresses: Vec<_> = listeners.iter().map(|listener| listener.local_addr().unwrap().to_string()).collect();
     let identities = identities(count, 77);

@@ -108,6 +108,11 @@ pub(crate) enum Message {
     Certificate { key_id: [u8; 32], epoch: u64, record: Vec<u8> },
 }
 
+fn write_parts(out: &mut Writer, kind: u8, parts: &[&[u8; 32]]) {
+    out.u8(kind);
+    parts.iter().for_each(|part| out.raw(*part));
+}
+
 fn write_text(text: &str, out: &mut Writer) {
     out.bytes(text.as_bytes());
 }
@@ -185,11 +190,7 @@ impl Encoding for Message {
                 out.u8(1);
                 proposal.write(out);
             }
-            Self::Accept { proposal, random } => {
-                out.u8(2);
-                out.raw(proposal);
-                out.raw(random);
-            }
+            Self::Accept { proposal, random } => write_parts(out, 2, &[proposal, random]),
             Self::Refuse { proposal, reason } => {
                 out.u8(3);
                 out.raw(proposal);
@@ -200,14 +201,8 @@ impl Encoding for Message {
                 out.raw(proposal);
                 out.sequence(randoms);
             }
-            Self::Cancel { proposal } => {
-                out.u8(5);
-                out.raw(proposal);
-            }
-            Self::AskExposure { question } => {
-                out.u8(6);
-                out.raw(question);
-            }
+            Self::Cancel { proposal } => write_parts(out, 5, &[proposal]),
+            Self::AskExposure { question } => write_parts(out, 6, &[question]),
             Self::Exposure { question, exposure } => {
                 out.u8(7);
                 out.raw(question);
@@ -235,10 +230,7 @@ impl Encoding for Message {
                 out.u64(*epoch);
                 out.bytes(record);
             }
-            Self::Done { proposal } => {
-                out.u8(12);
-                out.raw(proposal);
-            }
+            Self::Done { proposal } => write_parts(out, 12, &[proposal]),
         }
     }
 

@@ -50,7 +50,7 @@ impl<'a, P: Protocol> Drive<'a, P> {
                 return Ok(Stop::Hold);
             }
             while let Some(message) = self.machine.next_outgoing() {
-                self.send(message.to, message.bytes).await?;
+                self.send(message.to, &message.bytes).await?;
             }
             if let Some(output) = self.machine.take_output() {
                 return Ok(Stop::Done(output));
@@ -65,10 +65,10 @@ impl<'a, P: Protocol> Drive<'a, P> {
         }
     }
 
-    async fn send(&self, to: Identifier, bytes: Vec<u8>) -> Result<(), DriveError> {
+    async fn send(&self, to: Identifier, bytes: &[u8]) -> Result<(), DriveError> {
         let peer = self.peers.peer(to).ok_or(DriveError::Protocol(Error::Bug("a message to nobody")))?;
         loop {
-            match self.network.send(self.session, peer, bytes.clone()) {
+            match self.network.send(self.session, peer, bytes.to_vec()) {
                 Err(NetworkError::Send(SendError::Backpressure { .. })) => tokio::time::sleep(BACKPRESSURE_PAUSE).await,
                 other => return other.map_err(DriveError::Network),
             }

@@ -1,10 +1,10 @@
 //! Speaks to a running cosigner through its control socket.
 
+use core::time::Duration;
 use std::{
     io::{Read as _, Write as _},
     os::unix::net::UnixStream,
     path::{Path, PathBuf},
-    time::Duration,
 };
 
 use serde::{Serialize, de::DeserializeOwned};

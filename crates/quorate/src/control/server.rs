@@ -105,22 +105,22 @@ impl IntoResponse for Failure {
 
 impl From<CosignerError> for Failure {
     fn from(error: CosignerError) -> Self {
-        let (status, code, culprits) = match &error {
-            CosignerError::Request(RequestError::UnknownKey { .. }) => (StatusCode::NOT_FOUND, "unknown-key", Vec::new()),
-            CosignerError::Request(_) | CosignerError::Payload(_) | CosignerError::Placement(_) | CosignerError::Roster(_) => {
-                (StatusCode::BAD_REQUEST, "input", Vec::new())
-            }
-            CosignerError::Protocol(quorate_core::Error::Input(_)) => (StatusCode::BAD_REQUEST, "input", Vec::new()),
-            CosignerError::Denied { .. } => (StatusCode::FORBIDDEN, "denied", Vec::new()),
-            CosignerError::Refused { name, .. } => (StatusCode::CONFLICT, "refused", vec![name.clone()]),
-            CosignerError::Fault { names, .. } => (StatusCode::CONFLICT, "fault", names.clone()),
-            CosignerError::Unavailable { names } => (StatusCode::SERVICE_UNAVAILABLE, "unavailable", names.clone()),
-            CosignerError::Network(_) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable", Vec::new()),
+        let (status, code) = match &error {
+            CosignerError::Request(RequestError::UnknownKey { .. }) => (StatusCode::NOT_FOUND, "unknown-key"),
+            CosignerError::Request(_)
+            | CosignerError::Payload(_)
+            | CosignerError::Placement(_)
+            | CosignerError::Roster(_)
+            | CosignerError::Protocol(quorate_core::Error::Input(_)) => (StatusCode::BAD_REQUEST, "input"),
+            CosignerError::Denied { .. } => (StatusCode::FORBIDDEN, "denied"),
+            CosignerError::Refused { .. } => (StatusCode::CONFLICT, "refused"),
+            CosignerError::Fault { .. } => (StatusCode::CONFLICT, "fault"),
+            CosignerError::Unavailable { .. } | CosignerError::Network(_) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
             CosignerError::Protocol(_) | CosignerError::Vault(_) | CosignerError::Randomness | CosignerError::Bug(_) => {
-                (StatusCode::INTERNAL_SERVER_ERROR, "internal", Vec::new())
+                (StatusCode::INTERNAL_SERVER_ERROR, "internal")
             }
         };
-        Self(status, ApiError::new(code, describe(&error), culprits))
+        Self(status, ApiError::new(code, describe(&error), error.blamed()))
     }
 }
 

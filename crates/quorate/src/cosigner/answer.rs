@@ -131,10 +131,15 @@ pub(super) async fn accept(
 /// The begin of the proposer itself; nothing if it cancels.
 async fn begin(answers: &mut Answers, proposer: PeerId) -> Option<Vec<Random>> {
     loop {
-        match answers.next().await? {
-            (from, Message::Begin { randoms, .. }) if from == proposer => return Some(randoms),
-            (from, Message::Cancel { .. }) if from == proposer => return None,
-            _ => {}
+        let (from, message) = answers.next().await?;
+        if from != proposer {
+            continue;
+        }
+        if let Message::Begin { randoms, .. } = message {
+            return Some(randoms);
+        }
+        if let Message::Cancel { .. } = message {
+            return None;
         }
     }
 }
@@ -208,12 +213,13 @@ async fn collect(
         let Some((identifier, _)) = others.iter().find(|(_, peer)| *peer == from) else {
             continue;
         };
-        match message {
-            Message::Accept { random, .. } if randoms.iter().all(|random| random.identifier != *identifier) => {
-                randoms.push(Random { identifier: *identifier, value: random });
-            }
-            Message::Refuse { reason, .. } => return Err((from, reason)),
-            _ => {}
+        if let Message::Refuse { reason, .. } = message {
+            return Err((from, reason));
+        }
+        if let Message::Accept { random, .. } = message
+            && randoms.iter().all(|random| random.identifier != *identifier)
+        {
+            randoms.push(Random { identifier: *identifier, value: random });
         }
     }
     Ok(())

@@ -204,9 +204,9 @@ async fn exposures(
 
 /// This cosigner's own checks, as proposer and as participant alike.
 async fn check(shared: &Shared, body: &KeygenProposal, proposer: PeerId) -> Result<Identifier, CosignerError> {
-    let refused = |refusal: rules::Refusal| match refusal {
-        rules::Refusal::Request(error) => CosignerError::Request(error),
-        other => CosignerError::Denied { reason: other.to_string() },
+    let refused = |refusal: rules::Refusal| {
+        let reason = refusal.to_string();
+        if let rules::Refusal::Request(error) = refusal { error.into() } else { CosignerError::Denied { reason } }
     };
     let me = rules::check(body, proposer, shared.me, &shared.exposure, &shared.roster).map_err(refused)?;
     for suite in &body.suites {
@@ -243,7 +243,10 @@ async fn run(
         tasks.spawn(async move {
             let outcome = match suite {
                 SuiteId::Ed25519 => one::<Ed25519>(&shared, &body, me, session).await,
-                _ => one::<Bip340>(&shared, &body, me, session).await,
+                SuiteId::Bip340 => one::<Bip340>(&shared, &body, me, session).await,
+                SuiteId::Ristretto255 | SuiteId::Secp256k1 | SuiteId::P256 | SuiteId::EcdsaSecp256k1 | _ => {
+                    Err(CosignerError::Bug("a suite that was refused before").into())
+                }
             };
             outcome.map_err(|error| {
                 error.named(|id| body.peers.peer(id).map_or_else(|| id.to_string(), |peer| shared.name_of(peer)))

@@ -119,11 +119,7 @@ impl Cosigner {
                 Err(error) => error,
             };
             // Nothing that verifies left a failed attempt, and the nonces of it are gone. Go on without those who are to blame.
-            let blamed = match &error {
-                CosignerError::Unavailable { names } | CosignerError::Fault { names, .. } => names.clone(),
-                CosignerError::Refused { name, .. } => vec![name.clone()],
-                _ => Vec::new(),
-            };
+            let blamed = error.blamed();
             let before = candidates.len();
             candidates.retain(|(_, peer)| !blamed.contains(&shared.name_of(*peer)));
             if candidates.len() == before || choose(&key, &candidates).is_err() {

@@ -6,6 +6,8 @@
     clippy::indexing_slicing,
     clippy::as_conversions,
     clippy::wildcard_enum_match_arm,
+    clippy::print_stdout,
+    clippy::std_instead_of_core,
     missing_docs,
     reason = "tests"
 )]

@@ -10,6 +10,8 @@ use alloc::{collections::BTreeMap, format, string::String};
 use serde_json::Value;
 use std::fs;
 
+mod import;
+
 fn hex32(value: &Value) -> [u8; 32] {
     hex::decode(value.as_str().unwrap()).unwrap().try_into().unwrap()
 }
