@@ -3,7 +3,9 @@
 use core::time::Duration;
 
 use quorate_core::{PeerId, SessionId};
-use quorate_transport::{Channel, Cosigner, Endpoint, Handshake, Identity, Limits, Link, Roster, link::BootId, session::FRAGMENT};
+use quorate_transport::{
+    Channel, Cosigner, Endpoint, Handshake, Identity, Limits, Link, Roster, link::BootId, session::FRAGMENT,
+};
 use rand::rngs::StdRng;
 use zeroize::Zeroizing;
 
@@ -33,7 +35,8 @@ impl Siege {
     /// The victim initiates, or the attacker does.
     fn new(victim_initiates: bool) -> Self {
         let (two, mut rng) = (Two::new(), rng(9));
-        let (victim, attacker) = if victim_initiates { (two.identity(0), two.identity(1)) } else { (two.identity(1), two.identity(0)) };
+        let (victim, attacker) =
+            if victim_initiates { (two.identity(0), two.identity(1)) } else { (two.identity(1), two.identity(0)) };
         let pair = two.pair(usize::from(victim_initiates));
         let third = Identity::generate(&mut rng).unwrap().peer_id();
         let everyone = [victim.peer_id(), attacker.peer_id(), third];
@@ -143,7 +146,10 @@ pub(crate) fn endpoint(data: &[u8]) {
         siege.step(&mut input);
         let (usage, limits) = (siege.victim.usage(), limits());
         assert!(usage.incoming_bytes <= limits.reassembly_bytes + limits.inbox_bytes + limits.early_bytes, "{usage:?}");
-        assert!(usage.incoming_messages <= limits.reassembly_messages + limits.inbox_messages + limits.early_messages, "{usage:?}");
+        assert!(
+            usage.incoming_messages <= limits.reassembly_messages + limits.inbox_messages + limits.early_messages,
+            "{usage:?}"
+        );
         assert!(usage.outgoing_bytes <= limits.send_bytes && usage.outgoing_messages <= limits.send_messages, "{usage:?}");
         assert!(siege.victim.next_wakeup() >= Duration::ZERO && !siege.victim.is_connected(siege.third));
     }

@@ -53,7 +53,7 @@ impl<P: Protocol> Attack<P> {
             }
             for (from, letter) in letters.drain(..) {
                 match self.others.get_mut(&letter.to) {
-                    None => self.frames.push((from, letter.bytes)),
+                    None => self.frames.push((from, letter.bytes.to_vec())),
                     Some(machine) => {
                         let handled = machine.handle(from, &letter.bytes);
                         assert!(handled.is_ok() || !self.tainted.is_empty(), "{handled:?}");
@@ -180,7 +180,10 @@ fn signing_of<C: FrostSuite>(mut input: Cursor<'_>) {
         (id(me), Signing::start(&session(3), share, &signers, MESSAGE, &Target::default(), &mut rng(me as u8)).unwrap())
     };
     if let Some((signature, other)) = attack((1..=count).map(start).collect(), input) {
-        assert!(shares::<C>()[0].package().verifying_key().verify(MESSAGE, &signature).is_ok(), "a wrong signature left the machine");
+        assert!(
+            shares::<C>()[0].package().verifying_key().verify(MESSAGE, &signature).is_ok(),
+            "a wrong signature left the machine"
+        );
         assert_eq!(signature, other);
     }
 }

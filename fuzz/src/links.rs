@@ -55,12 +55,20 @@ pub(crate) fn handshake(data: &[u8]) {
     let (handshake, honest) = two.initiate(rng);
     let mut first = honest.clone();
     let raw = input.byte() & 1 == 1;
-    if raw { first = input.short().to_vec() } else { input.mutate(&mut first) }
+    if raw {
+        first = input.short().to_vec()
+    } else {
+        input.mutate(&mut first)
+    }
     let answered = two.respond(&first, rng);
     assert_eq!(answered.is_some(), first == honest, "a first message that nobody sent");
     let (_, second) = two.respond(&honest, rng).unwrap();
     let mut answer = second.clone();
-    if raw { answer = input.short().to_vec() } else { input.mutate(&mut answer) }
+    if raw {
+        answer = input.short().to_vec()
+    } else {
+        input.mutate(&mut answer)
+    }
     let ours = answer == second;
     assert_eq!(handshake.is_answered_by(&two.pair(0), &answer), ours, "an answer that nobody gave");
     assert_eq!(handshake.finish(&two.pair(0), &answer).is_ok(), ours);

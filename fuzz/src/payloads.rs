@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use quorate::{
     AnyKeyShare,
-    payload::{AnyPayload, KeyUse, Network, Payload, PayloadError, SolanaMessage, Taproot, extract_transaction, kind, template as fill},
+    payload::{
+        AnyPayload, KeyUse, Network, Payload, PayloadError, SolanaMessage, Taproot, extract_transaction, kind, template as fill,
+    },
 };
 use quorate_core::SuiteId;
 
@@ -51,7 +53,7 @@ fn exercise(payload: &AnyPayload, key: &AnyKeyShare, path: &[u32], suite: SuiteI
             assert!(!disguised && !digest);
         }
     }
-    if matches!(payload.kind(), kind::PSBT | kind::SOLANA) {
+    if matches!(payload.kind(), kind::PSBT | kind::DIGEST) {
         assert!(payload.attach(&usage, &vec![vec![1; 64]; messages.len()]).is_err());
     }
     let miscounted = payload.attach(&usage, &vec![vec![1; 64]; messages.len() + 1]);

@@ -90,7 +90,9 @@ pub fn valid() -> Vec<(&'static str, bool)> {
         of("payload", &payload),
         of("placement", &|bytes| Placement::from_bytes(bytes).is_ok()),
         of("roster", &|bytes| Roster::from_toml(&text(bytes)).is_ok()),
-        of("storage_records", &|bytes| Hidden::ALL.get(usize::from(bytes[0])).is_none_or(|hidden| hidden.reencode(&bytes[1..]).is_some())),
+        of("storage_records", &|bytes| {
+            Hidden::ALL.get(usize::from(bytes[0])).is_none_or(|hidden| hidden.reencode(&bytes[1..]).is_some())
+        }),
     ]
 }
 
@@ -101,9 +103,15 @@ fn named(seeds: impl IntoIterator<Item = (impl Into<String>, Vec<u8>)>) -> Seeds
 /// One maker of seeds, for each suite.
 struct Makers([fn() -> Seeds; 5]);
 
-const RECORDS: Makers = Makers([records::<Ed25519>, records::<Bip340>, records::<Ristretto255>, records::<Secp256k1>, records::<P256>]);
-const COORDINATOR: Makers =
-    Makers([coordinator::<Ed25519>, coordinator::<Bip340>, coordinator::<Ristretto255>, coordinator::<Secp256k1>, coordinator::<P256>]);
+const RECORDS: Makers =
+    Makers([records::<Ed25519>, records::<Bip340>, records::<Ristretto255>, records::<Secp256k1>, records::<P256>]);
+const COORDINATOR: Makers = Makers([
+    coordinator::<Ed25519>,
+    coordinator::<Bip340>,
+    coordinator::<Ristretto255>,
+    coordinator::<Secp256k1>,
+    coordinator::<P256>,
+]);
 
 fn each_suite(makers: &Makers) -> Seeds {
     makers.0.iter().flat_map(|make| make()).collect()
@@ -174,9 +182,11 @@ fn row(cloud: &str) -> Exposure {
 }
 
 fn placements() -> Seeds {
-    let of = |rows: [Exposure; 3]| Placement::new(Threshold::new(2, 3).unwrap(), [1, 2, 3].map(id).into_iter().zip(rows)).unwrap();
+    let of =
+        |rows: [Exposure; 3]| Placement::new(Threshold::new(2, 3).unwrap(), [1, 2, 3].map(id).into_iter().zip(rows)).unwrap();
     let backup = Backup::new("tape/store".parse().unwrap()).with_key("safe/key".parse().unwrap());
-    let rich = row("hetzner").with_deployer("ci/deploy".parse().unwrap()).with_backup(backup).with_relay("relay/1".parse().unwrap());
+    let rich =
+        row("hetzner").with_deployer("ci/deploy".parse().unwrap()).with_backup(backup).with_relay("relay/1".parse().unwrap());
     let shared = |cloud: &str| {
         let row = row(cloud);
         Exposure::new("acme".parse().unwrap(), row.runtime().clone(), row.storage().clone())
@@ -372,14 +382,14 @@ fn vault() -> Seeds {
 /// Steps at an inbox, for each suite and for two and three participants.
 fn steps() -> Seeds {
     let mixed = [
-        &[0x17, 0][..],                // an honest frame
-        &[0x12, 1, 1, 60, 1, 0],       // one with a flip
-        &[0x10, 3, 1, 1, 1],           // garbage
-        &[0x11, 2, 0, 2, 7, 7, 1, 9],  // a frame of two parts
-        &[0x14, 0, 0, 3, 1, 2, 3],     // garbage behind the context
-        &[0x15, 1, 9],                 // a round that there is not
-        &[0x23, 1],                    // somebody else's
-        &[0x06, 0],                    // stored
+        &[0x17, 0][..],               // an honest frame
+        &[0x12, 1, 1, 60, 1, 0],      // one with a flip
+        &[0x10, 3, 1, 1, 1],          // garbage
+        &[0x11, 2, 0, 2, 7, 7, 1, 9], // a frame of two parts
+        &[0x14, 0, 0, 3, 1, 2, 3],    // garbage behind the context
+        &[0x15, 1, 9],                // a round that there is not
+        &[0x23, 1],                   // somebody else's
+        &[0x06, 0],                   // stored
     ];
     let suites = (0..5_u8).flat_map(|suite| [0, 1].map(|two| (suite, two)));
     let of = |(suite, two): (u8, u8)| {

@@ -2,11 +2,7 @@
 
 use std::path::Path;
 
-use quorate::{
-    config::Config,
-    control::api,
-    policy::BuiltinPolicy,
-};
+use quorate::{config::Config, control::api, policy::BuiltinPolicy};
 use quorate_core::{
     derive::DerivationPath,
     placement::{DomainPath, Waiver},
