@@ -110,7 +110,7 @@ impl Siege {
             }
             3 => drop(self.victim.open(session, self.now + Duration::from_millis(input.number() as u64))),
             4 => self.victim.close(session),
-            5 => drop(self.read(session)),
+            5 => self.read(session),
             6 => {
                 let (length, deadline) = (input.number() << (input.byte() % 6), self.now + Duration::from_secs(5));
                 let channel = if input.byte() & 1 == 0 { Channel::Control } else { Channel::Session(session) };

@@ -61,7 +61,7 @@ pub(crate) fn placement(data: &[u8]) {
         let min = usize::from(placement.threshold().min_signers());
         for (_, row) in &rows {
             for provider in [row.operator().provider(), row.runtime().provider(), row.storage().store().provider()] {
-                assert!(placement.fallen(&[provider.clone()]).len() < min, "{provider} reaches the key");
+                assert!(placement.fallen(core::slice::from_ref(&provider)).len() < min, "{provider} reaches the key");
             }
         }
     }
