@@ -10,6 +10,8 @@ use core::fmt;
 
 use quorate_core::Secret;
 
+#[cfg(feature = "fuzz-api")]
+pub(crate) use self::passphrase::reencode_passphrase_header;
 pub use self::passphrase::{Passphrase, PassphraseParams};
 use crate::store::{BoxFuture, Location, StoreError};
 

@@ -15,6 +15,9 @@
 
 mod cosigner;
 mod error;
+#[cfg(feature = "fuzz-api")]
+#[doc(hidden)]
+pub mod fuzz_api;
 mod key_record;
 mod listing;
 mod shares;

@@ -34,6 +34,9 @@ mod cosigner;
 pub mod danger;
 pub mod dev;
 mod error;
+#[cfg(feature = "fuzz-api")]
+#[doc(hidden)]
+pub mod fuzz_api;
 pub mod node;
 pub mod payload;
 pub mod policy;

@@ -221,6 +221,12 @@ impl Encoding for Header {
     }
 }
 
+/// For the fuzz targets: decodes a header and encodes it again.
+#[cfg(feature = "fuzz-api")]
+pub(crate) fn reencode_passphrase_header(bytes: &[u8]) -> Option<Vec<u8>> {
+    Header::from_bytes(bytes).ok().map(|header| header.to_bytes())
+}
+
 impl KeyEncryptionKey for Passphrase {
     fn wrap_key<'a>(&'a self, context: &'a [u8], key: &'a Secret<[u8; 32]>) -> BoxFuture<'a, Result<WrappedKey, KekError>> {
         Box::pin(async move { WrappedKey::new(seal_key(&self.wrap, context, key)?).ok_or(KekError::Refused) })

@@ -1,0 +1,83 @@
+//! What is signed: whatever decodes encodes to the same bytes, can be described if and only if it can be signed, and takes no wrong
+//! signature.
+
+use std::sync::Arc;
+
+use quorate::{
+    AnyKeyShare,
+    payload::{
+        AnyPayload, KeyUse, Network, Payload, PayloadError, SolanaMessage, Taproot, extract_transaction, kind, template as fill,
+    },
+};
+use quorate_core::SuiteId;
+
+use crate::{cursor::Cursor, keys::shares};
+
+pub(crate) const KINDS: [&str; 4] = [kind::MESSAGE, kind::DIGEST, kind::PSBT, kind::SOLANA];
+
+pub(crate) fn key(suite: SuiteId) -> AnyKeyShare {
+    match suite {
+        SuiteId::Ed25519 => AnyKeyShare::Ed25519(Arc::clone(&shares()[0])),
+        _ => AnyKeyShare::Bip340(Arc::clone(&shares()[0])),
+    }
+}
+
+/// Kind, path and payload.
+pub(crate) fn payload(data: &[u8]) {
+    let mut input = Cursor::new(data);
+    let kind = KINDS[input.below(4)];
+    let path = [0, 7];
+    let path = &path[..input.below(3)];
+    let bytes = input.rest();
+    let Ok(payload) = AnyPayload::decode(kind, bytes) else { return };
+    assert_eq!((payload.kind(), payload.encode().as_slice()), (kind, bytes));
+    for suite in [SuiteId::Ed25519, SuiteId::Bip340] {
+        exercise(&payload, &key(suite), path, suite);
+    }
+}
+
+fn exercise(payload: &AnyPayload, key: &AnyKeyShare, path: &[u32], suite: SuiteId) {
+    let usage = KeyUse::new(key, path).on(Network::Regtest);
+    let described = payload.describe(&usage);
+    let Ok(messages) = payload.messages(&usage) else {
+        assert!(described.is_err());
+        return;
+    };
+    assert!(!messages.is_empty() && !described.unwrap().to_string().is_empty());
+    for to_sign in &messages {
+        assert_eq!(to_sign.taproot == Taproot::None, suite == SuiteId::Ed25519);
+        if payload.kind() == kind::MESSAGE {
+            // A message is never a transaction of this key.
+            let disguised = SolanaMessage::parse(&to_sign.message).is_ok_and(|solana| solana.messages(&usage).is_ok());
+            let digest = suite == SuiteId::Bip340 && to_sign.message.len() == 32;
+            assert!(!disguised && !digest);
+        }
+    }
+    if matches!(payload.kind(), kind::PSBT | kind::DIGEST) {
+        assert!(payload.attach(&usage, &vec![vec![1; 64]; messages.len()]).is_err());
+    }
+    let miscounted = payload.attach(&usage, &vec![vec![1; 64]; messages.len() + 1]);
+    assert!(matches!(miscounted, Err(PayloadError::SignatureCount { .. })), "{miscounted:?}");
+}
+
+/// Documents with a placeholder, and signed ones.
+pub(crate) fn template(data: &[u8]) {
+    let Some((kind, bytes)) = data.split_first() else { return };
+    match kind % 3 {
+        0 => {
+            let key = key(SuiteId::Bip340);
+            let usage = KeyUse::new(&key, &[0]);
+            if let Ok(filled) = fill::psbt(bytes, &usage) {
+                assert!(AnyPayload::decode(kind::PSBT, &filled.encode()).is_ok());
+            }
+        }
+        1 => {
+            let key = key(SuiteId::Ed25519);
+            let usage = KeyUse::new(&key, &[]);
+            if let Ok(filled) = fill::solana(bytes, &usage) {
+                assert!(AnyPayload::decode(kind::SOLANA, &filled.encode()).is_ok());
+            }
+        }
+        _ => drop(extract_transaction(bytes)),
+    }
+}

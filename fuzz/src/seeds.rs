@@ -1,0 +1,425 @@
+//! The seeds: valid encodings of everything, and a few that are broken. Nonces in them are new each time; all else is the same.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use quorate_core::{
+    Identifier, PeerId, Peers, Placement, SuiteId, Threshold,
+    attest::attest,
+    frost::{self, Bip340, Ed25519, FrostSuite, P256, Ristretto255, Secp256k1, SignatureShare, SigningPackage, Taproot, Target},
+    keygen::Keygen,
+    keys::KeyShare,
+    placement::{Backup, Exposure, Storage, Waiver},
+    wire::{Encoding, Writer},
+};
+use quorate_storage::{KeyRef, vault::fuzz_api::Hidden};
+use quorate_transport::{Cosigner, Roster};
+
+use crate::{
+    keys::{id, new_shares, rng, session, shares, unchecked},
+    links::Two,
+    payloads::KINDS,
+    storage::fixture,
+};
+
+/// Bytes by file name.
+type Seeds = Vec<(String, Vec<u8>)>;
+
+/// The seeds of every target, by file name.
+#[must_use]
+pub fn all() -> BTreeMap<&'static str, Seeds> {
+    let mut all = BTreeMap::from([
+        ("api_json", api_json()),
+        ("ceremony", ceremony()),
+        ("config", config()),
+        ("coordinator", each_suite(&COORDINATOR)),
+        ("endpoint", endpoint()),
+        ("handshake", changes()),
+        ("keygen", steps()),
+        ("link", link()),
+        ("paths", paths()),
+        ("payload", payload()),
+        ("placement", placements()),
+        ("records", each_suite(&RECORDS)),
+        ("roster", roster()),
+        ("sealed", changes()),
+        ("signing", steps()),
+        ("storage_records", storage_records()),
+        ("template", template()),
+        ("values", values()),
+        ("vault", vault()),
+    ]);
+    for seeds in all.values_mut() {
+        let (name, broken) = seeds.first().map(|(name, bytes)| (name.clone(), broken(bytes))).unwrap_or_default();
+        seeds.extend(broken.into_iter().zip(["cut", "flipped", "longer"]).map(|(bytes, how)| (format!("{name}-{how}"), bytes)));
+    }
+    all
+}
+
+/// New keys, by file name.
+#[must_use]
+pub fn fixtures() -> Seeds {
+    let of = |suite: SuiteId, bytes| (format!("shares-{}", suite.to_u8()), bytes);
+    vec![
+        of(SuiteId::Ed25519, new_shares::<Ed25519>()),
+        of(SuiteId::Bip340, new_shares::<Bip340>()),
+        of(SuiteId::Ristretto255, new_shares::<Ristretto255>()),
+        of(SuiteId::Secp256k1, new_shares::<Secp256k1>()),
+        of(SuiteId::P256, new_shares::<P256>()),
+    ]
+}
+
+fn broken(bytes: &[u8]) -> [Vec<u8>; 3] {
+    let mut flipped = bytes.to_vec();
+    let middle = flipped.len() / 2;
+    flipped.iter_mut().skip(middle).take(1).for_each(|byte| *byte ^= 0x40);
+    [bytes[..middle].to_vec(), flipped, [bytes, &[0]].concat()]
+}
+
+/// Whether the seeds that should decode do, by target.
+#[must_use]
+pub fn valid() -> Vec<(&'static str, bool)> {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    let payload = |bytes: &[u8]| quorate::payload::AnyPayload::decode(KINDS[usize::from(bytes[0])], &bytes[2..]).is_ok();
+    let of = |target: &'static str, fits: &dyn Fn(&[u8]) -> bool| {
+        let seeds = &all()[target];
+        (target, seeds[..seeds.len() - 3].iter().all(|(_, bytes)| fits(bytes)))
+    };
+    vec![
+        of("ceremony", &|bytes| quorate::fuzz_api::reencode_message(bytes).is_some()),
+        of("config", &|bytes| quorate::config::Config::parse(&text(bytes), "x".as_ref()).is_ok()),
+        of("payload", &payload),
+        of("placement", &|bytes| Placement::from_bytes(bytes).is_ok()),
+        of("roster", &|bytes| Roster::from_toml(&text(bytes)).is_ok()),
+        of("storage_records", &|bytes| {
+            Hidden::ALL.get(usize::from(bytes[0])).is_none_or(|hidden| hidden.reencode(&bytes[1..]).is_some())
+        }),
+    ]
+}
+
+fn named(seeds: impl IntoIterator<Item = (impl Into<String>, Vec<u8>)>) -> Seeds {
+    seeds.into_iter().map(|(name, bytes)| (name.into(), bytes)).collect()
+}
+
+/// One maker of seeds, for each suite.
+struct Makers([fn() -> Seeds; 5]);
+
+const RECORDS: Makers =
+    Makers([records::<Ed25519>, records::<Bip340>, records::<Ristretto255>, records::<Secp256k1>, records::<P256>]);
+const COORDINATOR: Makers = Makers([
+    coordinator::<Ed25519>,
+    coordinator::<Bip340>,
+    coordinator::<Ristretto255>,
+    coordinator::<Secp256k1>,
+    coordinator::<P256>,
+]);
+
+fn each_suite(makers: &Makers) -> Seeds {
+    makers.0.iter().flat_map(|make| make()).collect()
+}
+
+/// A package of the first two signers, and their shares of the signature.
+type Signing<C> = (SigningPackage<C>, BTreeMap<Identifier, SignatureShare<C>>);
+
+fn sign<C: FrostSuite>(message: &[u8], target: Target) -> Signing<C> {
+    let signers = &shares::<C>()[..2];
+    let nonces: Vec<_> = signers.iter().map(|share| frost::commit(share, &mut rng(1)).unwrap()).collect();
+    let commitments = signers.iter().zip(&nonces).map(|(share, nonces)| (share.identifier(), *nonces.commitments()));
+    let package = SigningPackage::new(commitments.collect(), message, target).unwrap();
+    let sign = |(share, nonces): (&Arc<KeyShare<C>>, _)| (share.identifier(), frost::sign(&package, nonces, share).unwrap());
+    let signed = signers.iter().zip(nonces).map(sign).collect();
+    (package, signed)
+}
+
+fn records<C: FrostSuite>() -> Seeds {
+    let share = &shares::<C>()[0];
+    let (package, signed) = sign::<C>(b"message", Target::default());
+    let mut pending = None;
+    let mut machines: Vec<_> =
+        (1..=2).map(|me| Keygen::<C>::start(&session(2), unchecked(2, 2), id(me), &mut rng(me as u8)).unwrap()).collect();
+    while pending.is_none() {
+        for me in 0..2 {
+            while let Some(letter) = machines[me].next_outgoing() {
+                machines[1 - me].handle(id(me as u16 + 1), &letter.bytes).unwrap();
+            }
+        }
+        pending = machines[0].pending().map(|pending| pending.value().unwrap().to_secret_bytes().to_vec());
+    }
+    let suite = C::SUITE.to_u8();
+    named([
+        (format!("share-{suite}"), share.to_secret_bytes().to_vec()),
+        (format!("pending-{suite}"), pending.unwrap_or_default()),
+        (format!("package-{suite}"), share.package().to_bytes()),
+        (format!("certificate-{suite}"), share.certificate().to_bytes()),
+        (format!("commitments-{suite}"), package.commitments(id(1)).unwrap().to_bytes()),
+        (format!("signing-package-{suite}"), package.to_bytes()),
+        (format!("signature-share-{suite}"), signed[&id(1)].to_bytes()),
+        (format!("attestation-{suite}"), attest(share, PeerId::new([1; 32]), &[2; 32], &mut rng(4)).unwrap().to_bytes()),
+    ])
+}
+
+fn coordinator<C: FrostSuite>() -> Seeds {
+    let place = C::SUITE.to_u8() - 1;
+    let target = match C::SUITE {
+        SuiteId::Bip340 => Target::child("m/0/7".parse().unwrap()).taproot(Taproot::KEY_ONLY),
+        SuiteId::Ed25519 => Target::child("m/1".parse().unwrap()),
+        _ => Target::default(),
+    };
+    let seed = |signers: u8, target: Target, deeds: &[u8]| {
+        let package = sign::<C>(b"message", target).0.to_bytes();
+        [&[place, signers][..], &(package.len() as u16).to_be_bytes(), &package, deeds].concat()
+    };
+    named([
+        (format!("honest-{place}"), seed(2, Target::default(), &[0, 0, 0])),
+        (format!("target-{place}"), seed(3, target, &[0, 0, 0])),
+        (format!("wrong-{place}"), seed(3, Target::default(), &[0, 1, 5, 3, 0])),
+        (format!("foreign-{place}"), seed(3, Target::default(), &[4, 0, 0])),
+    ])
+}
+
+fn row(cloud: &str) -> Exposure {
+    let path = |service: &str| format!("{cloud}/{service}").parse().unwrap();
+    Exposure::new(path("staff"), path("vm/1"), Storage::new(path("disk"), [path("kms")]).unwrap())
+}
+
+fn placements() -> Seeds {
+    let of =
+        |rows: [Exposure; 3]| Placement::new(Threshold::new(2, 3).unwrap(), [1, 2, 3].map(id).into_iter().zip(rows)).unwrap();
+    let backup = Backup::new("tape/store".parse().unwrap()).with_key("safe/key".parse().unwrap());
+    let rich =
+        row("hetzner").with_deployer("ci/deploy".parse().unwrap()).with_backup(backup).with_relay("relay/1".parse().unwrap());
+    let shared = |cloud: &str| {
+        let row = row(cloud);
+        Exposure::new("acme".parse().unwrap(), row.runtime().clone(), row.storage().clone())
+    };
+    let waived = Placement::builder(Threshold::new(2, 2).unwrap())
+        .counting(quorate_core::placement::Counting::Joint)
+        .participant(id(1), shared("aws"))
+        .participant(id(2), shared("gcp"));
+    let waiver = Waiver::new("acme".parse().unwrap(), "a drill", "2026-11-23").unwrap();
+    named([
+        ("strict", of([row("aws"), row("gcp"), row("hetzner")]).to_bytes()),
+        ("rich", of([row("aws"), row("gcp"), rich]).to_bytes()),
+        ("waived", waived.waive(waiver).build().unwrap().to_bytes()),
+        ("unchecked", unchecked(2, 3).to_bytes()),
+    ])
+}
+
+fn values() -> Seeds {
+    let peers = session(3).peers().clone();
+    let path: quorate_core::derive::DerivationPath = "m/0/7".parse().unwrap();
+    let with = |kind: u8, bytes: Vec<u8>| [&[kind][..], &bytes].concat();
+    let mut seeds = named([
+        ("identifier", with(0, id(3).to_bytes())),
+        ("threshold", with(1, Threshold::new(2, 3).unwrap().to_bytes())),
+        ("set", with(2, unchecked(2, 3).participants().to_bytes())),
+        ("peers", with(3, Peers::to_bytes(&peers))),
+        ("path", with(4, path.to_bytes())),
+        ("target", with(5, Target::child(path).taproot(Taproot::with_scripts([5; 32])).to_bytes())),
+        ("exposure", with(6, row("aws").with_backup(Backup::new("tape".parse().unwrap())).to_bytes())),
+        ("domain", with(7, row("aws").operator().to_bytes())),
+        ("suite", with(8, SuiteId::Bip340.to_bytes())),
+        ("peer", with(9, PeerId::new([9; 32]).to_bytes())),
+        ("key-ref", with(10, KeyRef::new([1; 32], 2, id(3), SuiteId::Ed25519).to_bytes())),
+    ]);
+    seeds.extend([signature::<Ed25519>(11), signature::<Bip340>(12), signature::<Ristretto255>(13)].concat());
+    seeds.extend([signature::<Secp256k1>(14), signature::<P256>(15)].concat());
+    seeds
+}
+
+fn signature<C: FrostSuite>(kind: u8) -> Seeds {
+    let (package, signed) = sign::<C>(b"message", Target::default());
+    let public = shares::<C>()[0].package();
+    let signature = frost::aggregate(&package, &signed, public).unwrap();
+    named([
+        (format!("signature-{kind}"), [&[kind][..], &signature.to_bytes()].concat()),
+        (format!("key-{kind}"), [&[kind][..], public.verifying_key().to_bytes().as_ref()].concat()),
+    ])
+}
+
+fn ceremony() -> Seeds {
+    let message = |kind: u8, write: &dyn Fn(&mut Writer)| {
+        let mut out = Writer::default();
+        out.raw(&[1, kind]);
+        out.raw(&[kind; 32]);
+        write(&mut out);
+        (format!("message-{kind:02}"), out.into_bytes())
+    };
+    let keygen = |out: &mut Writer| {
+        out.u8(1);
+        out.bytes(b"treasury");
+        out.sequence(&[SuiteId::Ed25519, SuiteId::Bip340]);
+        out.raw(&placements()[0].1);
+        session(3).peers().write(out);
+    };
+    let sign = |out: &mut Writer| {
+        out.u8(2);
+        out.raw(&[4; 32]);
+        out.u64(1);
+        unchecked(2, 2).participants().write(out);
+        Target::default().path().write(out);
+        [&b"message"[..], b"hello", b"treasury"].iter().for_each(|part| out.bytes(part));
+    };
+    let mut seeds = vec![
+        message(1, &keygen),
+        message(2, &|out| out.raw(&[2; 32])),
+        message(3, &|out| out.bytes(b"no")),
+        message(4, &|out| {
+            out.length(1);
+            id(1).write(out);
+            out.raw(&[3; 32]);
+        }),
+        message(7, &|out| row("aws").write(out)),
+        message(8, &|out| out.raw(&[0; 40])),
+        message(9, &|out| out.bytes(b"record")),
+        message(10, &|out| out.u64(1)),
+        message(11, &|out| {
+            out.u64(1);
+            out.bytes(b"record");
+        }),
+    ];
+    seeds.push(("message-01-sign".to_owned(), message(1, &sign).1));
+    seeds.extend([5, 6, 12].map(|kind| message(kind, &|_| {})));
+    seeds
+}
+
+fn roster() -> Seeds {
+    let two = Two::new();
+    let entries = [0, 1].map(|place| Cosigner::new(format!("c{place}"), two.identity(place).peer_id(), format!("h{place}:70")));
+    named([("two", Roster::new(entries).unwrap().to_toml().into_bytes())])
+}
+
+fn config() -> Seeds {
+    let small = "name = \"a\"\nlisten = \"h:1\"\n[placement]\noperator = \"o/a\"\nruntime = \"aws/1\"\nstore = \"aws/2\"\nkey_services = [\"k/a\"]\n";
+    let rest = "deployer = \"ci\"\nrelay = \"r\"\nbackups = [{ location = \"gcp/b\", key = \"k/b\" }]\n[policy]\npayloads = [\"message\", \"psbt\"]\nallow_raw_digest = [\"t\"]\n[policy.psbt]\nmax_fee = 5_000\n[policy.solana]\nmax_lamports = 7\nnot_decoded = \"deny\"\n";
+    named([("small", small.into()), ("whole", [small, rest].concat().into_bytes())])
+}
+
+fn paths() -> Seeds {
+    let texts = ["m/0/7", "m", "m/2147483647", "m/0'", "aws/123/eu-west-1", "a.b_c-d", "aws//x", "2026-11-23"];
+    named(texts.iter().enumerate().map(|(n, text)| (format!("text-{n}"), text.as_bytes().to_vec())))
+}
+
+fn api_json() -> Seeds {
+    let bodies = [
+        r#"{"wallet":"w","suites":["bip340"],"min_signers":2,"participants":["a"],"waivers":[{"domain":"aws","reason":"r","date":"2026-11-23"}],"joint_counting":true,"request_id":null}"#,
+        r#"{"key":"w","suite":"ed25519","path":"m/0","kind":"message","payload":"aGk=","signers":["a"],"request_id":"00"}"#,
+        r#"{"key":"w","suite":null}"#,
+        r#"{"domain":"aws","reason":"r","date":"2026-11-23"}"#,
+        r#"{"name":"a","peer_id":"00","version":"0","boot":1,"keys":1,"pending":0,"peers":[{"name":"b","peer_id":"01","address":"h:1","connected":true}]}"#,
+        r#"{"wallet":"w","suite":"bip340","key_id":"00","epoch":0,"public_key":"02","chain_code":"00","min_signers":2,"max_signers":3,"participant":1,"participants":[{"identifier":1,"name":"a","peer_id":"00"}],"placement":"00","separated":true}"#,
+        r#"{"request_id":"00","key_id":"00","signers":[1,2],"description":"d","signatures":["00"],"document":""}"#,
+        r#"{"suite":"bip340","identifier":1,"name":"a","holds_share":false,"problem":"gone"}"#,
+        r#"{"code":"fault","message":"m","culprits":["b"]}"#,
+    ];
+    named((0_u8..).zip(bodies).map(|(kind, body)| (format!("body-{kind}"), [&[kind][..], body.as_bytes()].concat())))
+}
+
+const PSBT: &str = include_str!("../../examples/data/transfer.psbt");
+const SOLANA: &str = include_str!("../../examples/data/transfer.solana");
+
+fn payload() -> Seeds {
+    use quorate::payload::{KeyUse, Payload as _, template};
+    let (bip340, ed25519) = (crate::payloads::key(SuiteId::Bip340), crate::payloads::key(SuiteId::Ed25519));
+    let psbt = |path: &[u32]| template::psbt(PSBT.as_bytes(), &KeyUse::new(&bip340, path)).unwrap().encode();
+    let solana = template::solana(SOLANA.as_bytes(), &KeyUse::new(&ed25519, &[])).unwrap().encode();
+    // The same in version 0, with an address table behind.
+    let lookup = [&[0x80][..], &solana, &[1], &[0x44; 32], &[1, 1, 0]].concat();
+    let with = |kind: u8, steps: u8, bytes: &[u8]| [&[kind, steps][..], bytes].concat();
+    named([
+        ("psbt", with(2, 0, &psbt(&[]))),
+        ("psbt-child", with(2, 2, &psbt(&[0, 7]))),
+        ("solana", with(3, 0, &solana)),
+        ("solana-lookup", with(3, 0, &lookup)),
+        ("message", with(0, 1, b"hello")),
+        ("digest", with(1, 0, &[7; 32])),
+    ])
+}
+
+fn template() -> Seeds {
+    let with = |kind: u8, text: &str| [&[kind][..], text.as_bytes()].concat();
+    let raw = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, PSBT.trim()).unwrap();
+    named([
+        ("psbt", with(0, PSBT)),
+        ("psbt-binary", [&[0][..], &raw].concat()),
+        ("solana", with(1, SOLANA)),
+        ("signed", [&[2][..], &raw].concat()),
+    ])
+}
+
+fn storage_records() -> Seeds {
+    let kinds = [("identity", 9), ("kek/passphrase", 3), ("vault", 2)];
+    let mut seeds: Seeds = Vec::new();
+    for (name, value) in fixture() {
+        for (_, kind) in kinds.iter().filter(|(of, _)| *of == name) {
+            seeds.push((name.replace('/', "-"), [&[*kind][..], &value].concat()));
+        }
+        if name.starts_with("keys/") {
+            seeds.push(("key".to_owned(), [&[0][..], &value[..value.len() - Hidden::TAG]].concat()));
+        }
+    }
+    seeds.push(("name".to_owned(), b"\x01\0\0\0\x08treasury".to_vec()));
+    seeds
+}
+
+/// For targets that change a good value: nothing, a flip, a cut, bytes behind, bytes of its own.
+fn changes() -> Seeds {
+    named([
+        ("none", vec![0, 0, 0]),
+        ("flip", vec![0, 1, 20, 1, 0]),
+        ("cut", vec![0, 0, 1, 50]),
+        ("behind", vec![0, 0, 2, 2, 5, 6]),
+        ("splice", vec![1, 40]),
+        ("own", vec![2, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 9]),
+    ])
+}
+
+fn vault() -> Seeds {
+    let swaps = (0..8_u8).map(|at| (format!("swap-{at}"), vec![at, (at + 3) % 8, 1]));
+    let flips = (0..8_u8).map(|at| (format!("flip-{at}"), vec![at, 0, 0, 1, 30, 4, 0]));
+    named(flips.chain(swaps).chain([("same".to_owned(), vec![3, 3, 1])]))
+}
+
+/// Steps at an inbox, for each suite and for two and three participants.
+fn steps() -> Seeds {
+    let mixed = [
+        &[0x17, 0][..],               // an honest frame
+        &[0x12, 1, 1, 60, 1, 0],      // one with a flip
+        &[0x10, 3, 1, 1, 1],          // garbage
+        &[0x11, 2, 0, 2, 7, 7, 1, 9], // a frame of two parts
+        &[0x14, 0, 0, 3, 1, 2, 3],    // garbage behind the context
+        &[0x15, 1, 9],                // a round that there is not
+        &[0x23, 1],                   // somebody else's
+        &[0x06, 0],                   // stored
+    ];
+    let suites = (0..5_u8).flat_map(|suite| [0, 1].map(|two| (suite, two)));
+    let of = |(suite, two): (u8, u8)| {
+        let honest = (format!("honest-{suite}-{two}"), vec![suite, two, 7, 0, 7, 1, 7, 2, 6, 0, 7, 3]);
+        let quiet = (format!("quiet-{suite}-{two}"), [&[suite, two][..], &mixed[4..].concat()].concat());
+        let loud = (format!("loud-{suite}-{two}"), [&[suite, two][..], &mixed.concat()].concat());
+        [honest, quiet, loud]
+    };
+    named(suites.flat_map(of))
+}
+
+fn link() -> Seeds {
+    let seal = |side: u8| vec![0, side, 0, 3, b'a', b'b', b'c'];
+    named([
+        ("deliver", [seal(0), vec![1, 1, 0], seal(1), vec![1, 0, 1], vec![1, 1, 0]].concat()),
+        ("change", [seal(0), vec![2, 1, 0, 1, 20, 1, 0], vec![1, 1, 0]].concat()),
+        ("own", [seal(0), vec![3, 1, 0, 18, 4, 1, 2, 3, 4]].concat()),
+    ])
+}
+
+fn endpoint() -> Seeds {
+    let fragment = |number: u8, session: u8, total: u8| vec![0, 7, 0, number, 0, 0, session, 0, total, 0, 0, 9];
+    let (open, poll, read) = (vec![0, 3, 1, 0], vec![0, 2, 0, 50], vec![0, 5]);
+    let acks = vec![0, 0, 0, 16, 3, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0];
+    let send = vec![0, 6, 0, 9, 0, 0];
+    let scenes = [
+        [fragment(0, 0, 5), fragment(1, 1, 7), open.clone(), read.clone(), poll.clone()].concat(),
+        [send, acks, poll.clone(), vec![0, 10], poll].concat(),
+        [open, fragment(0, 1, 0), vec![0, 4], fragment(1, 1, 3), vec![0, 9, 1, 20, 1, 0], vec![0, 1, 0, 0, 2, 1, 1]].concat(),
+    ];
+    let sides = (0..2_u8).flat_map(|side| scenes.iter().enumerate().map(move |(n, scene)| (side, n, scene)));
+    named(sides.map(|(side, n, scene)| (format!("scene-{side}-{n}"), [&[side][..], scene].concat())))
+}
