@@ -158,14 +158,15 @@ async fn cosigner_cut_off_after_its_confirmation_completes_from_a_peer() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_weakens_the_rule_is_every_participants_own_decision() {
     let mut team = Team::start().await;
-    let joint = || KeygenRequest::new("joint", [SuiteId::Ed25519], 2).counting(Counting::Joint);
+    // Another name each time: whoever accepted a refused proposal keeps its name until it hears of the end.
+    let joint = |name| KeygenRequest::new(name, [SuiteId::Ed25519], 2).counting(Counting::Joint);
     // Not even the proposer's own configuration accepts it; then its own does, and the others' still do not.
-    assert!(matches!(team.cosigner(0).keygen(joint()).await, Err(CosignerError::Denied { .. })));
-    for (index, refused) in [(0, true), (1, true), (2, false)] {
+    assert!(matches!(team.cosigner(0).keygen(joint("w")).await, Err(CosignerError::Denied { .. })));
+    for (index, name, refused) in [(0, "x", true), (1, "y", true), (2, "z", false)] {
         team.stop(index).await;
         team.boot_as(index, |builder| builder.accept_joint_counting(true)).await;
         team.connected().await;
-        let made = team.cosigner(0).keygen(joint()).await;
+        let made = team.cosigner(0).keygen(joint(name)).await;
         match made {
             Err(CosignerError::Refused { reason, .. }) => {
                 assert!(refused && reason.contains("accept_joint_counting"), "{reason}")

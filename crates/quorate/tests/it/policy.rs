@@ -38,10 +38,21 @@ fn denied_because(decision: &Decision, part: &str) {
 }
 
 #[test]
-fn default_policy_allows_documents_and_denies_raw_digests() {
+fn empty_policy_allows_nothing() {
+    let (bip340, ed25519) = (Bip340Key::new(1), Ed25519Key::new(1));
+    let policy = builtin("");
+    assert_eq!(policy, BuiltinPolicy::default());
+    denied_because(&decide(&policy, "hot", &bip340, &Message::new(*b"hello").unwrap()), "nothing is allowed here");
+    denied_because(&decide(&policy, "hot", &bip340, &filled_psbt(&bip340)), "nothing is allowed here");
+    denied_because(&decide(&policy, "hot", &ed25519, &filled_solana(&ed25519)), "nothing is allowed here");
+    denied_because(&decide(&policy, "hot", &bip340, &Digest::new([1; 32])), "raw digests are not allowed");
+}
+
+#[test]
+fn document_policy_allows_documents_and_denies_raw_digests() {
     let (bip340, ed25519) = (Bip340Key::new(1), Ed25519Key::new(1));
     let policy = BuiltinPolicy::documents();
-    assert_eq!(builtin(""), policy);
+    assert_eq!(builtin(r#"payloads = ["message", "psbt", "solana"]"#), policy);
     let message = Message::new(*b"hello").unwrap();
     assert_eq!(decide(&policy, "hot", &bip340, &message), Decision::Allow);
     assert_eq!(decide(&policy, "hot", &bip340, &filled_psbt(&bip340)), Decision::Allow);
@@ -83,7 +94,7 @@ fn psbt_limits_deny_and_ask_above_and_allow_at_the_limit() {
     // The template's fee is 1 000, and 121 000 leave the key.
     let key = Bip340Key::new(1);
     let psbt = filled_psbt(&key);
-    let with = |limits: &str| decide(&builtin(&format!("[psbt]\n{limits}")), "hot", &key, &psbt);
+    let with = |limits: &str| decide(&builtin(&format!("payloads = [\"psbt\"]\n[psbt]\n{limits}")), "hot", &key, &psbt);
     assert_eq!(with("max_fee = 1_000\nmax_amount = 121_000\nask_above = 121_000"), Decision::Allow);
     denied_because(&with("max_fee = 999"), "the fee of 1000 sat is above the limit of 999 sat");
     denied_because(&with("max_amount = 120_999"), "would lose 121000 sat, above the limit of 120999 sat");
@@ -102,7 +113,7 @@ fn transaction_without_its_details_is_denied() {
 
 fn decide_solana(limits: &str, bytes: &[u8]) -> Decision {
     let key = Ed25519Key::new(1);
-    decide(&builtin(&format!("[solana]\n{limits}")), "hot", &key, &SolanaMessage::parse(bytes).unwrap())
+    decide(&builtin(&format!("payloads = [\"solana\"]\n[solana]\n{limits}")), "hot", &key, &SolanaMessage::parse(bytes).unwrap())
 }
 
 #[test]
