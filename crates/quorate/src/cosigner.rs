@@ -35,6 +35,8 @@ mod attest;
 mod keygen;
 mod recover;
 mod sign;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use answer::describe;
 pub use attest::Attested;

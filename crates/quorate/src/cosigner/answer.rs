@@ -8,7 +8,7 @@ use std::{
 use quorate_core::{Identifier, PeerId, wire::Encoding};
 use tokio::{sync::Semaphore, task::JoinSet};
 
-use super::{Answers, Shared, fresh};
+use super::{ANSWER_WITHIN, Answers, Shared, fresh};
 use crate::{
     ceremony::message::{Message, Proposal, ProposalBody, Random},
     error::CosignerError,
@@ -151,7 +151,9 @@ pub(super) async fn accept(
     let mut answers = shared.expect(from, digest, [from])?;
     let random = fresh()?;
     shared.tell(from, &Message::Accept { proposal: digest, random })?;
-    let begin = tokio::time::timeout(shared.deadline, begin(&mut answers, from)).await;
+    // Longer than the proposer waits for the slowest consent, or this cosigner would seem to be the one that failed.
+    let within = shared.deadline.saturating_add(ANSWER_WITHIN);
+    let begin = tokio::time::timeout(within, begin(&mut answers, from)).await;
     let silent = || CosignerError::Unavailable { names: vec![shared.name_of(from)] };
     let randoms = begin.map_err(|_| silent())?.ok_or_else(silent)?;
     let mine = randoms.iter().find(|random| random.identifier == me).map(|random| random.value);

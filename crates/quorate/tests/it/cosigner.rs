@@ -128,13 +128,24 @@ async fn same_wallet_name_twice_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn wallet_that_two_ask_for_at_once_is_the_same_key_everywhere() {
+    let team = Team::start().await;
+    let request = || KeygenRequest::new("w", [SuiteId::Ed25519], 2);
+    let made = tokio::join!(team.cosigner(0).keygen(request()), team.cosigner(1).keygen(request()));
+    assert!(made.0.is_err() || made.1.is_err(), "two wallets have one name");
+    for index in 0..3 {
+        assert!(team.cosigner(index).keys().await.unwrap().len() <= 1, "cosigner {index} holds two");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn cosigner_cut_off_after_its_confirmation_completes_from_a_peer() {
     // Carol's store fails at one operation after another of the key generation; after a restart she either has the key or never
     // confirmed it, and then nobody has it.
     for operation in 0..24 {
         let mut team = Team::start().await;
         let home = &team.homes[2];
-        home.faults.crash_at(home.faults.operations() + operation, quorate::storage::Torn::After);
+        home.faults.crash_at(operation, quorate::storage::Torn::After);
         let made = team.cosigner(0).keygen(KeygenRequest::new("w", [SuiteId::Ed25519], 2)).await;
         team.stop(2).await;
         team.homes[2].faults.restart();
@@ -152,6 +163,9 @@ async fn cosigner_cut_off_after_its_confirmation_completes_from_a_peer() {
         recovered.await.unwrap_or_else(|_| panic!("operation {operation}: the share was lost"));
         let request = SignRequest::new("w", message("recovered")).signers(["carol".to_owned()]);
         team.cosigner(0).sign(request).await.unwrap();
+        // She knows it by its name too.
+        let request = SignRequest::new("w", message("recovered")).signers(["alice".to_owned()]);
+        team.cosigner(2).sign(request).await.unwrap_or_else(|error| panic!("operation {operation}: {error}"));
     }
 }
 

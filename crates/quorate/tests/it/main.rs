@@ -13,6 +13,7 @@
 )]
 
 mod cosigner;
+mod node;
 mod payload;
 mod policy;
 mod secrets;
