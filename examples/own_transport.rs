@@ -78,9 +78,11 @@ fn participate(
             return Ok(key_share);
         }
         let (from, bytes) = inbox.recv()?;
-        match keygen.handle(from, &bytes)? {
-            Handled::Ignored(Ignored::Repeated) => repeats += 1,
-            handled => assert_eq!(handled, Handled::Accepted),
+        let handled = keygen.handle(from, &bytes)?;
+        if handled == Handled::Ignored(Ignored::Repeated) {
+            repeats += 1;
+        } else {
+            assert_eq!(handled, Handled::Accepted);
         }
     }
 }

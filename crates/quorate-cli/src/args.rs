@@ -118,7 +118,7 @@ pub(crate) struct KeygenArgs {
     /// Count a share at rest as taken only with its store AND all its key services; by default either alone counts.
     #[arg(long)]
     pub(crate) joint_counting: bool,
-    /// Name the request, 64 hexadecimal digits: sent again, it is the same request and makes no second wallet [default: random].
+    /// Name the request, 64 hexadecimal digits, for policies and logs [default: random].
     #[arg(long, value_name = "HEX")]
     pub(crate) request_id: Option<String>,
     #[command(flatten)]

@@ -10,8 +10,12 @@
 //! store = "aws/111122223333/ebs"
 //! key_services = ["acme-keys/alice"]   # all of them are needed to open the store
 //!
-//! [policy]                             # what this cosigner signs; see quorate::policy
+//! [policy]                             # what this cosigner signs, nothing by default; see quorate::policy
 //! payloads = ["message", "psbt", "solana"]
+//!
+//! [keygen]                             # what weakens a placement and is accepted all the same, nothing by default
+//! accept_waivers = ["acme"]
+//! accept_joint_counting = false
 //! ```
 
 use std::path::{Path, PathBuf};

@@ -94,7 +94,7 @@ pub struct SignRequestView<'a> {
     pub key: RequestedKey<'a>,
     /// The cosigner that asks.
     pub requester: PeerId,
-    /// The id that the requester gave the request; a repeated id is the same request.
+    /// The id that the requester gave the request. Ids are not remembered yet.
     pub request_id: &'a str,
     /// The document itself.
     pub payload: &'a dyn Payload,

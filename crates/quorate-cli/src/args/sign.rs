@@ -49,7 +49,7 @@ pub(crate) struct Signing {
     /// Who signs, by name in the roster; repeat it. The cosigner that is asked always signs [default: whoever can be reached].
     #[arg(long = "signer", value_name = "NAME")]
     pub(crate) signers: Vec<String>,
-    /// Name the request, 64 hexadecimal digits: sent again, it is the same request [default: random].
+    /// Name the request, 64 hexadecimal digits, for policies and logs; sent again, it is signed again [default: random].
     #[arg(long, value_name = "HEX")]
     pub(crate) request_id: Option<String>,
     #[command(flatten)]

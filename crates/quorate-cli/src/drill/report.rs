@@ -66,7 +66,9 @@ impl Report {
                 .map(|step| row([mark(step.passed), &step.step, &format!("{} ms", step.milliseconds), &shortened(&step.result)])),
         );
         let verdict = match &failed {
-            None => "The drill PASSED: whoever robs one provider gets nothing; whoever robs two gets the key.",
+            None => {
+                "The drill PASSED: whoever robs one provider gets no key and signs nothing alone; whoever robs two gets the key.\nA thief who runs a stolen cosigner can still ask the others: what they sign is up to their policies."
+            }
             Some(_) => "The drill FAILED.",
         };
         let text = format!(

@@ -19,7 +19,7 @@ pub(crate) const MAX_SUITES: usize = 8;
 /// The longest record that answers a question.
 const MAX_RECORD: usize = 1 << 20;
 
-/// The id that a requester gives a request; the same id is the same request.
+/// The id that a requester gives a request, for policies and logs.
 pub(crate) type RequestId = [u8; 32];
 
 /// What one cosigner proposes to others.

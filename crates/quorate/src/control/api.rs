@@ -76,7 +76,7 @@ pub struct KeygenRequest {
     /// Whether a share counts as fallen only if its store *and* all its key services are breached.
     #[serde(default)]
     pub joint_counting: bool,
-    /// Names the request: the same id with the same content is the same request. Random if absent.
+    /// Names the request, for policies and logs. Ids are not remembered: sent again, it is done again. Random if absent.
     #[serde(default)]
     pub request_id: Option<String>,
 }
@@ -162,7 +162,7 @@ pub struct SignRequest {
     /// Who signs, by name; whoever is reachable if empty. This cosigner is always among them.
     #[serde(default)]
     pub signers: Vec<String>,
-    /// Names the request: the same id with the same content is the same request. Random if absent.
+    /// Names the request, for policies and logs. Ids are not remembered: sent again, it is done again. Random if absent.
     #[serde(default)]
     pub request_id: Option<String>,
 }
