@@ -84,3 +84,45 @@ pub trait Curve: sealed::Sealed + Copy + Debug + Default + Eq + Ord + Send + Syn
         Self::Scalar::from_uniform_bytes(bytes)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ff::Field;
+
+    /// 64 bytes whose value is `low + high · 2²⁵⁶`, in the suite's byte order.
+    fn wide<C: Curve>(low: &[u8; 32], high: &[u8; 32]) -> [u8; 64] {
+        // `encode_scalar` shows the order: the one that gives 1 a first byte of 1 is little-endian.
+        let little_endian = C::encode_scalar(&C::Scalar::ONE)[0] == 1;
+        let (first, second) = if little_endian { (low, high) } else { (high, low) };
+        [*first, *second].concat().try_into().unwrap()
+    }
+
+    fn reduces_extremes_without_bias<C: Curve>() {
+        let two_to_256 = C::Scalar::from(2).pow([256]);
+        let minus_one = C::encode_scalar(&-C::Scalar::ONE);
+        let mut order = minus_one;
+        let last = if C::encode_scalar(&C::Scalar::ONE)[0] == 1 { 0 } else { 31 };
+        order[last] += 1; // no order here ends in 0xff, so nothing carries
+        let (zero, ones) = ([0; 32], [0xff; 32]);
+        assert_eq!(C::scalar_from_wide(&[0; 64]), C::Scalar::ZERO);
+        assert_eq!(C::scalar_from_wide(&[0xff; 64]), two_to_256.square() - C::Scalar::ONE);
+        assert_eq!(C::scalar_from_wide(&wide::<C>(&order, &zero)), C::Scalar::ZERO);
+        assert_eq!(C::scalar_from_wide(&wide::<C>(&zero, &order)), C::Scalar::ZERO);
+        assert_eq!(C::scalar_from_wide(&wide::<C>(&minus_one, &zero)), -C::Scalar::ONE);
+        assert_eq!(C::scalar_from_wide(&wide::<C>(&ones, &zero)), two_to_256 - C::Scalar::ONE);
+        assert_eq!(C::scalar_from_wide(&wide::<C>(&zero, &ones)), (two_to_256 - C::Scalar::ONE) * two_to_256);
+    }
+
+    #[test]
+    fn wide_reduction_is_exact_on_extreme_inputs() {
+        reduces_extremes_without_bias::<Ed25519>();
+        reduces_extremes_without_bias::<Bip340>();
+        #[cfg(feature = "ristretto255")]
+        reduces_extremes_without_bias::<Ristretto255>();
+        #[cfg(feature = "secp256k1")]
+        reduces_extremes_without_bias::<Secp256k1>();
+        #[cfg(feature = "p256")]
+        reduces_extremes_without_bias::<P256>();
+    }
+}

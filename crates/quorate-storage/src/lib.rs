@@ -17,6 +17,46 @@
 //! network and no executor either: [`Store`], [`EpochKeys`] and [`KeyEncryptionKey`] are object-safe traits with boxed futures, and
 //! the implementations here finish on the first poll.
 //!
+//! # Example
+//!
+//! ```
+//! use std::{convert::Infallible, sync::Arc};
+//! use quorate_core::{Identifier, PeerId, SuiteId};
+//! use quorate_storage::{KeyRef, MemoryEpochKeys, MemoryStore, Passphrase, Record, Store, Vault, kek::PassphraseParams};
+//! use zeroize::Zeroizing;
+//!
+//! struct Share(Vec<u8>); // a real one checks itself when it is decoded
+//! impl Record for Share {
+//!     type Error = Infallible;
+//!     fn to_secret_bytes(&self) -> Zeroizing<Vec<u8>> {
+//!         self.0.clone().into()
+//!     }
+//!     fn from_secret_bytes(bytes: &[u8], _: Option<&KeyRef>) -> Result<Self, Infallible> {
+//!         Ok(Self(bytes.to_vec()))
+//!     }
+//! }
+//!
+//! # fn block_on<T>(future: impl Future<Output = T>) -> T {
+//! #     let mut future = std::pin::pin!(future);
+//! #     loop {
+//! #         let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+//! #         if let std::task::Poll::Ready(value) = future.as_mut().poll(&mut context) { return value; }
+//! #     }
+//! # }
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> { block_on(async {
+//! let store: Arc<dyn Store> = Arc::new(MemoryStore::default());
+//! let passphrase = "correct horse battery staple".to_owned().into();
+//! let kek = Arc::new(Passphrase::create(&store, passphrase, PassphraseParams::default()).await?);
+//! let vault = Vault::create(store, Arc::new(MemoryEpochKeys::default()), kek, PeerId::new([1; 32])).await?;
+//!
+//! let key = KeyRef::new([7; 32], 0, Identifier::new(1)?, SuiteId::Ed25519);
+//! vault.put_pending(&key, &Share(vec![42])).await?; // durable, before the confirmation leaves
+//! vault.promote(&key, &Share(vec![42])).await?; // when everyone has confirmed
+//! let (_, share) = vault.load_active::<Share>(key.key_id()).await?;
+//! assert_eq!(share.0, [42]);
+//! # Ok(()) }) }
+//! ```
+//!
 //! # What it does not do
 //!
 //! A store that is put back to an older state as a whole is not noticed here: only peers remember what was. Refusing it takes the

@@ -113,16 +113,24 @@ impl Vault {
     /// Those of the store.
     pub async fn list(&self, after: Option<&[u8; 32]>, limit: usize) -> Result<KeyPage, VaultError> {
         let keys = RecordName::new("keys")?;
-        let after = after.map(key_name).transpose()?;
-        let page = self.store.scan(Some(&keys), after.as_ref(), limit).await?;
+        let mut after = after.map(key_name).transpose()?;
         let mut listing = KeyPage::default();
-        for stored in &page.records {
-            match (key_id_of(&stored.name), self.authentic::<KeyRecord>(stored)) {
-                (Some(key_id), Ok(record)) => listing.keys.push(KeySummary::new(key_id, &record)),
-                _ => listing.damaged.push(stored.name.clone()),
+        loop {
+            let page = self.store.scan(Some(&keys), after.as_ref(), limit).await?;
+            for stored in &page.records {
+                match (key_id_of(&stored.name), self.authentic::<KeyRecord>(stored)) {
+                    (Some(key_id), Ok(record)) => listing.keys.push(KeySummary::new(key_id, &record)),
+                    _ => listing.damaged.push(stored.name.clone()),
+                }
             }
+            let Some(last) = page.records.last().filter(|_| page.more) else { break };
+            listing.next = key_id_of(&last.name);
+            if listing.next.is_some() {
+                break;
+            }
+            // A page that ends on a record which is no key's must not hide the keys behind it.
+            after = Some(last.name.clone());
         }
-        listing.next = page.records.last().filter(|_| page.more).and_then(|stored| key_id_of(&stored.name));
         Ok(listing)
     }
 

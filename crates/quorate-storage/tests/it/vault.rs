@@ -313,6 +313,26 @@ fn list_pages_through_all_keys_with_one_read_a_page() {
 }
 
 #[test]
+fn record_that_is_no_keys_does_not_hide_the_keys_behind_it() {
+    let rig = Rig::new();
+    for i in [1, 9] {
+        block_on(rig.vault.put_pending(&key_ref([i; 32], 0), &Share::new(0))).unwrap();
+    }
+    rig.store.tamper(&RecordName::new("keys/05-planted").unwrap(), vec![0; 64]);
+    let (mut keys, mut damaged, mut after) = (0, 0, None);
+    for _ in 0..4 {
+        let page = block_on(rig.vault.list(after.as_ref(), 1)).unwrap();
+        keys += page.keys.len();
+        damaged += page.damaged.len();
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!((keys, damaged), (2, 1));
+}
+
+#[test]
 fn share_that_does_not_fit_is_refused_and_nothing_is_lost() {
     let rig = Rig::new();
     rig.activate(0);

@@ -26,6 +26,7 @@ use crate::{
     error::CosignerError,
     node::create_vault,
     payload::{self, AnyPayload},
+    policy::BuiltinPolicy,
     share::{IdentityRecord, Stored},
 };
 
@@ -64,7 +65,9 @@ impl Team {
         for (index, name) in NAMES.iter().enumerate().take(honest) {
             let wire = Arc::new(team.hub.wire(team.peer(index)));
             let builder = Cosigner::builder(name, team.roster.clone(), wire, team.vaults[index].clone(), exposure(index));
-            team.cosigners.push(builder.deadline(Duration::from_secs(4)).start().await.unwrap());
+            team.cosigners.push(
+                builder.policy(Arc::new(BuiltinPolicy::documents())).deadline(Duration::from_secs(4)).start().await.unwrap(),
+            );
         }
         team
     }
