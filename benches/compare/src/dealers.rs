@@ -47,7 +47,7 @@ impl<C: Curve> Keygen<C> {
         let mut commits = Vec::new();
         for id in &everyone {
             let mut machine = Machine::<C>::start(&session, placement.clone(), *id, &mut SysRng)?;
-            commits.push((*id, sent_one(&mut machine).ok_or("no commitment")?.bytes));
+            commits.push((*id, sent_one(&mut machine).ok_or("no commitment")?.bytes.to_vec()));
             machines.push((*id, machine));
         }
         let me = everyone[0];
@@ -61,7 +61,7 @@ impl<C: Curve> Keygen<C> {
                 *dealt.get_mut(&message.to).ok_or("a stranger")? += share;
                 shares.push((message.to, share));
                 if message.to == me {
-                    reveals.push((id, message.bytes));
+                    reveals.push((id, message.bytes.to_vec()));
                 }
             }
             *dealt.get_mut(&id).ok_or("a stranger")? += interpolate(&shares[..t.into()], id);

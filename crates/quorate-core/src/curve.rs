@@ -1,6 +1,6 @@
 //! The one interface between the protocols and the curves.
 //!
-//! A type that implements [`Curve`] is a *suite's* curve: [`Bip340`](crate::frost::Bip340) and `Secp256k1` share a group, but they
+//! A type that implements [`Curve`] is a *suite's* curve: [`Bip340`] and `Secp256k1` share a group, but they
 //! are different types here, so that a key of one can never be used as a key of the other.
 
 use alloc::vec::Vec;

@@ -23,7 +23,7 @@
 //! # Ok(()) }
 //! ```
 //!
-//! Spec: docs/protocols.md, section 1. The engine is [`dealing`](crate::dealing).
+//! Spec: docs/protocols.md, section 1. The engine is the private module `dealing`.
 
 use alloc::sync::Arc;
 

@@ -1,6 +1,6 @@
 //! One machine that drives any protocol, round by round.
 //!
-//! A protocol is a chain of round structs; each consumes itself in [`Protocol::advance`]. The machine gives all of them the same
+//! A protocol is a chain of round structs; each consumes itself in `advance`. The machine gives all of them the same
 //! manners, so that no protocol has to think of them again:
 //!
 //! - messages may come in any order; those of the next round are kept, those of later rounds cannot be honest yet and are dropped;
