@@ -112,30 +112,37 @@ impl<'a, C: FrostSuite> Search<'a, C> {
     }
 
     pub(super) fn culprits(&self) -> Vec<Identifier> {
+        // Below that, checking each alone costs less.
+        if self.claims.len() <= 3 {
+            return self.wrong_alone();
+        }
         let (sum, weighted) = self.defects();
         let mut found = Vec::new();
-        match self.only_culprit(&sum, &weighted) {
-            Some(culprit) => found.push(culprit),
-            None => self.halve(&self.claims, &self.weights, &mut found),
-        }
+        let explained = match self.only_culprit(&sum, &weighted) {
+            Some((culprit, defect)) => {
+                found.push(culprit);
+                defect
+            }
+            None => {
+                self.halve(&self.claims, &self.weights, &mut found);
+                let named = self.claims.iter().filter(|claim| found.contains(&claim.signer));
+                named.map(|claim| self.defect(claim)).sum()
+            }
+        };
         // On Ed25519 a part of small order in a signer's commitments can vanish under a weight, and hide its claim. Sums without weights
         // are exact: unless those who were found explain the whole failure, everyone is checked alone.
-        let named = self.claims.iter().filter(|claim| found.contains(&claim.signer));
-        if sum == named.map(|claim| self.defect(claim)).sum() {
-            return found;
-        }
+        if sum == explained { found } else { self.wrong_alone() }
+    }
+
+    fn wrong_alone(&self) -> Vec<Identifier> {
         self.claims.iter().filter(|claim| !self.holds_alone(claim)).map(|claim| claim.signer).collect()
     }
 
-    /// The culprit, if it is the only one.
+    /// The culprit, if it is the only one, and what is wrong with its claim.
     ///
     /// With δᵢ for what is wrong with i's claim, zero where nothing is: if k is alone, Σ i·δᵢ = k·Σ δᵢ, and that gives k away. Then
     /// everyone else's claims are checked together and k's alone, so that nobody is named for where the sums happen to point.
-    fn only_culprit(&self, sum: &C::Point, weighted: &C::Point) -> Option<Identifier> {
-        // Below that, checking each alone costs less.
-        if self.claims.len() <= 3 {
-            return None;
-        }
+    fn only_culprit(&self, sum: &C::Point, weighted: &C::Point) -> Option<(Identifier, C::Point)> {
         let (mut multiple, mut reached) = (C::Point::identity(), 0);
         let position = self.claims.iter().position(|claim| {
             let number = claim.signer.to_u16();
@@ -146,7 +153,9 @@ impl<'a, C: FrostSuite> Search<'a, C> {
         let suspect = self.claims.get(position)?;
         let mut others = self.weights.clone();
         *others.get_mut(position)? = C::Scalar::ZERO;
-        (!self.holds_alone(suspect) && self.hold_together(&self.claims, &others)).then_some(suspect.signer)
+        let defect = self.defect(suspect);
+        let alone = !bool::from(defect.is_identity()) && self.hold_together(&self.claims, &others);
+        alone.then_some((suspect.signer, defect))
     }
 
     /// Σ δᵢ and Σ i·δᵢ, with δᵢ = Dᵢ + ρᵢ·Eᵢ ± (fᵢ·Yᵢ − zᵢ·B).
