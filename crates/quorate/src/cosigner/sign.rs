@@ -118,7 +118,8 @@ impl Cosigner {
                 Ok(signed) => return Ok(signed),
                 Err(error) => error,
             };
-            // Nothing that verifies left a failed attempt, and the nonces of it are gone. Go on without those who are to blame.
+            // The nonces of the failed attempt are gone, but its shares may have left: whoever had them all may hold a valid signature. So
+            // the attempt counts as signed, and what follows is for the same payload only. Go on without those who are to blame.
             let blamed = error.blamed();
             let before = candidates.len();
             candidates.retain(|(_, peer)| !blamed.contains(&shared.name_of(*peer)));
