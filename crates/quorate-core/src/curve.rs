@@ -22,6 +22,9 @@ pub use curve25519::Ed25519;
 pub use curve25519::Ristretto255;
 pub use weierstrass::Bip340;
 #[cfg(feature = "p256")]
+pub use weierstrass::EcdsaP256;
+pub use weierstrass::EcdsaSecp256k1;
+#[cfg(feature = "p256")]
 pub use weierstrass::P256;
 #[cfg(feature = "secp256k1")]
 pub use weierstrass::Secp256k1;
@@ -122,6 +125,7 @@ mod tests {
         reduces_extremes_without_bias::<Ristretto255>();
         #[cfg(feature = "secp256k1")]
         reduces_extremes_without_bias::<Secp256k1>();
+        reduces_extremes_without_bias::<EcdsaSecp256k1>();
         #[cfg(feature = "p256")]
         reduces_extremes_without_bias::<P256>();
     }

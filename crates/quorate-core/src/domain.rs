@@ -64,6 +64,50 @@ labels! {
     CEREMONY_PROPOSAL = "ceremony/proposal";
     /// The session ids of a ceremony, from the proposal and everyone's fresh randomness.
     CEREMONY_SESSION = "ceremony/session";
+    /// What a pairing of two cosigners is about.
+    PAIRING_SESSION = "pairing/session";
+    /// Hash to a Ristretto point in the base oblivious transfer.
+    PAIRING_POINT = "pairing/point";
+    /// Keys of the base oblivious transfer.
+    PAIRING_KEY = "pairing/key";
+    /// Inner nodes and leaves of the all-but-one vectors.
+    PAIRING_TREE = "pairing/tree";
+    /// Proof that all-but-one vectors are consistent.
+    PAIRING_PROOF = "pairing/proof";
+    /// The id of a pairing: all of its messages.
+    PAIRING_ID = "pairing/id";
+    /// The key of zero-sharing between two cosigners.
+    PAIRING_ZERO = "pairing/zero";
+    /// Expansion of a pairing's leaves.
+    EXTENSION_PRG = "extension/prg";
+    /// The point at which an extension is checked.
+    EXTENSION_CHECK = "extension/check";
+    /// What the receiver of an extension proves.
+    EXTENSION_ROWS = "extension/rows";
+    /// The key of the extension's hash.
+    EXTENSION_TMMO = "extension/tmmo";
+    /// The gadget vector of the multiplication.
+    ECDSA_GADGET = "ecdsa/gadget";
+    /// Weights of the multiplication's check.
+    ECDSA_THETA = "ecdsa/theta";
+    /// Proof of the multiplication's check.
+    ECDSA_MU = "ecdsa/mu";
+    /// The context of a run that makes presignatures.
+    ECDSA_PRESIGN = "ecdsa/presign";
+    /// Commitment to the nonces of a batch.
+    ECDSA_COMMIT = "ecdsa/commit";
+    /// The context of one multiplication between two signers.
+    ECDSA_MULTIPLY = "ecdsa/multiply";
+    /// Shares of zero that hide the signing shares.
+    ECDSA_ZERO_SHARE = "ecdsa/zero-share";
+    /// Weights of the batched point checks.
+    ECDSA_POINT_CHECK = "ecdsa/point-check";
+    /// The id of a presignature.
+    ECDSA_PRESIGNATURE = "ecdsa/presignature";
+    /// What moves a presignature's nonce when it is used.
+    ECDSA_RERANDOMIZE = "ecdsa/rerandomize";
+    /// What a signature share is about.
+    ECDSA_ONLINE = "ecdsa/online";
 }
 
 #[cfg(test)]

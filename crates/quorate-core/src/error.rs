@@ -73,9 +73,13 @@ impl Fault {
                 | FaultKind::WrongSignatureShare
                 | FaultKind::WrongAttestation
                 | FaultKind::InvalidElement
-                | FaultKind::CopiedCommitments,
+                | FaultKind::CopiedCommitments
+                | FaultKind::WrongNonceProduct,
                 _,
             ) => Response::Exclude,
+            (FaultKind::WrongPairing | FaultKind::WrongExtension | FaultKind::WrongMultiplication, _) => Response::DropPairing,
+            (FaultKind::WrongPublicShares | FaultKind::WrongSignature, true) => Response::Retry,
+            (FaultKind::WrongPublicShares | FaultKind::WrongSignature, false) => Response::Exclude,
             (FaultKind::IdentityKey, _) => Response::Retry,
         }
     }
@@ -127,6 +131,24 @@ pub enum FaultKind {
     /// A signer sent our own commitments as its own.
     #[error("a participant passes our commitments off as its own")]
     CopiedCommitments,
+    /// The all-but-one vectors of a pairing are not consistent.
+    #[error("the vectors of a pairing are not consistent")]
+    WrongPairing,
+    /// An oblivious-transfer extension fails its check.
+    #[error("an oblivious-transfer extension fails its check")]
+    WrongExtension,
+    /// A multiplication of shares fails its check.
+    #[error("a multiplication of shares fails its check")]
+    WrongMultiplication,
+    /// What a signer multiplied is not what it committed to.
+    #[error("a signer multiplied other values than it committed to")]
+    WrongNonceProduct,
+    /// The signers' public shares do not add up to the key.
+    #[error("the signers' public shares do not add up to the key")]
+    WrongPublicShares,
+    /// The signature shares do not add up to a signature that verifies.
+    #[error("the signature shares do not add up to a signature that verifies")]
+    WrongSignature,
 }
 
 /// What to do after a [`Fault`].
@@ -139,6 +161,9 @@ pub enum Response {
     /// Run it again without the culprits, or after they were repaired.
     #[error("exclude the culprits")]
     Exclude,
+    /// Run it again without the culprits; the pairing with them is gone, and a new one should wait.
+    #[error("exclude the culprits, whose pairing is gone")]
+    DropPairing,
 }
 
 /// The caller gave something that does not fit.
@@ -206,6 +231,15 @@ pub enum InputError {
     /// A secret that cannot be a key or share.
     #[error("the secret scalar is zero or does not fit its verifying share")]
     InvalidSecret,
+    /// The pairing with a signer is missing, was dropped after a fault, or is of another boot.
+    #[error("there is no pairing with participant {0}: pair again")]
+    NoPairing(Identifier),
+    /// More presignatures in one run than [`crate::ecdsa::MAX_BATCH`], or none.
+    #[error("a run makes between 1 and {limit} presignatures")]
+    BatchSize {
+        /// The limit.
+        limit: usize,
+    },
     /// A message of more than [`crate::frost::MAX_MESSAGE`] bytes.
     #[error("the message is longer than {limit} bytes")]
     MessageTooLong {

@@ -73,6 +73,7 @@ pub mod danger;
 mod dealing;
 pub mod derive;
 pub mod domain;
+pub mod ecdsa;
 pub mod error;
 pub mod frost;
 pub mod identifier;

@@ -64,10 +64,14 @@ pub enum ProtocolId {
     Reshare,
     /// A FROST signature.
     Frost,
-    /// A threshold ECDSA signature. Its number is reserved.
+    /// A threshold ECDSA signature in three rounds.
     Ecdsa,
-    /// Oblivious-transfer state of two cosigners. Its number is reserved.
+    /// Oblivious-transfer state of two cosigners.
     Pairing,
+    /// ECDSA presignatures, ahead of the messages they will sign.
+    EcdsaPresign,
+    /// An ECDSA signature with a presignature, in one round.
+    EcdsaOnline,
 }
 
 impl ProtocolId {
@@ -80,6 +84,8 @@ impl ProtocolId {
             Self::Frost => 3,
             Self::Ecdsa => 4,
             Self::Pairing => 5,
+            Self::EcdsaPresign => 6,
+            Self::EcdsaOnline => 7,
         }
     }
 }

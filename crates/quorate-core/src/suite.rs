@@ -22,14 +22,16 @@ pub enum SuiteId {
     Secp256k1 = 4,
     /// FROST(P-256, SHA-256), RFC 9591.
     P256 = 5,
-    /// ECDSA over secp256k1. Its number is reserved; the protocol is not here yet.
+    /// Threshold ECDSA over secp256k1: Bitcoin, Ethereum and most other chains.
     EcdsaSecp256k1 = 6,
+    /// Threshold ECDSA over P-256: passkeys, Sui, NEO.
+    EcdsaP256 = 7,
 }
 
 impl SuiteId {
     /// Every suite that has a number.
-    pub const ALL: [Self; 6] =
-        [Self::Ed25519, Self::Bip340, Self::Ristretto255, Self::Secp256k1, Self::P256, Self::EcdsaSecp256k1];
+    pub const ALL: [Self; 7] =
+        [Self::Ed25519, Self::Bip340, Self::Ristretto255, Self::Secp256k1, Self::P256, Self::EcdsaSecp256k1, Self::EcdsaP256];
 
     /// The number on the wire.
     #[must_use]
@@ -41,6 +43,7 @@ impl SuiteId {
             Self::Secp256k1 => 4,
             Self::P256 => 5,
             Self::EcdsaSecp256k1 => 6,
+            Self::EcdsaP256 => 7,
         }
     }
 
@@ -54,6 +57,7 @@ impl SuiteId {
             Self::Secp256k1 => "frost-secp256k1",
             Self::P256 => "frost-p256",
             Self::EcdsaSecp256k1 => "ecdsa-secp256k1",
+            Self::EcdsaP256 => "ecdsa-p256",
         }
     }
 

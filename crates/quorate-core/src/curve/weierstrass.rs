@@ -30,6 +30,17 @@ pub struct Secp256k1;
 #[non_exhaustive]
 pub struct P256;
 
+/// Threshold ECDSA over secp256k1.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub struct EcdsaSecp256k1;
+
+/// Threshold ECDSA over P-256.
+#[cfg(feature = "p256")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub struct EcdsaP256;
+
 macro_rules! weierstrass {
     ($suite:ident, $krate:ident) => {
         impl Sealed for $suite {}
@@ -106,6 +117,9 @@ weierstrass!(Bip340, k256);
 weierstrass!(Secp256k1, k256);
 #[cfg(feature = "p256")]
 weierstrass!(P256, p256);
+weierstrass!(EcdsaSecp256k1, k256);
+#[cfg(feature = "p256")]
+weierstrass!(EcdsaP256, p256);
 
 #[cfg(test)]
 mod tests {

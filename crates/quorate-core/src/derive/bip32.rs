@@ -4,18 +4,28 @@
 
 use super::{ChainCode, Child, Derivable, Derived, add_tweak, hmac, path::non_hardened};
 use crate::{
-    curve::{Bip340, Curve},
+    curve::{Bip340, Curve, EcdsaSecp256k1},
     error::InputError,
 };
 
 impl Derivable for Bip340 {
     fn child(parent: &Self::Point, chain_code: &ChainCode, index: u32) -> Result<Child<Self>, InputError> {
-        let index = non_hardened(index)?;
-        // I = HMAC-SHA512(c_par, ser_P(K_par) ‖ ser_32(i))
-        let (left, right) = hmac(chain_code, &[&Self::encode_point(parent), &index.to_be_bytes()]);
-        let tweak = tweak(&left)?;
-        Ok(Derived { tweak, public: add_tweak::<Self>(parent, &tweak)?, chain_code: ChainCode::new(right) })
+        step(parent, chain_code, index)
     }
+}
+
+impl Derivable for EcdsaSecp256k1 {
+    fn child(parent: &Self::Point, chain_code: &ChainCode, index: u32) -> Result<Child<Self>, InputError> {
+        step(parent, chain_code, index)
+    }
+}
+
+fn step<C: Curve>(parent: &C::Point, chain_code: &ChainCode, index: u32) -> Result<Child<C>, InputError> {
+    let index = non_hardened(index)?;
+    // I = HMAC-SHA512(c_par, ser_P(K_par) ‖ ser_32(i))
+    let (left, right) = hmac(chain_code, &[C::encode_point(parent).as_ref(), &index.to_be_bytes()]);
+    let tweak = C::decode_scalar(&left).map_err(|_| InputError::InvalidTweak)?;
+    Ok(Derived { tweak, public: add_tweak::<C>(parent, &tweak)?, chain_code: ChainCode::new(right) })
 }
 
 /// A hash as a scalar: not reduced, but refused at or above n.

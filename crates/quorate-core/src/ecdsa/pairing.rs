@@ -1,0 +1,100 @@
+//! What two cosigners share so that they can multiply: oblivious-transfer state, for all their keys.
+//!
+//! A pairing lives in memory only and is bound to one boot of each side. It has no `Clone` and no encoding; sessions share it in an
+//! `Arc`. All sessions on one pairing share its guard: the first check that fails ends the pairing for every one of them, because a
+//! peer that may fail checks in many sessions at once would learn Δ bit by bit.
+
+use crate::{
+    error::DecodeError,
+    identifier::PeerId,
+    secret::Secret,
+    wire::{Encoding, Reader, Writer},
+};
+
+mod guard;
+mod seeds;
+
+use guard::Guard;
+pub(crate) use seeds::{ReceiverSeeds, SenderSeeds};
+
+/// One start of a cosigner: a counter that only grows, and random bytes in case that it did not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub struct Boot {
+    /// How often the cosigner has started.
+    pub counter: u64,
+    /// Drawn at this start.
+    pub random: [u8; 16],
+}
+
+impl Boot {
+    /// Names one start.
+    #[must_use]
+    pub const fn new(counter: u64, random: [u8; 16]) -> Self {
+        Self { counter, random }
+    }
+}
+
+impl Encoding for Boot {
+    fn write(&self, out: &mut Writer) {
+        out.u64(self.counter);
+        out.raw(&self.random);
+    }
+
+    fn read(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self { counter: input.u64()?, random: input.array()? })
+    }
+}
+
+/// What two cosigners share so that they can multiply. Put it in an `Arc`; it cannot be copied or stored.
+pub struct Pairing {
+    pub(crate) id: [u8; 32],
+    /// This side and the other one.
+    pub(crate) peers: [PeerId; 2],
+    pub(crate) boots: [Boot; 2],
+    /// Where this side multiplies as Alice: it extends as the sender.
+    pub(crate) sender: SenderSeeds,
+    /// Where this side multiplies as Bob: it extends as the receiver.
+    pub(crate) receiver: ReceiverSeeds,
+    /// The key from which both derive the same shares of zero.
+    pub(crate) zero_key: Secret<[u8; 32]>,
+    pub(crate) guard: Guard,
+}
+
+impl core::fmt::Debug for Pairing {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Pairing").field("peer", &self.peer()).field("live", &self.is_live()).finish_non_exhaustive()
+    }
+}
+
+impl Pairing {
+    /// The hash of all messages that made it: the same on both sides.
+    #[must_use]
+    pub const fn id(&self) -> &[u8; 32] {
+        &self.id
+    }
+
+    /// The other cosigner.
+    #[must_use]
+    pub const fn peer(&self) -> PeerId {
+        let [_, peer] = self.peers;
+        peer
+    }
+
+    /// This side's boot and the other's.
+    #[must_use]
+    pub const fn boots(&self) -> &[Boot; 2] {
+        &self.boots
+    }
+
+    /// Whether no check on it has failed yet, and nobody closed it.
+    #[must_use]
+    pub fn is_live(&self) -> bool {
+        self.guard.is_live()
+    }
+
+    /// Ends the pairing: sessions and presignatures that use it fail from now on. For restarts of the peer, refreshes and age.
+    pub fn close(&self) {
+        self.guard.close();
+    }
+}
