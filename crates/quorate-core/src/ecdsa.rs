@@ -1,5 +1,6 @@
 //! Threshold ECDSA after Doerner, Kondi, Lee and shelat, "Threshold ECDSA in Three Rounds" (ePrint 2023/765).
 
+mod extension;
 mod pairing;
 
 #[cfg(feature = "p256")]

@@ -15,7 +15,7 @@ mod guard;
 mod seeds;
 
 use guard::Guard;
-pub(crate) use seeds::{ReceiverSeeds, SenderSeeds};
+pub(crate) use seeds::{LEAVES, ReceiverSeeds, SenderSeeds, TREES};
 
 /// One start of a cosigner: a counter that only grows, and random bytes in case that it did not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
