@@ -6,7 +6,7 @@ mod pairing;
 #[cfg(feature = "p256")]
 pub use crate::curve::EcdsaP256;
 pub use crate::curve::EcdsaSecp256k1;
-pub use pairing::{Boot, Pairing};
+pub use pairing::{Boot, Pair, Pairing, PairingRounds};
 
 /// The most presignatures that one run makes.
 pub const MAX_BATCH: usize = 64;

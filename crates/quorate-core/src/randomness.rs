@@ -56,7 +56,8 @@ impl Hedged {
         self.seed = Secret::new(hash.finish());
     }
 
-    fn wide(&mut self) -> Zeroizing<[u8; 64]> {
+    /// 64 secret bytes.
+    pub(crate) fn wide(&mut self) -> Zeroizing<[u8; 64]> {
         self.blocks = self.blocks.wrapping_add(1);
         let block = Transcript::<Sha512>::new(domain::HEDGE_EXPAND).field(self.seed.expose()).number(self.blocks);
         Zeroizing::new(block.finish_wide())

@@ -243,6 +243,11 @@ pub(crate) struct ContextFields<'a> {
 pub(crate) struct Context([u8; 32]);
 
 impl Context {
+    /// Takes the hash of everything that a session without a key is about.
+    pub(crate) fn of(hash: Hash) -> Self {
+        Self(hash.finish())
+    }
+
     pub(crate) const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }

@@ -11,10 +11,18 @@ use crate::{
     wire::{Encoding, Reader, Writer},
 };
 
+mod base_ot;
+mod direction;
 mod guard;
+mod rounds;
 mod seeds;
+mod tree;
+
+#[cfg(test)]
+mod tests;
 
 use guard::Guard;
+pub use rounds::{Pair, PairingRounds};
 pub(crate) use seeds::{LEAVES, ReceiverSeeds, SenderSeeds, TREES};
 
 /// One start of a cosigner: a counter that only grows, and random bytes in case that it did not.
