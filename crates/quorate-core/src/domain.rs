@@ -96,12 +96,12 @@ labels! {
     ECDSA_PRESIGN = "ecdsa/presign";
     /// Commitment to the nonces of a batch.
     ECDSA_COMMIT = "ecdsa/commit";
+    /// All commitments of the first round.
+    ECDSA_ROUND_1 = "ecdsa/round-1";
     /// The context of one multiplication between two signers.
     ECDSA_MULTIPLY = "ecdsa/multiply";
     /// Shares of zero that hide the signing shares.
     ECDSA_ZERO_SHARE = "ecdsa/zero-share";
-    /// Weights of the batched point checks.
-    ECDSA_POINT_CHECK = "ecdsa/point-check";
     /// The id of a presignature.
     ECDSA_PRESIGNATURE = "ecdsa/presignature";
     /// What moves a presignature's nonce when it is used.

@@ -80,7 +80,7 @@ impl Fault {
             (FaultKind::WrongPairing | FaultKind::WrongExtension | FaultKind::WrongMultiplication, _) => Response::DropPairing,
             (FaultKind::WrongPublicShares | FaultKind::WrongSignature, true) => Response::Retry,
             (FaultKind::WrongPublicShares | FaultKind::WrongSignature, false) => Response::Exclude,
-            (FaultKind::IdentityKey, _) => Response::Retry,
+            (FaultKind::IdentityKey | FaultKind::IdentityNonce, _) => Response::Retry,
         }
     }
 }
@@ -146,6 +146,9 @@ pub enum FaultKind {
     /// The signers' public shares do not add up to the key.
     #[error("the signers' public shares do not add up to the key")]
     WrongPublicShares,
+    /// The signers' nonces cancel out.
+    #[error("the signers' nonces cancel out")]
+    IdentityNonce,
     /// The signature shares do not add up to a signature that verifies.
     #[error("the signature shares do not add up to a signature that verifies")]
     WrongSignature,

@@ -21,7 +21,7 @@ mod tree;
 #[cfg(test)]
 mod tests;
 
-use guard::Guard;
+pub(crate) use guard::{Guard, Refused};
 pub use rounds::{Pair, PairingRounds};
 pub(crate) use seeds::{LEAVES, ReceiverSeeds, SenderSeeds, TREES};
 

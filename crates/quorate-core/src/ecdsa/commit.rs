@@ -1,0 +1,168 @@
+//! Round 1: every signer commits to its nonces, and begins a multiplication as Bob with every other signer.
+
+use alloc::{collections::BTreeMap, vec::Vec};
+
+use rand_core::TryCryptoRng;
+use zeroize::Zeroizing;
+
+use super::{
+    extension,
+    message::RunMessage,
+    multiply::{Inputs, Link, Multiply},
+    pairing::Refused,
+    run::Run,
+    suite::EcdsaSuite,
+};
+use crate::{
+    curve::Curve,
+    domain,
+    error::{Error, Fault, FaultKind, InputError},
+    identifier::Identifier,
+    machine::{Arrived, Outbox},
+    polynomial,
+    randomness::Hedged,
+    secret::Secret,
+    transcript::{Hash, HashToScalar},
+};
+
+/// What one signer keeps from its first message to the others' first messages.
+pub(crate) struct Commit<C: EcdsaSuite> {
+    run: Run<C>,
+    hedged: Hedged,
+    /// rᵢ and φᵢ of each presignature.
+    nonces: Vec<Nonce<C>>,
+    opening: Opening<C>,
+    /// What was begun as Bob with each other signer, and the message that says so.
+    begun: BTreeMap<Identifier, (extension::Receiver, Vec<u8>)>,
+}
+
+pub(crate) struct Nonce<C: Curve> {
+    pub(crate) r: Secret<C::Scalar>,
+    pub(crate) phi: Secret<C::Scalar>,
+    /// r · B.
+    pub(crate) point: C::Point,
+}
+
+impl<C: Curve> Nonce<C> {
+    fn draw(hedged: &mut Hedged) -> Self {
+        let (r, phi) = (Secret::new(hedged.scalar::<C>()), Secret::new(hedged.scalar::<C>()));
+        let point = C::mul_generator(r.expose());
+        Self { r, phi, point }
+    }
+}
+
+/// What a commitment hides: all nonce points of the batch.
+pub(crate) struct Opening<C: Curve> {
+    pub(crate) salt: [u8; 32],
+    pub(crate) points: Vec<C::PointBytes>,
+}
+
+impl<C: Curve> Opening<C> {
+    pub(crate) fn commitment(&self, context: &[u8; 32], signer: Identifier) -> [u8; 32] {
+        let mut hash =
+            Hash::new(domain::ECDSA_COMMIT).field(context).identifier(signer).field(&self.salt).list(self.points.len());
+        self.points.iter().for_each(|point| hash.append(point.as_ref()));
+        hash.finish()
+    }
+}
+
+fn subject<'a, C: EcdsaSuite>(
+    run: &'a Run<C>,
+    pairing: &'a [u8; 32],
+    sender: Identifier,
+    receiver: Identifier,
+) -> extension::Subject<'a> {
+    extension::Subject { context: &run.context, pairing, sender, receiver, batch: run.batch }
+}
+
+impl<C: EcdsaSuite> Commit<C> {
+    /// Begins a run.
+    pub(crate) fn begin(run: Run<C>, identity: Option<&[u8]>, rng: &mut impl TryCryptoRng) -> Result<(Self, Outbox), Error> {
+        let encoded = Zeroizing::new(C::encode_scalar(run.share.signing_share().expose()));
+        let purpose = [run.context.as_slice(), identity.unwrap_or_default()];
+        let mut hedged = Hedged::draw(rng, b"ecdsa/presign", Some(encoded.as_slice()), &purpose)?;
+        let nonces: Vec<_> = (0..run.batch).map(|_| Nonce::<C>::draw(&mut hedged)).collect();
+        let points: Vec<_> = nonces.iter().map(|nonce| nonce.point).collect();
+        let opening = Opening { salt: hedged.bytes(), points: C::encode_points(&points) };
+        let mut begun = BTreeMap::new();
+        for (peer, pairing) in &run.pairings {
+            let subject = subject(&run, pairing.id(), *peer, run.me());
+            begun.insert(*peer, extension::choose(&pairing.receiver, &subject, hedged.bytes()));
+        }
+        let outbox = Outbox {
+            broadcast: opening.commitment(&run.context, run.me()).to_vec(),
+            private: begun.iter().map(|(peer, (_, message))| (*peer, Zeroizing::new(message.clone()))).collect(),
+            receivers: run.others(),
+        };
+        Ok((Self { run, hedged, nonces, opening, begun }, outbox))
+    }
+
+    /// All commitments and extensions are here: checks the extensions, and multiplies as Alice.
+    pub(crate) fn advance(mut self, arrived: &Arrived<RunMessage>) -> Result<(Multiply<C>, Outbox), Error> {
+        let mut commitments = BTreeMap::from([(self.run.me(), self.opening.commitment(&self.run.context, self.run.me()))]);
+        for (from, message) in &arrived.messages {
+            let commitment = message.broadcast.as_slice().try_into().map_err(|_| Error::Bug("a commitment of another length"))?;
+            commitments.insert(*from, commitment);
+        }
+        let transcript = transcript(&self.run.context, &commitments);
+        let secret = Zeroizing::new(C::encode_scalar(self.run.share.signing_share().expose()));
+        self.hedged.bind(secret.as_slice(), &[&transcript, &arrived.echo]);
+        let mut links = BTreeMap::new();
+        for (peer, (receiver, ours)) in core::mem::take(&mut self.begun) {
+            let theirs = arrived.messages.get(&peer).ok_or(Error::Bug("a message is missing"))?;
+            links.insert(peer, self.link(peer, receiver, &ours, &theirs.private, &transcript)?);
+        }
+        let signing_shares = self.signing_shares(&transcript)?;
+        let inputs = self.nonces.into_iter().zip(signing_shares).map(|(nonce, sk)| Inputs { nonce, sk }).collect();
+        let Self { run, hedged, opening, .. } = self;
+        Multiply { run, hedged, inputs, points: Vec::new(), links, commitments, transcript }.begin(&opening)
+    }
+
+    /// Checks the peer's extension, under the guard.
+    fn link(
+        &self,
+        peer: Identifier,
+        receiver: extension::Receiver,
+        ours: &[u8],
+        theirs: &[u8],
+        transcript: &[u8; 32],
+    ) -> Result<Link<C>, Error> {
+        let pairing = self.run.pairings.get(&peer).ok_or(InputError::NoPairing(peer))?;
+        let subject = subject(&self.run, pairing.id(), self.run.me(), peer);
+        let checked = pairing.guard.check(|| extension::check(&pairing.sender, &subject, theirs));
+        let sender = checked.map_err(|refused| match refused {
+            Refused::Dead => Error::Input(InputError::NoPairing(peer)),
+            Refused::Failed(_) => Fault::by(FaultKind::WrongExtension, peer).into(),
+        })?;
+        // Both first messages, in the order of their senders.
+        let (first, second) = if self.run.me() < peer { (ours, theirs) } else { (theirs, ours) };
+        let hash = Hash::new(domain::ECDSA_MULTIPLY).field(&self.run.context).field(transcript).field(pairing.id());
+        let context = hash.field(first).field(second).finish();
+        Ok(Link { receiver, sender, context, products: Vec::new() })
+    }
+
+    /// skᵢ = λᵢ·sᵢ + ζᵢ for each presignature, ζᵢ being this signer's share of zero.
+    fn signing_shares(&self, transcript: &[u8; 32]) -> Result<Vec<Secret<C::Scalar>>, Error> {
+        let me = self.run.me();
+        let lambda = polynomial::lagrange_coefficient::<C>(&self.run.signers, me)?;
+        let shares = (0..self.run.batch).map(|index| {
+            let mut sum = Secret::new(lambda * self.run.share.signing_share().expose());
+            for (peer, pairing) in &self.run.pairings {
+                let hash = HashToScalar::new(domain::ECDSA_ZERO_SHARE).field(pairing.zero_key.expose()).field(transcript);
+                let term = Secret::new(hash.number(index.try_into().unwrap_or(u64::MAX)).finish_scalar::<C>());
+                if me < *peer { *sum.expose_mut() += term.expose() } else { *sum.expose_mut() -= term.expose() }
+            }
+            sum
+        });
+        Ok(shares.collect())
+    }
+}
+
+/// The hash of all commitments of the first round.
+fn transcript(context: &[u8; 32], commitments: &BTreeMap<Identifier, [u8; 32]>) -> [u8; 32] {
+    let mut hash = Hash::new(domain::ECDSA_ROUND_1).field(context).list(commitments.len());
+    for (signer, commitment) in commitments {
+        hash = hash.identifier(*signer).field(commitment);
+    }
+    hash.finish()
+}

@@ -1,0 +1,65 @@
+//! The messages of a run, taken apart by length; what is inside is decoded where a wrong value is a fault with a name.
+
+use alloc::vec::Vec;
+
+use zeroize::Zeroizing;
+
+use super::{extension, vole};
+use crate::{curve::Curve, error::DecodeError};
+
+/// Both parts of one message.
+#[doc(hidden)]
+pub struct RunMessage {
+    pub(crate) broadcast: Vec<u8>,
+    pub(crate) private: Zeroizing<Vec<u8>>,
+}
+
+impl core::fmt::Debug for RunMessage {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "RunMessage({} + {} bytes)", self.broadcast.len(), self.private.len())
+    }
+}
+
+/// How long the two parts of a message are. Every round's messages have one length.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Lengths {
+    pub(crate) broadcast: usize,
+    pub(crate) private: usize,
+}
+
+impl Lengths {
+    /// A commitment; an extension.
+    pub(crate) const fn commit(batch: usize) -> Self {
+        Self { broadcast: 32, private: extension::message_bytes(batch) }
+    }
+
+    /// Salt, and for each presignature Rᵢ and pkᵢ; for each presignature what [`multiply_bytes`] counts.
+    pub(crate) const fn multiply<C: Curve>(batch: usize) -> Self {
+        Self { broadcast: 32 + batch * 2 * C::POINT_BYTES, private: batch * multiply_bytes::<C>() }
+    }
+
+    /// w, u′, and the hash of what they are for.
+    pub(crate) const fn online() -> Self {
+        Self { broadcast: 96, private: 0 }
+    }
+
+    pub(crate) const fn total(self) -> usize {
+        self.broadcast + self.private
+    }
+
+    pub(crate) fn parse(self, broadcast: &[u8], private: &[u8]) -> Result<RunMessage, DecodeError> {
+        for (given, expected) in [(broadcast.len(), self.broadcast), (private.len(), self.private)] {
+            match given.cmp(&expected) {
+                core::cmp::Ordering::Less => return Err(DecodeError::Truncated),
+                core::cmp::Ordering::Greater => return Err(DecodeError::TrailingBytes),
+                core::cmp::Ordering::Equal => {}
+            }
+        }
+        Ok(RunMessage { broadcast: broadcast.to_vec(), private: Zeroizing::new(private.to_vec()) })
+    }
+}
+
+/// The private part of the second round for one presignature: a multiplication, Γu, Γv, ψ.
+pub(crate) const fn multiply_bytes<C: Curve>() -> usize {
+    vole::MESSAGE_BYTES + 2 * C::POINT_BYTES + 32
+}

@@ -1,0 +1,247 @@
+//! Round 2: every signer multiplies its nonce and its signing share, as Alice, with every other signer's factor; and what it makes of
+//! the others' answers.
+
+use alloc::{collections::BTreeMap, sync::Arc, vec::Vec};
+
+use zeroize::Zeroizing;
+
+use super::{
+    Presignature,
+    check::{self, Answer},
+    commit::{Nonce, Opening},
+    extension,
+    message::{RunMessage, multiply_bytes},
+    pairing::Refused,
+    run::Run,
+    suite::{EcdsaSuite, NoncePoint},
+    vole::{self, Rejected, Shares},
+};
+use crate::{
+    curve::Curve,
+    domain,
+    error::{Error, Fault, FaultKind, InputError},
+    identifier::Identifier,
+    machine::{Arrived, Outbox},
+    randomness::Hedged,
+    secret::Secret,
+    transcript::Hash,
+    wire::Writer,
+};
+
+/// One presignature's secrets of one signer.
+pub(crate) struct Inputs<C: Curve> {
+    pub(crate) nonce: Nonce<C>,
+    pub(crate) sk: Secret<C::Scalar>,
+}
+
+/// What goes on with one other signer.
+pub(crate) struct Link<C: Curve> {
+    pub(crate) receiver: extension::Receiver,
+    pub(crate) sender: extension::Sender,
+    /// ctx′ but for the index.
+    pub(crate) context: [u8; 32],
+    /// For each presignature Bob's factor χ, and Alice's shares cᵘ and cᵛ.
+    pub(crate) products: Vec<Product<C>>,
+}
+
+pub(crate) struct Product<C: Curve> {
+    pub(crate) chi: Secret<C::Scalar>,
+    pub(crate) c: Shares<C>,
+}
+
+impl<C: Curve> Link<C> {
+    /// ctx′ of one multiplication.
+    pub(crate) fn context(&self, index: usize) -> [u8; 32] {
+        Hash::new(domain::ECDSA_MULTIPLY).field(&self.context).number(index.try_into().unwrap_or(u64::MAX)).finish()
+    }
+}
+
+/// What one signer keeps from its second message to the others' second messages.
+pub(crate) struct Multiply<C: EcdsaSuite> {
+    pub(super) run: Run<C>,
+    pub(super) hedged: Hedged,
+    pub(super) inputs: Vec<Inputs<C>>,
+    /// Rᵢ and pkᵢ of each presignature, once they are sent.
+    pub(super) points: Vec<[C::Point; 2]>,
+    pub(super) links: BTreeMap<Identifier, Link<C>>,
+    pub(super) commitments: BTreeMap<Identifier, [u8; 32]>,
+    pub(super) transcript: [u8; 32],
+}
+
+impl<C: EcdsaSuite> Multiply<C> {
+    /// Multiplies with every other signer, and opens the commitment.
+    pub(crate) fn begin(mut self, opening: &Opening<C>) -> Result<(Self, Outbox), Error> {
+        let mut private = BTreeMap::new();
+        for (peer, link) in &mut self.links {
+            private.insert(*peer, answer(&self.run, *peer, link, &self.inputs, &mut self.hedged)?);
+        }
+        let pks: Vec<_> = self.inputs.iter().map(|input| C::mul_generator(input.sk.expose())).collect();
+        let mut broadcast = Writer::default();
+        broadcast.raw(&opening.salt);
+        for (nonce_point, pk) in opening.points.iter().zip(C::encode_points(&pks)) {
+            broadcast.raw(nonce_point.as_ref());
+            broadcast.raw(pk.as_ref());
+        }
+        self.points = self.inputs.iter().zip(pks).map(|(input, pk)| [input.nonce.point, pk]).collect();
+        // Nothing that depends on an extension leaves when its pairing is gone by now.
+        self.run.all_live()?;
+        let outbox = Outbox { broadcast: broadcast.into_bytes(), private, receivers: self.run.others() };
+        Ok((self, outbox))
+    }
+}
+
+impl<C: EcdsaSuite> Multiply<C> {
+    /// All answers are here: checks them, and adds up the presignatures.
+    pub(crate) fn advance(mut self, arrived: &Arrived<RunMessage>) -> Result<Vec<Presignature<C>>, Error> {
+        let mut points = BTreeMap::new();
+        for (peer, message) in &arrived.messages {
+            points.insert(*peer, self.opened(*peer, &message.broadcast)?);
+        }
+        let mut received = BTreeMap::new();
+        for (peer, message) in &arrived.messages {
+            let theirs = points.get(peer).ok_or(Error::Bug("points are missing"))?;
+            received.insert(*peer, self.received(*peer, &message.private, theirs)?);
+        }
+        points.insert(self.run.me(), core::mem::take(&mut self.points));
+        self.run.all_live()?;
+        let indices = 0..self.run.batch;
+        indices.map(|index| self.presignature(index, &points, &received, &arrived.echo)).collect()
+    }
+
+    /// Checks a signer's opening and takes its points, Rⱼ and pkⱼ of each presignature.
+    fn opened(&self, peer: Identifier, broadcast: &[u8]) -> Result<Vec<[C::Point; 2]>, Error> {
+        let (salt, rest) = broadcast.split_first_chunk::<32>().ok_or(Error::Bug("an opening of another length"))?;
+        let mut opening = Opening::<C> { salt: *salt, points: Vec::with_capacity(self.run.batch) };
+        let mut points = Vec::with_capacity(self.run.batch);
+        let invalid = |_| Fault::by(FaultKind::InvalidElement, peer);
+        for pair in rest.chunks_exact(2 * C::POINT_BYTES) {
+            let (nonce_point, pk) = pair.split_at(C::POINT_BYTES);
+            let decoded = [C::decode_point(nonce_point).map_err(invalid)?, C::decode_point(pk).map_err(invalid)?];
+            opening.points.push(C::encode_point(&decoded[0]));
+            points.push(decoded);
+        }
+        if self.commitments.get(&peer) == Some(&opening.commitment(&self.run.context, peer)) {
+            Ok(points)
+        } else {
+            Err(Fault::by(FaultKind::WrongOpening, peer).into())
+        }
+    }
+
+    /// Checks a signer's answers to us: the multiplications under the guard, then that what was multiplied are its Rⱼ and pkⱼ.
+    fn received(&mut self, peer: Identifier, private: &[u8], points: &[[C::Point; 2]]) -> Result<Vec<Received<C>>, Error> {
+        let link = self.links.get(&peer).ok_or(Error::Bug("a link is missing"))?;
+        let pairing = self.run.pairings.get(&peer).ok_or(Error::Bug("a pairing is missing"))?;
+        let answers: Result<Vec<_>, _> = private.chunks_exact(multiply_bytes::<C>()).map(Answer::<C>::decode).collect();
+        let answers = answers.map_err(|_| Fault::by(FaultKind::InvalidElement, peer))?;
+        let me = self.run.me();
+        let accept = |(index, answer): (usize, &Answer<'_, C>)| {
+            let context = link.context(index);
+            vole::accept::<C>(&link.receiver, &vole::Subject { context: &context, alice: peer, bob: me, index }, answer.product)
+        };
+        // The guard decides whether anyone learns the outcome.
+        let outcome: Result<Vec<Shares<C>>, _> = answers.iter().enumerate().map(accept).collect();
+        let products = pairing.guard.check(|| outcome).map_err(|refused| match refused {
+            Refused::Dead => Error::Input(InputError::NoPairing(peer)),
+            Refused::Failed(Rejected::Error(error)) => error,
+            Refused::Failed(Rejected::Malformed) => Fault::by(FaultKind::InvalidElement, peer).into(),
+            Refused::Failed(Rejected::Wrong) => Fault::by(FaultKind::WrongMultiplication, peer).into(),
+        })?;
+        let mut received = Vec::with_capacity(answers.len());
+        for ((answer, d), (product, points)) in answers.into_iter().zip(products).zip(link.products.iter().zip(points)) {
+            if !check::fits(&answer, product.chi.expose(), points, d.expose(), &mut self.hedged) {
+                return Err(Fault::by(FaultKind::WrongNonceProduct, peer).into());
+            }
+            received.push(Received { d, psi: answer.psi });
+        }
+        Ok(received)
+    }
+
+    fn presignature(
+        &self,
+        index: usize,
+        points: &BTreeMap<Identifier, Vec<[C::Point; 2]>>,
+        received: &BTreeMap<Identifier, Vec<Received<C>>>,
+        echo: &[u8; 32],
+    ) -> Result<Presignature<C>, Error> {
+        let at = |points: &Vec<[C::Point; 2]>, which: usize| points.get(index).and_then(|pair| pair.get(which)).copied();
+        let sum = |which| points.values().filter_map(|points| at(points, which)).sum::<C::Point>();
+        let (nonce_point, key) = (sum(0), sum(1));
+        let others = self.run.others();
+        if key != self.run.share.package().verifying_key().to_point() {
+            return Err(unless_alone(FaultKind::WrongPublicShares, &others).into());
+        }
+        if NoncePoint::<C>::of(&nonce_point).is_none() {
+            return Err(Fault::new(FaultKind::IdentityNonce, Vec::new()).into());
+        }
+        let input = self.inputs.get(index).ok_or(Error::Bug("an input is missing"))?;
+        let mut factor = Secret::new(*input.nonce.phi.expose());
+        let mut shares = Secret::new([C::Scalar::from(0); 2]);
+        for (peer, link) in &self.links {
+            let received = received.get(peer).and_then(|all| all.get(index)).ok_or(Error::Bug("an answer is missing"))?;
+            let product = link.products.get(index).ok_or(Error::Bug("a product is missing"))?;
+            *factor.expose_mut() += received.psi.expose();
+            let terms = product.c.expose().iter().zip(received.d.expose());
+            shares.expose_mut().iter_mut().zip(terms).for_each(|(sum, (c, d))| *sum += *c + d);
+        }
+        let [u, v] = shares.expose();
+        Ok(Presignature {
+            id: self.id(index, &nonce_point, echo),
+            nonce_point,
+            phi: Secret::new(*input.nonce.phi.expose()),
+            u: Secret::new(*input.nonce.r.expose() * factor.expose() + u),
+            v: Secret::new(*input.sk.expose() * factor.expose() + v),
+            share: Arc::clone(&self.run.share),
+            signers: self.run.signers.clone(),
+            pairings: self.run.pairings.clone(),
+        })
+    }
+
+    /// Binds everything that all signers saw: both rounds' broadcasts. Signers that saw different ones come to different ids.
+    fn id(&self, index: usize, nonce_point: &C::Point, echo: &[u8; 32]) -> [u8; 32] {
+        Hash::new(domain::ECDSA_PRESIGNATURE)
+            .field(&self.run.context)
+            .field(&self.transcript)
+            .field(echo)
+            .number(index.try_into().unwrap_or(u64::MAX))
+            .field(C::encode_point(nonce_point).as_ref())
+            .finish()
+    }
+}
+
+/// What came of one signer's answer.
+struct Received<C: Curve> {
+    d: Shares<C>,
+    psi: Secret<C::Scalar>,
+}
+
+/// A fault that only the sum shows: it names nobody, unless there is only one other signer.
+pub(crate) fn unless_alone(kind: FaultKind, others: &[Identifier]) -> Fault {
+    match others {
+        [other] => Fault::by(kind, *other),
+        _ => Fault::new(kind, Vec::new()),
+    }
+}
+
+/// The private part for one other signer: for each presignature the multiplication as Alice, Γᵘ, Γᵛ, and ψ.
+fn answer<C: EcdsaSuite>(
+    run: &Run<C>,
+    peer: Identifier,
+    link: &mut Link<C>,
+    inputs: &[Inputs<C>],
+    hedged: &mut Hedged,
+) -> Result<Zeroizing<Vec<u8>>, Error> {
+    let mut out = Writer::default();
+    for (index, input) in inputs.iter().enumerate() {
+        let context = link.context(index);
+        let subject = vole::Subject { context: &context, alice: run.me(), bob: peer, index };
+        let (message, c) = vole::multiply::<C>(&link.sender, &subject, [input.nonce.r.expose(), input.sk.expose()], hedged)?;
+        out.raw(&message);
+        let gammas: Vec<_> = c.expose().iter().map(C::mul_generator).collect();
+        C::encode_points(&gammas).iter().for_each(|gamma| out.raw(gamma.as_ref()));
+        let chi = vole::factor::<C>(&link.receiver, index)?;
+        let psi = Zeroizing::new(*input.nonce.phi.expose() - chi.expose());
+        out.raw(Zeroizing::new(C::encode_scalar(&psi)).as_slice());
+        link.products.push(Product { chi, c });
+    }
+    Ok(Zeroizing::new(out.into_bytes()))
+}

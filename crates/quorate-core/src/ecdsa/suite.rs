@@ -1,0 +1,101 @@
+//! What a suite adds to its curve so that threshold ECDSA can sign with it.
+
+use alloc::vec::Vec;
+
+use group::Group;
+use spin::Once;
+
+#[cfg(feature = "p256")]
+use crate::curve::EcdsaP256;
+use crate::{
+    curve::{Curve, EcdsaSecp256k1},
+    derive::{DerivationPath, Derived, derive},
+    domain,
+    error::InputError,
+    keys::PublicKeyPackage,
+    transcript::HashToScalar,
+};
+
+use super::extension::CHOICES;
+
+/// A curve with which threshold ECDSA signs.
+pub trait EcdsaSuite: Curve {
+    /// The public vector g whose inner product with choice bits is a multiplication's factor.
+    #[doc(hidden)]
+    fn gadget() -> &'static [Self::Scalar];
+
+    /// The key at `path` below the group's key.
+    ///
+    /// # Errors
+    ///
+    /// [`InputError::InvalidTweak`] if one of the steps has no child, [`InputError::UnsupportedTweak`] if the suite has no derivation.
+    fn child_key(package: &PublicKeyPackage<Self>, path: &DerivationPath) -> Result<Derived<Self>, InputError>;
+}
+
+impl EcdsaSuite for EcdsaSecp256k1 {
+    fn gadget() -> &'static [Self::Scalar] {
+        static GADGET: Once<Vec<k256::Scalar>> = Once::new();
+        GADGET.call_once(gadget::<Self>)
+    }
+
+    fn child_key(package: &PublicKeyPackage<Self>, path: &DerivationPath) -> Result<Derived<Self>, InputError> {
+        derive::<Self>(&package.verifying_key().to_point(), package.chain_code(), path)
+    }
+}
+
+#[cfg(feature = "p256")]
+impl EcdsaSuite for EcdsaP256 {
+    fn gadget() -> &'static [Self::Scalar] {
+        static GADGET: Once<Vec<p256::Scalar>> = Once::new();
+        GADGET.call_once(gadget::<Self>)
+    }
+
+    fn child_key(package: &PublicKeyPackage<Self>, path: &DerivationPath) -> Result<Derived<Self>, InputError> {
+        if path.iter().next().is_some() {
+            return Err(InputError::UnsupportedTweak);
+        }
+        let public = package.verifying_key().to_point();
+        Ok(Derived { tweak: Self::Scalar::from(0u64), public, chain_code: *package.chain_code() })
+    }
+}
+
+/// `g_j = Hq("ecdsa/gadget"; suite, j)`: nobody chose it, and all pairs use the same.
+fn gadget<C: Curve>() -> Vec<C::Scalar> {
+    let element = |j: usize| HashToScalar::new(domain::ECDSA_GADGET).value(&C::SUITE).number(j.try_into().unwrap_or(u64::MAX));
+    (0..CHOICES).map(|j| element(j).finish_scalar::<C>()).collect()
+}
+
+/// A nonce point as signatures have it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct NoncePoint<C: Curve> {
+    /// The x coordinate mod q; not zero.
+    pub(crate) r: C::Scalar,
+    /// Bit 0: y is odd. Bit 1: x was not below q.
+    pub(crate) recovery_id: u8,
+}
+
+impl<C: Curve> NoncePoint<C> {
+    /// `None` for the identity, and for an x that is zero mod q.
+    pub(crate) fn of(point: &C::Point) -> Option<Self> {
+        let encoded = C::encode_point(point);
+        let (head, x) = encoded.as_ref().split_first_chunk::<1>()?;
+        let x: &[u8; 32] = x.try_into().ok()?;
+        let r = scalar_of_digest::<C>(x);
+        let usable = !bool::from(point.is_identity()) && r != C::Scalar::from(0);
+        let reduced = C::decode_scalar(x).is_err();
+        usable.then_some(Self { r, recovery_id: u8::from(head == &[3]) | u8::from(reduced) << 1 })
+    }
+}
+
+/// A digest of 32 bytes as ECDSA takes it: big-endian, mod q.
+pub(crate) fn scalar_of_digest<C: Curve>(digest: &[u8; 32]) -> C::Scalar {
+    let mut wide = [0; 64];
+    wide.iter_mut().skip(32).zip(digest).for_each(|(to, from)| *to = *from);
+    C::scalar_from_wide(&wide)
+}
+
+/// Whether a scalar is above q/2. Public scalars only.
+pub(crate) fn is_high<C: Curve>(scalar: &C::Scalar) -> bool {
+    // Big-endian encodings order as their numbers do.
+    C::encode_scalar(scalar) > C::encode_scalar(&-*scalar)
+}
