@@ -60,7 +60,7 @@ impl Fault {
         match (self.kind, self.culprits.is_empty()) {
             (FaultKind::Equivocation, true) => Response::Retry,
             // Whoever proposed different things to the two of us is to blame, and that may be neither.
-            (FaultKind::DifferentRequest, _) => Response::Retry,
+            (FaultKind::DifferentRequest | FaultKind::DifferentPairing, _) => Response::Retry,
             (
                 FaultKind::Equivocation
                 | FaultKind::Contradiction
@@ -131,6 +131,9 @@ pub enum FaultKind {
     /// A signer sent our own commitments as its own.
     #[error("a participant passes our commitments off as its own")]
     CopiedCommitments,
+    /// A signer uses another pairing with us than we do: pair again.
+    #[error("a signer uses another pairing than we do, and must pair again")]
+    DifferentPairing,
     /// The all-but-one vectors of a pairing are not consistent.
     #[error("the vectors of a pairing are not consistent")]
     WrongPairing,

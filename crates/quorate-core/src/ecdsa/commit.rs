@@ -87,7 +87,8 @@ impl<C: EcdsaSuite> Commit<C> {
         let mut begun = BTreeMap::new();
         for (peer, pairing) in &run.pairings {
             let subject = subject(&run, pairing.id(), *peer, run.me());
-            begun.insert(*peer, extension::choose(&pairing.receiver, &subject, hedged.bytes()));
+            let (receiver, message) = extension::choose(&pairing.receiver, &subject, hedged.bytes());
+            begun.insert(*peer, (receiver, [pairing.id().as_slice(), &message].concat()));
         }
         let outbox = Outbox {
             broadcast: opening.commitment(&run.context, run.me()).to_vec(),
@@ -129,7 +130,9 @@ impl<C: EcdsaSuite> Commit<C> {
     ) -> Result<Link<C>, Error> {
         let pairing = self.run.pairings.get(&peer).ok_or(InputError::NoPairing(peer))?;
         let subject = subject(&self.run, pairing.id(), self.run.me(), peer);
-        let checked = pairing.guard.check(|| extension::check(&pairing.sender, &subject, theirs));
+        // A side that missed the end of a pairing, or made one more, is no cheat, and its message must not meet our Δ.
+        let extension = theirs.strip_prefix(pairing.id()).ok_or_else(|| Fault::by(FaultKind::DifferentPairing, peer))?;
+        let checked = pairing.guard.check(|| extension::check(&pairing.sender, &subject, extension));
         let sender = checked.map_err(|refused| match refused {
             Refused::Dead => Error::Input(InputError::NoPairing(peer)),
             Refused::Failed(_) => Fault::by(FaultKind::WrongExtension, peer).into(),
