@@ -13,6 +13,7 @@ mod run;
 mod signature;
 mod suite;
 mod vole;
+mod wide;
 
 #[cfg(feature = "p256")]
 pub use crate::curve::EcdsaP256;

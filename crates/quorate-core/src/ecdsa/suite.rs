@@ -16,13 +16,26 @@ use crate::{
     transcript::HashToScalar,
 };
 
-use super::extension::CHOICES;
+use super::{
+    extension::CHOICES,
+    wide::{self, Wide, Words},
+};
 
 /// A curve with which threshold ECDSA signs.
 pub trait EcdsaSuite: Curve {
     /// The public vector g whose inner product with choice bits is a multiplication's factor.
     #[doc(hidden)]
-    fn gadget() -> &'static [Self::Scalar];
+    fn gadget() -> &'static [Words];
+
+    /// 2²⁵⁶ − q.
+    #[doc(hidden)]
+    const COMPLEMENT: [u64; 4];
+
+    /// The residue mod q, in constant time.
+    #[doc(hidden)]
+    fn reduce(wide: &Wide) -> Words {
+        wide::reduce::<Self>(wide)
+    }
 
     /// The key at `path` below the group's key.
     ///
@@ -33,8 +46,15 @@ pub trait EcdsaSuite: Curve {
 }
 
 impl EcdsaSuite for EcdsaSecp256k1 {
-    fn gadget() -> &'static [Self::Scalar] {
-        static GADGET: Once<Vec<k256::Scalar>> = Once::new();
+    const COMPLEMENT: [u64; 4] = [0x402d_a173_2fc9_bebf, 0x4551_2319_50b7_5fc4, 1, 0];
+
+    fn reduce(wide: &Wide) -> Words {
+        let [low, high, ..] = Self::COMPLEMENT;
+        wide::reduce_by_folding(wide, [low, high])
+    }
+
+    fn gadget() -> &'static [Words] {
+        static GADGET: Once<Vec<Words>> = Once::new();
         GADGET.call_once(gadget::<Self>)
     }
 
@@ -45,8 +65,10 @@ impl EcdsaSuite for EcdsaSecp256k1 {
 
 #[cfg(feature = "p256")]
 impl EcdsaSuite for EcdsaP256 {
-    fn gadget() -> &'static [Self::Scalar] {
-        static GADGET: Once<Vec<p256::Scalar>> = Once::new();
+    const COMPLEMENT: [u64; 4] = [0x0c46_353d_039c_daaf, 0x4319_0552_58e8_617b, 0, 0xffff_ffff];
+
+    fn gadget() -> &'static [Words] {
+        static GADGET: Once<Vec<Words>> = Once::new();
         GADGET.call_once(gadget::<Self>)
     }
 
@@ -60,9 +82,9 @@ impl EcdsaSuite for EcdsaP256 {
 }
 
 /// `g_j = Hq("ecdsa/gadget"; suite, j)`: nobody chose it, and all pairs use the same.
-fn gadget<C: Curve>() -> Vec<C::Scalar> {
+fn gadget<C: Curve>() -> Vec<Words> {
     let element = |j: usize| HashToScalar::new(domain::ECDSA_GADGET).value(&C::SUITE).number(j.try_into().unwrap_or(u64::MAX));
-    (0..CHOICES).map(|j| element(j).finish_scalar::<C>()).collect()
+    (0..CHOICES).map(|j| wide::of::<C>(&element(j).finish_scalar::<C>())).collect()
 }
 
 /// A nonce point as signatures have it.

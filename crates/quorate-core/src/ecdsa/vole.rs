@@ -9,12 +9,13 @@
 
 use alloc::vec::Vec;
 
-use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
-use zeroize::{Zeroize, Zeroizing};
+use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
 
 use super::{
     extension::{CHOICES, Receiver, Sender},
     suite::EcdsaSuite,
+    wide::{self, PadWords, Wide, Words},
 };
 use crate::{
     curve::Curve,
@@ -86,41 +87,48 @@ pub(crate) fn multiply<C: EcdsaSuite>(
     hedged: &mut Hedged,
 ) -> Result<(Vec<u8>, Shares<C>), Error> {
     let check = Zeroizing::new(hedged.scalar::<C>());
-    let added = [factors[0], factors[1], &*check];
+    let added = Zeroizing::new([factors[0], factors[1], &*check].map(wide::of::<C>));
+    let order_shifted = wide::order_shifted(&C::COMPLEMENT);
     let mut message = Vec::with_capacity(MESSAGE_BYTES);
     let mut pads = Zeroizing::new(Vec::with_capacity(CHOICES));
-    let mut sums = Secret::new([C::Scalar::from(0); 2]);
-    let gadget = C::gadget();
-    sender.pads(subject.index, &subject.pad_key(), |column, zero, one| {
-        let (zero, one) = (scalars::<C>(zero), scalars::<C>(one));
-        for ((zero, one), added) in zero.iter().zip(one.iter()).zip(added) {
-            message.extend_from_slice(&C::encode_scalar(&(*zero - one + added)));
+    let mut sums = Zeroizing::new([Wide::ZERO; 2]);
+    let mut gadget = C::gadget().iter();
+    sender.pads(subject.index, &subject.pad_key(), |_, zero, one| {
+        let (zero, one) = (words(zero), words(one));
+        for ((zero, one), added) in zero.iter().zip(one.iter()).zip(added.iter()) {
+            message.extend_from_slice(&wide::to_bytes(&C::reduce(&wide::masked(zero, one, added, &order_shifted))));
         }
-        if let Some(element) = gadget.get(column) {
-            sums.expose_mut().iter_mut().zip(zero.iter()).for_each(|(sum, pad)| *sum -= *element * pad);
+        if let Some(element) = gadget.next() {
+            sums.iter_mut().zip(zero.iter()).for_each(|(sum, pad)| sum.add_product(element, pad));
         }
         pads.push(*zero);
     })?;
-    let [first, second] = subject.weights::<C>(&message);
-    let eta = *check + first * factors[0] + second * factors[1];
+    let weights = subject.weights::<C>(&message);
+    let eta = *check + weights[0] * factors[0] + weights[1] * factors[1];
+    let weights = weights.each_ref().map(wide::of::<C>);
     let mut statement = subject.statement();
     for [pad_0, pad_1, pad_2] in pads.iter() {
-        statement.append(Zeroizing::new(C::encode_scalar(&(*pad_2 + first * pad_0 + second * pad_1))).as_slice());
+        let mut combined = Zeroizing::new(Wide::ZERO);
+        combined.add(pad_2);
+        combined.add_product(&weights[0], pad_0);
+        combined.add_product(&weights[1], pad_1);
+        statement.append(Zeroizing::new(wide::to_bytes(&C::reduce(&combined))).as_slice());
     }
     message.extend_from_slice(&C::encode_scalar(&eta));
     message.extend_from_slice(&statement.finish());
-    Ok((message, sums))
+    // c = −Σ gⱼ·α0ⱼ.
+    Ok((message, Secret::new(sums.each_ref().map(|sum| -wide::scalar::<C>(&C::reduce(sum))))))
 }
 
 /// Bob's factor b = Σ gⱼ·βⱼ.
 pub(crate) fn factor<C: EcdsaSuite>(receiver: &Receiver, index: usize) -> Result<Secret<C::Scalar>, Error> {
     let choices = receiver.choices(index)?;
-    let mut sum = Secret::new(C::Scalar::from(0));
+    let mut sum = Zeroizing::new(Wide::ZERO);
     for (column, element) in C::gadget().iter().enumerate() {
-        let term = C::Scalar::conditional_select(&C::Scalar::from(0), element, bit(choices.as_slice(), column));
-        *sum.expose_mut() += term;
+        let chosen = chosen(choices.as_slice(), column);
+        sum.add(&element.map(|word| word & chosen));
     }
-    Ok(sum)
+    Ok(Secret::new(wide::scalar::<C>(&C::reduce(&sum))))
 }
 
 /// Bob's side: checks Alice's message and gives his shares d₀, d₁.
@@ -130,54 +138,59 @@ pub(crate) fn factor<C: EcdsaSuite>(receiver: &Receiver, index: usize) -> Result
 pub(crate) fn accept<C: EcdsaSuite>(receiver: &Receiver, subject: &Subject<'_>, message: &[u8]) -> Result<Shares<C>, Rejected> {
     let (masked, proof) = message.split_at_checked(CHOICES * 3 * 32).ok_or(Rejected::Malformed)?;
     let (eta, mu) = proof.split_first_chunk::<32>().ok_or(Rejected::Malformed)?;
-    let eta = C::decode_scalar(eta).map_err(|_| Rejected::Malformed)?;
+    let eta = wide::canonical(eta, &C::COMPLEMENT).ok_or(Rejected::Malformed)?;
     let columns = masked_values::<C>(masked)?;
-    let [first, second] = subject.weights::<C>(masked);
+    let weights = subject.weights::<C>(masked).each_ref().map(wide::of::<C>);
     let choices = receiver.choices(subject.index)?;
-    let (zero, gadget) = (C::Scalar::from(0), C::gadget());
-    let mut sums = Secret::new([zero; 2]);
+    // q − η, to be added where η is to be subtracted.
+    let minus_eta = wide::of::<C>(&-wide::scalar::<C>(&eta));
+    let mut sums = Zeroizing::new([Wide::ZERO; 2]);
     let mut statement = subject.statement();
+    let mut terms = columns.iter().zip(C::gadget());
     receiver.pads(subject.index, &subject.pad_key(), |column, pad| {
-        let chosen = bit(choices.as_slice(), column);
-        let mut values = scalars::<C>(pad);
-        if let (Some(masked), Some(element)) = (columns.get(column), gadget.get(column)) {
-            values
-                .iter_mut()
-                .zip(masked)
-                .for_each(|(value, masked)| *value += C::Scalar::conditional_select(&zero, masked, chosen));
-            sums.expose_mut().iter_mut().zip(values.iter()).for_each(|(sum, value)| *sum += *element * value);
+        let chosen = chosen(choices.as_slice(), column);
+        let Some((masked, element)) = terms.next() else { return };
+        let pads = words(pad);
+        let mut values = Zeroizing::new([[0; 7]; 3]);
+        for ((value, pad), masked) in values.iter_mut().zip(pads.iter()).zip(masked) {
+            *value = wide::add_chosen(pad, masked, chosen);
         }
-        let [value_0, value_1, value_2] = *values;
-        let combined = value_2 + first * value_0 + second * value_1 - C::Scalar::conditional_select(&zero, &eta, chosen);
-        statement.append(Zeroizing::new(C::encode_scalar(&combined)).as_slice());
+        sums.iter_mut().zip(values.iter()).for_each(|(sum, value)| sum.add_product(element, value));
+        let mut combined = Zeroizing::new(Wide::ZERO);
+        let [value_0, value_1, value_2] = &*values;
+        combined.add(value_2);
+        combined.add_product(&weights[0], value_0);
+        combined.add_product(&weights[1], value_1);
+        combined.add(&minus_eta.map(|word| word & chosen));
+        statement.append(Zeroizing::new(wide::to_bytes(&C::reduce(&combined))).as_slice());
     })?;
-    if bool::from(statement.finish().as_slice().ct_eq(mu)) { Ok(sums) } else { Err(Rejected::Wrong) }
-}
-
-/// Three scalars of 48 bytes each: the bias is below 2⁻¹²⁸.
-fn scalars<C: EcdsaSuite>(pad: &[u8; 144]) -> Zeroizing<[C::Scalar; 3]> {
-    let mut scalars = Zeroizing::new([C::Scalar::from(0); 3]);
-    let mut wide = [0; 64];
-    for (scalar, bytes) in scalars.iter_mut().zip(pad.as_chunks::<48>().0) {
-        wide.iter_mut().skip(16).zip(bytes).for_each(|(to, from)| *to = *from);
-        *scalar = C::scalar_from_wide(&wide);
+    if !bool::from(statement.finish().as_slice().ct_eq(mu)) {
+        return Err(Rejected::Wrong);
     }
-    wide.zeroize();
-    scalars
+    Ok(Secret::new(sums.each_ref().map(|sum| wide::scalar::<C>(&C::reduce(sum)))))
 }
 
-fn masked_values<C: EcdsaSuite>(bytes: &[u8]) -> Result<Vec<[C::Scalar; 3]>, Rejected> {
-    let decode = |bytes: &[[u8; 32]; 3]| -> Result<[C::Scalar; 3], Rejected> {
-        let mut values = [C::Scalar::from(0); 3];
-        for (value, bytes) in values.iter_mut().zip(bytes) {
-            *value = C::decode_scalar(bytes).map_err(|_| Rejected::Malformed)?;
+/// Three integers of 48 bytes each: mod q their bias is below 2⁻¹²⁸.
+fn words(pad: &[u8; 144]) -> Zeroizing<[PadWords; 3]> {
+    let mut words = Zeroizing::new([[0; 6]; 3]);
+    words.iter_mut().zip(pad.as_chunks().0).for_each(|(words, bytes)| *words = wide::pad_words(bytes));
+    words
+}
+
+fn masked_values<C: EcdsaSuite>(bytes: &[u8]) -> Result<Vec<[Words; 3]>, Rejected> {
+    let mut values = Vec::with_capacity(CHOICES);
+    for column in bytes.as_chunks::<32>().0.as_chunks::<3>().0 {
+        let mut decoded = [[0; 4]; 3];
+        for (words, bytes) in decoded.iter_mut().zip(column) {
+            *words = wide::canonical(bytes, &C::COMPLEMENT).ok_or(Rejected::Malformed)?;
         }
-        Ok(values)
-    };
-    bytes.as_chunks::<32>().0.as_chunks::<3>().0.iter().map(decode).collect()
+        values.push(decoded);
+    }
+    Ok(values)
 }
 
-/// Bit `column`, the least significant bit of the first byte being the first.
-fn bit(choices: &[u8], column: usize) -> Choice {
-    choices.get(column / 8).map_or(Choice::from(0), |byte| Choice::from(byte >> (column % 8) & 1))
+/// All ones if the choice of a column is 1, else zero. The least significant bit of the first byte is the first column's.
+fn chosen(choices: &[u8], column: usize) -> u64 {
+    let bit = choices.get(column / 8).map_or(0, |byte| byte >> (column % 8) & 1);
+    u64::from(bit).wrapping_neg()
 }
