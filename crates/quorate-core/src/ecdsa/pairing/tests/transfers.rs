@@ -70,21 +70,29 @@ fn keys_bind_both_points_the_offer_and_the_direction() {
     assert_eq!(changed(&honest, &keys(&super::offer(3), &direction(), &points)), all);
 }
 
+/// Points of one transfer whose first shared point has the logarithm `y`, around any second point.
+fn pair_around(transfer: u8, one: [u8; 32], y: Scalar) -> [[u8; 32]; 2] {
+    let hash = direction().transcript::<sha2::Sha512>(domain::PAIRING_POINT).field(&[transfer, 0]).field(&one);
+    let hash = RistrettoPoint::from_uniform_bytes(&hash.finish_wide());
+    [(RistrettoPoint::mul_base(&y) - hash).compress().to_bytes(), one]
+}
+
 #[test]
 fn shared_point_alone_does_not_make_the_key() {
-    // A sender that arranges for two transfers to have the same shared point for the same choice still gets two keys: it takes
-    // R_0 = y·B − Hg(τ, 0, R_1) with the same y in both.
-    let offer = offer(1);
-    let (_, mut points) = chosen(&offer, 2);
-    let y = Scalar::from(77u8);
-    for transfer in [8u8, 9] {
-        let hash = direction().transcript::<sha2::Sha512>(domain::PAIRING_POINT).field(&[transfer, 0]);
-        let one = points[usize::from(transfer)][1];
-        let hash = RistrettoPoint::from_uniform_bytes(&hash.field(&one).finish_wide());
-        points[usize::from(transfer)][0] = (RistrettoPoint::mul_base(&y) - hash).compress().to_bytes();
+    // A sender that arranges for the same shared point in other transfers, or around other points, still gets other keys.
+    let (offer, y) = (offer(1), Scalar::from(77u8));
+    let (_, points) = chosen(&offer, 2);
+    let ones = [points[8][1], points[9][1]];
+    let mut keys = Vec::new();
+    for (eight, nine) in [(ones[0], ones[1]), (ones[1], ones[0])] {
+        let mut points = points.clone();
+        (points[8], points[9]) = (pair_around(8, eight, y), pair_around(9, nine, y));
+        let both = super::transfers::keys(&offer, &direction(), &points);
+        keys.extend([both[8][0], both[9][0]]);
     }
-    let keys = keys(&offer, &direction(), &points);
-    assert_ne!(keys[8][0], keys[9][0]);
+    keys.sort_unstable();
+    keys.dedup();
+    assert_eq!(keys.len(), 4);
 }
 
 /// Encodings that nobody honest makes.
