@@ -83,16 +83,16 @@ fn shared_point_alone_does_not_make_the_key() {
     let (offer, y) = (offer(1), Scalar::from(77u8));
     let (_, points) = chosen(&offer, 2);
     let ones = [points[8][1], points[9][1]];
-    let mut keys = Vec::new();
+    let mut seen = Vec::new();
     for (eight, nine) in [(ones[0], ones[1]), (ones[1], ones[0])] {
         let mut points = points.clone();
         (points[8], points[9]) = (pair_around(8, eight, y), pair_around(9, nine, y));
-        let both = super::transfers::keys(&offer, &direction(), &points);
-        keys.extend([both[8][0], both[9][0]]);
+        let both = keys(&offer, &direction(), &points);
+        seen.extend([both[8][0], both[9][0]]);
     }
-    keys.sort_unstable();
-    keys.dedup();
-    assert_eq!(keys.len(), 4);
+    seen.sort_unstable();
+    seen.dedup();
+    assert_eq!(seen.len(), 4);
 }
 
 /// Encodings that nobody honest makes.
