@@ -56,6 +56,12 @@ impl Hedged {
         self.seed = Secret::new(hash.finish());
     }
 
+    /// The same values in every test.
+    #[cfg(test)]
+    pub(crate) fn fixed(seed: [u8; 32]) -> Self {
+        Self { seed: Secret::new(seed), blocks: 0 }
+    }
+
     /// 64 secret bytes.
     pub(crate) fn wide(&mut self) -> Zeroizing<[u8; 64]> {
         self.blocks = self.blocks.wrapping_add(1);

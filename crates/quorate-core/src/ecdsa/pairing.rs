@@ -3,6 +3,26 @@
 //! A pairing lives in memory only and is bound to one boot of each side. It has no `Clone` and no encoding; sessions share it in an
 //! `Arc`. All sessions on one pairing share its guard: the first check that fails ends the pairing for every one of them, because a
 //! peer that may fail checks in many sessions at once would learn Δ bit by bit.
+//!
+//! It is made in both directions at once. Each side is S in one, where it extends as the sender and has a Δ, and R in the other:
+//!
+//! ```text
+//! round  each side sends, in the private part (bytes)                      and then, from what the peer sent
+//! 1      as R: A (32); a seed for shares of zero (32)               64     as S: draws Δ, chooses by it in 128 transfers
+//! 2      as S: R_0 (32) and R_1 (32) of 128 transfers             8192     as R: both keys of each transfer, 32 trees of 16 leaves
+//! 3      as R: for each of 32 trees                               5120     as S: 15 leaves of each tree, checked
+//!              3 levels × 2 corrections (16 each), in all 96
+//!              the sum of the witnesses (32), their hash (32)
+//! ```
+//!
+//! Nothing is broadcast. All hashes bind the context (version, session id, both sides' identifiers, identities and boots) and the
+//! direction, so that a message that is sent back to where it came from is worth nothing. The id of the pairing binds all messages.
+//! Where a peer breaks the rules in a way that shows only on one value of a bit of Δ, it is found out with a probability of one half, and
+//! that Δ is gone; so a peer that fails must wait.
+//!
+//! The base transfers are in `base_ot`, the trees in `tree`, the rounds in `rounds`. What is done with the leaves is not here.
+//!
+//! Spec: docs/protocols.md, section 3.1; Masny and Rindal, ePrint 2019/706; Roy, `SoftSpokenOT`, ePrint 2022/192, figures 13 and 14.
 
 use crate::{
     error::DecodeError,

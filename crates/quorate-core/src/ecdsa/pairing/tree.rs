@@ -29,14 +29,14 @@ pub(super) const PROOF: usize = (LEVELS - 1) * 2 * 16 + 32 + 32;
 pub(super) type Proofs = [u8; TREES * PROOF];
 
 /// One level of nodes, or the leaves; those beyond its width stay zero.
-type Nodes = Zeroizing<[Seed; LEAVES]>;
+type Nodes = Secret<[Seed; LEAVES]>;
 /// What a leaf is proved with.
 type Witness = [u8; 32];
 
 /// The leaves of a tree and their witnesses.
 struct Leaves {
     seeds: Nodes,
-    witnesses: Zeroizing<[Witness; LEAVES]>,
+    witnesses: Secret<[Witness; LEAVES]>,
 }
 
 /// One tree of one direction: where its hashes are.
@@ -61,7 +61,7 @@ pub(super) fn grow(direction: &Direction, keys: &[[Seed; 2]; TRANSFERS]) -> (Rec
     let outputs = leaves.expose_mut().iter_mut().zip(proofs.as_chunks_mut::<PROOF>().0);
     for ((number, keys), (leaves, bytes)) in (0..).zip(keys.as_chunks::<LEVELS>().0).zip(outputs) {
         let (grown, proof) = Tree { direction: *direction, number }.grow(keys);
-        leaves.copy_from_slice(&*grown.seeds);
+        leaves.copy_from_slice(grown.seeds.expose());
         *bytes = proof.to_bytes();
     }
     (ReceiverSeeds { leaves }, proofs)
@@ -82,7 +82,7 @@ pub(super) fn puncture(
     for ((number, leaves), ((keys, choices), bytes)) in (0..).zip(leaves.expose_mut()).zip(inputs) {
         let tree = Tree { direction: *direction, number };
         let (known, valid) = tree.puncture(keys, choices, &Proof::from_bytes(bytes));
-        leaves.copy_from_slice(&*known);
+        leaves.copy_from_slice(known.expose());
         consistent &= valid;
     }
     bool::from(consistent).then_some(SenderSeeds { delta, leaves })
@@ -104,8 +104,8 @@ fn choices(delta: &[u8; TREES]) -> Zeroizing<[u8; TRANSFERS]> {
 impl Tree {
     fn grow(&self, keys: &[[Seed; 2]; LEVELS]) -> (Leaves, Proof) {
         let [first, keys @ ..] = keys;
-        let mut nodes: Nodes = Zeroizing::new([Seed::default(); LEAVES]);
-        nodes.iter_mut().zip(first).for_each(|(node, key)| *node = *key);
+        let mut nodes: Nodes = Secret::new([Seed::default(); LEAVES]);
+        nodes.expose_mut().iter_mut().zip(first).for_each(|(node, key)| *node = *key);
         let mut corrections = [[Seed::default(); 2]; LEVELS - 1];
         for (level, (pair, keys)) in (1..).zip(corrections.iter_mut().zip(keys)) {
             nodes = self.children(level, &nodes, NONE_MISSING);
@@ -113,12 +113,12 @@ impl Tree {
             pair.iter_mut().zip(keys).for_each(|(sum, key)| xor(sum, key, Choice::from(1)));
         }
         let leaves = self.leaves(&nodes, NONE_MISSING);
-        let proof = Proof { corrections, sum: *leaves.sum(), hash: self.hash(&leaves.witnesses) };
+        let proof = Proof { corrections, sum: *leaves.sum(), hash: self.hash(leaves.witnesses.expose()) };
         (leaves, proof)
     }
 
     fn puncture(&self, keys: &[Seed; LEVELS], choices: &[u8; LEVELS], proof: &Proof) -> (Nodes, Choice) {
-        let mut nodes: Nodes = Zeroizing::new([Seed::default(); LEAVES]);
+        let mut nodes: Nodes = Secret::new([Seed::default(); LEAVES]);
         // The root is the one node of its level, and it is missing.
         let mut missing = Zeroizing::new(0);
         // The first level needs no correction: its keys are its nodes.
@@ -134,22 +134,22 @@ impl Tree {
                 xor(&mut child, correction, chosen);
             }
             let place = 2 * *missing + choice;
-            (0..).zip(nodes.iter_mut()).for_each(|(index, node)| xor(node, &child, place.ct_eq(&index)));
+            (0..).zip(nodes.expose_mut()).for_each(|(index, node)| xor(node, &child, place.ct_eq(&index)));
             *missing = 2 * *missing + (1 - choice);
         }
         let mut leaves = self.leaves(&nodes, *missing);
         let mut witness = leaves.sum();
         xor(&mut witness, &proof.sum, Choice::from(1));
-        (0..).zip(leaves.witnesses.iter_mut()).for_each(|(index, one)| xor(one, &witness, missing.ct_eq(&index)));
-        let valid = self.hash(&leaves.witnesses).ct_eq(&proof.hash);
+        (0..).zip(leaves.witnesses.expose_mut()).for_each(|(index, one)| xor(one, &witness, missing.ct_eq(&index)));
+        let valid = self.hash(leaves.witnesses.expose()).ct_eq(&proof.hash);
         (leaves.seeds, valid)
     }
 
     /// The nodes of `level` from those above: two for each, zero below the missing one. Level 0 has none above.
     fn children(&self, level: u8, parents: &Nodes, missing: u8) -> Nodes {
-        let mut children: Nodes = Zeroizing::new([Seed::default(); LEAVES]);
+        let mut children: Nodes = Secret::new([Seed::default(); LEAVES]);
         let width = if level == 0 { 0 } else { 1 << level };
-        for ((node, parent), pair) in (0..).zip(parents.iter()).zip(children.as_chunks_mut::<2>().0).take(width) {
+        for ((node, parent), pair) in (0..).zip(parents.expose()).zip(children.expose_mut().as_chunks_mut::<2>().0).take(width) {
             let hash = self.direction.transcript::<Sha256>(domain::PAIRING_TREE).field(&[self.number, level, node]).field(parent);
             let wide = Zeroizing::new(hash.finish());
             let known = !missing.ct_eq(&node);
@@ -160,10 +160,10 @@ impl Tree {
 
     /// Seeds and witnesses from the lowest nodes; zero where one is missing.
     fn leaves(&self, nodes: &Nodes, missing: u8) -> Leaves {
-        let seeds = Zeroizing::new([Seed::default(); LEAVES]);
-        let mut leaves = Leaves { seeds, witnesses: Zeroizing::new([Witness::default(); LEAVES]) };
-        let outputs = leaves.seeds.iter_mut().zip(leaves.witnesses.iter_mut());
-        for ((node, value), (seed, witness)) in (0..).zip(nodes.iter()).zip(outputs) {
+        let seeds = Secret::new([Seed::default(); LEAVES]);
+        let mut leaves = Leaves { seeds, witnesses: Secret::new([Witness::default(); LEAVES]) };
+        let outputs = leaves.seeds.expose_mut().iter_mut().zip(leaves.witnesses.expose_mut());
+        for ((node, value), (seed, witness)) in (0..).zip(nodes.expose()).zip(outputs) {
             let hash = self.direction.transcript::<Sha512>(domain::PAIRING_TREE).field(&[self.number, DEPTH, node]).field(value);
             let wide = Zeroizing::new(hash.finish_wide());
             let known = !missing.ct_eq(&node);
@@ -189,7 +189,7 @@ const NONE_MISSING: u8 = u8::MAX;
 impl Leaves {
     fn sum(&self) -> Zeroizing<Witness> {
         let mut sum = Zeroizing::new(Witness::default());
-        self.witnesses.iter().for_each(|witness| xor(&mut sum, witness, Choice::from(1)));
+        self.witnesses.expose().iter().for_each(|witness| xor(&mut sum, witness, Choice::from(1)));
         sum
     }
 }
@@ -197,7 +197,7 @@ impl Leaves {
 /// The sum of all left and of all right children.
 fn sums(children: &Nodes) -> Zeroizing<[Seed; 2]> {
     let mut sums = Zeroizing::new([Seed::default(); 2]);
-    for pair in children.as_chunks::<2>().0 {
+    for pair in children.expose().as_chunks::<2>().0 {
         sums.iter_mut().zip(pair).for_each(|(sum, child)| xor(sum, child, Choice::from(1)));
     }
     sums
