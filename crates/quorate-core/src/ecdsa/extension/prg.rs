@@ -1,12 +1,12 @@
 //! Leaves to rows: every leaf is stretched, and the trees are folded block by block.
 //!
 //! Block i of leaf x of a tree is π(π(leaf) ⊕ (tree, x, i)) ⊕ π(leaf), where π is AES-128 under a key of the session: TMMO (ePrint
-//! 2019/074) instead of a key schedule for each leaf. Why it is a pseudorandom generator, π being an ideal cipher: the key is a hash
-//! of R's nonce, of the pairing and of the session, so that the leaves do not depend on this π; each is uniform, and S lacks one in
-//! each tree. Whoever asks neither π at a missing leaf nor at π(leaf) ⊕ tweak of one sees values of a random function, but for
-//! repeats of a permutation's outputs that cannot come: with B blocks in a row and q queries the two are told apart with at most
-//! (32·q·(B + 1) + (32·B)²) / 2^128, which is 2^−120 per query and 2^−114 at N = 1, and 2^−115 and 2^−102 at N = 64. Tweaks never repeat
-//! under one key, and a table that is made for one session is of no use in another; AES in counter mode under the leaf would lack both.
+//! 2019/074) instead of a key schedule for each leaf. Why it is a pseudorandom generator, π being an ideal cipher: the leaves do not
+//! depend on π, each is uniform, and S lacks one in each tree. Those 32 are put in at W = 32·(B + 1) points, B blocks to a row, which
+//! nobody knows: unless two of these points meet, or one of q queries to π or its inverse meets one, every block looks random. Hence
+//! an advantage of at most W·(q + W) / 2^128: per query 2^−120 at N = 1 and 2^−115 at N = 64, and 2^−112 and 2^−102 besides.
+//! That factor W is all of the multi-target loss: another run or another pairing has another π, so that no query, and no table made
+//! beforehand, serves against two of them.
 
 use aes::{Aes128Enc, cipher::KeyInit};
 
