@@ -1,5 +1,7 @@
 //! Threshold ECDSA over secp256k1: the rows, their sizes and targets.
 
+#[cfg(feature = "cggmp")]
+mod cggmp;
 mod machines;
 pub mod memory;
 mod ours;
@@ -22,11 +24,13 @@ use crate::{
 pub struct Options {
     pub quick: bool,
     pub sizes: Vec<Size>,
+    /// A row against `cggmp24` as well.
+    pub cggmp: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { quick: false, sizes: vec![(2, 2), (2, 3), (3, 5), (5, 9), (10, 10)] }
+        Self { quick: false, sizes: vec![(2, 2), (2, 3), (3, 5), (5, 9), (10, 10)], cggmp: false }
     }
 }
 
@@ -35,6 +39,9 @@ const DIGEST: [u8; 32] = [0x51; 32];
 
 /// At these sizes whole key generations are measured too; theirs takes most of half a minute at 5-of-9.
 const KEY_GENERATIONS: [Size; 2] = [(2, 3), (5, 9)];
+
+/// The size at which `cggmp24` is measured, if asked for.
+const CGGMP: Size = (2, 3);
 
 /// Whether both sides can do it: the peer numbers its participants in one byte.
 pub const fn possible((t, n): Size) -> bool {
@@ -68,6 +75,9 @@ pub(crate) fn measure(options: &Options) -> Outcome<Vec<Row>> {
     let effort = Effort { least: if options.quick { 5 } else { 21 }, most: 1001, budget };
     for size in &options.sizes {
         signing(*size, effort, &mut rows)?;
+        if options.cggmp && *size == CGGMP {
+            paillier(*size, Effort { least: 5, most: 5, ..effort }, &mut rows)?;
+        }
         if KEY_GENERATIONS.contains(size) {
             key_generation(*size, if options.quick { 1 } else { 3 }, &mut rows)?;
         }
@@ -95,6 +105,23 @@ fn signing(size: Size, effort: Effort, rows: &mut Vec<Row>) -> Outcome<()> {
     let ours = ours::key_share_bytes(&ours::generate(size)?.1)?;
     row("key share", Unit::Bytes, (count(ours), count(theirs.key_share_bytes()?)), record);
     Ok(())
+}
+
+#[cfg(feature = "cggmp")]
+fn paillier(size: Size, effort: Effort, rows: &mut Vec<Row>) -> Outcome<()> {
+    let size_name = name(size);
+    eprintln!("{size_name}: cggmp24, which needs four safe primes first");
+    let theirs = cggmp::Cggmp::ready(size)?;
+    let [theirs] = turns(effort, [&mut || theirs.sign()])?;
+    let sides = (None, Some(theirs / f64::from(size.0)));
+    let row = Row::new(&size_name, "sign, whole, per signer", Unit::Microseconds, sides, Goal::None);
+    rows.push(Row { against: "cggmp24", ..row });
+    Ok(())
+}
+
+#[cfg(not(feature = "cggmp"))]
+fn paillier(_: Size, _: Effort, _: &mut [Row]) -> Outcome<()> {
+    Err("this program was built without cggmp24; scripts/compare ecdsa --cggmp builds it with".into())
 }
 
 fn key_generation(size: Size, least: usize, rows: &mut Vec<Row>) -> Outcome<()> {

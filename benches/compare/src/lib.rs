@@ -19,7 +19,7 @@ pub type Outcome<T> = Result<T, Box<dyn Error>>;
 pub type Size = (u16, u16);
 
 const USAGE: &str = "usage: compare frost [--json] [--quick] [--large] [--sizes 2-of-3,3-of-5,67-of-100] [--suite ed25519|bip340]
-       compare ecdsa [--json] [--quick] [--sizes 2-of-2,2-of-3,5-of-9]";
+       compare ecdsa [--json] [--quick] [--cggmp] [--sizes 2-of-2,2-of-3,5-of-9]";
 
 /// The program, without its name.
 ///
@@ -60,6 +60,7 @@ fn run_ecdsa(mut arguments: impl Iterator<Item = String>) -> Outcome<()> {
         match argument.as_str() {
             "--json" => json = true,
             "--quick" => options.quick = true,
+            "--cggmp" => options.cggmp = true,
             "--sizes" => options.sizes = parse_sizes(&arguments.next().ok_or(USAGE)?, ecdsa::possible)?,
             other => return Err(format!("unknown option {other:?}\n{USAGE}").into()),
         }
