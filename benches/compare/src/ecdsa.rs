@@ -8,17 +8,22 @@ mod ours;
 pub mod report;
 mod theirs;
 
-use std::time::Duration;
+use std::{hint::black_box, time::Duration};
 
-use k256::ecdsa::{Signature, VerifyingKey, signature::hazmat::PrehashVerifier};
+use k256::ecdsa::{
+    Signature, SigningKey, VerifyingKey,
+    signature::hazmat::{PrehashSigner, PrehashVerifier},
+};
+use quorate_core::ParticipantSet;
 
 use self::{
+    ours::Ours,
     report::{Goal, Row, Unit},
     theirs::Theirs,
 };
 use crate::{
     Outcome, Size,
-    sample::{Effort, several, turns},
+    sample::{Effort, Stopwatch, several, turns},
 };
 
 pub struct Options {
@@ -89,21 +94,37 @@ fn signing(size: Size, effort: Effort, rows: &mut Vec<Row>) -> Outcome<()> {
     let (signers, size_name) = (f64::from(size.0), name(size));
     eprintln!("{size_name}: signing");
     let mut row = |operation, unit, sides, goal| rows.push(Row::new(&size_name, operation, unit, sides, goal));
-    let theirs = Theirs::ready(size)?;
-    let [plain, encoded] = turns(effort, [&mut || theirs.sign(), &mut || theirs.sign_encoded()])?;
-    let per_signer = |time| Some(time / signers);
-    row("sign, 3 rounds, per signer", Unit::Microseconds, (None, per_signer(plain)), Goal::Ratio(0.15));
-    row("the same, theirs with their encoding", Unit::Microseconds, (None, per_signer(encoded)), Goal::None);
-    row("bytes sent, per signer", Unit::Bytes, (None, count(theirs.bytes_sent()?)), Goal::Ratio(0.55));
+    let (ours, theirs) = (Ours::ready(size)?, Theirs::ready(size)?);
+    let [mine, plain, encoded] = turns(effort, [&mut || ours.sign(), &mut || theirs.sign(), &mut || theirs.sign_encoded()])?;
+    let per_signer = |time: f64| Some(time / signers);
+    row("sign, 3 rounds, per signer", Unit::Microseconds, (per_signer(mine), per_signer(plain)), Goal::Ratio(0.15));
+    row("the same, theirs with their encoding", Unit::Microseconds, (per_signer(mine), per_signer(encoded)), Goal::None);
+    let sent = (count(ours.bytes_sent()?), count(theirs.bytes_sent()?));
+    row("bytes sent, per signer", Unit::Bytes, sent, Goal::Ratio(0.55));
     let peaks = memory::measured(size)?;
-    row("peak memory of signing, per signer", Unit::Bytes, (peaks.ours.map(bytes), Some(bytes(peaks.theirs))), Goal::None);
+    row("peak memory of signing, per signer", Unit::Bytes, (Some(bytes(peaks.ours)), Some(bytes(peaks.theirs))), Goal::None);
     let record = match size {
         (2, 3) => Goal::Ours(1024.0),
         (5, 9) => Goal::Ours(3072.0),
         _ => Goal::None,
     };
-    let ours = ours::key_share_bytes(&ours::generate(size)?.1)?;
-    row("key share", Unit::Bytes, (count(ours), count(theirs.key_share_bytes()?)), record);
+    row("key share", Unit::Bytes, (count(ours.key_share_bytes()?), count(theirs.key_share_bytes()?)), record);
+    ahead(size, effort, &ours, rows)
+}
+
+/// What the peer has nothing to compare with.
+fn ahead(size: Size, effort: Effort, ours: &Ours, rows: &mut Vec<Row>) -> Outcome<()> {
+    let (signers, size_name) = (f64::from(size.0), name(size));
+    let mut row = |operation, against, (ours, reference): (f64, f64), goal| {
+        let row = Row::new(&size_name, operation, Unit::Microseconds, (Some(ours), Some(reference)), goal);
+        rows.push(Row { against, ..row });
+    };
+    let [batch, single] = turns(effort, [&mut || ours.presign(16), &mut || ours.presign(1)])?;
+    let sides = (batch / signers, single / signers);
+    row("presign, one of 16, per signer", "ours, one at a time", sides, Goal::Ratio(0.75));
+    let verification = Verification::new()?;
+    let [online, verify] = turns(effort, [&mut || ours.sign_online(), &mut || verification.run()])?;
+    row("sign with a presignature, per signer", "one k256 verification", (online / signers, verify), Goal::Ratio(1.6));
     Ok(())
 }
 
@@ -127,17 +148,50 @@ fn paillier(_: Size, _: Effort, _: &mut [Row]) -> Outcome<()> {
 fn key_generation(size: Size, least: usize, rows: &mut Vec<Row>) -> Outcome<()> {
     let size_name = name(size);
     eprintln!("{size_name}: key generation");
-    let [ours, theirs] = turns(
+    let two = ParticipantSet::first(2)?;
+    let [pair, paired, whole, theirs] = turns(
         Effort { least, most: least, budget: Duration::ZERO },
-        [&mut || several(9, || Ok(ours::generate(size)?.0)), &mut || {
-            let (took, team) = Theirs::generate(size)?;
-            team.sign()?;
-            Ok(took)
-        }],
+        [
+            &mut || several(9, || Ok(ours::pair(&two)?.0)),
+            &mut || several(9, || Ok(ours::generate(size)?.0)),
+            &mut || several(3, || ours::generate_and_pair(size)),
+            &mut || {
+                let (took, team) = Theirs::generate(size)?;
+                team.sign()?;
+                Ok(took)
+            },
+        ],
     )?;
-    let sides = (Some(ours), Some(theirs));
-    rows.push(Row::new(&size_name, "key generation, paired already, all", Unit::Microseconds, sides, Goal::Ratio(0.002)));
+    let mut row = |operation, ours, theirs, goal| {
+        rows.push(Row::new(&size_name, operation, Unit::Microseconds, (Some(ours), theirs), goal));
+    };
+    row("pairing of two, both", pair, None, Goal::None);
+    row("key generation and first pairings, all", whole, Some(theirs), Goal::Ratio(0.07));
+    row("key generation, paired already, all", paired, Some(theirs), Goal::Ratio(0.002));
     Ok(())
+}
+
+/// One signature to verify again and again with k256.
+struct Verification {
+    key: VerifyingKey,
+    signature: [u8; 64],
+}
+
+impl Verification {
+    fn new() -> Outcome<Self> {
+        let key = SigningKey::from_slice(&[7; 32])?;
+        let signature: Signature = key.sign_prehash(&DIGEST)?;
+        Ok(Self { key: *key.verifying_key(), signature: signature.to_bytes().into() })
+    }
+
+    /// Sixteen of them, because the clock is slow.
+    fn run(&self) -> Outcome<Duration> {
+        let start = Stopwatch::start();
+        for _ in 0..16 {
+            verify(black_box(&self.key), black_box(&self.signature))?;
+        }
+        Ok(start.elapsed() / 16)
+    }
 }
 
 #[expect(clippy::cast_precision_loss, clippy::unnecessary_wraps, reason = "far below 2^52; a cell of the table")]

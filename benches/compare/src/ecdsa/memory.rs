@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Team, theirs::Theirs};
+use super::{Team, ours::Ours, theirs::Theirs};
 use crate::{Outcome, Size};
 
 /// The most bytes that were live at once while all signers signed in one process, beyond their keys; per signer.
 #[derive(Serialize, Deserialize)]
 pub struct Peaks {
     pub size: Size,
-    pub ours: Option<u64>,
+    pub ours: u64,
     pub theirs: u64,
 }
 
@@ -21,9 +21,10 @@ pub struct Peaks {
 ///
 /// If a side cannot sign.
 pub fn peaks(size: Size, peak: &mut impl FnMut(&mut dyn FnMut()) -> u64) -> Outcome<Peaks> {
-    let theirs = Theirs::ready(size)?;
+    let (ours, theirs) = (Ours::ready(size)?, Theirs::ready(size)?);
+    let ours = one(size, &|| ours.sign(), peak)?;
     let theirs = one(size, &|| theirs.sign(), peak)?;
-    Ok(Peaks { size, ours: None, theirs })
+    Ok(Peaks { size, ours, theirs })
 }
 
 fn one((t, _): Size, sign: &dyn Fn() -> Outcome<Duration>, peak: &mut impl FnMut(&mut dyn FnMut()) -> u64) -> Outcome<u64> {
