@@ -76,7 +76,7 @@ fn verify(key: &VerifyingKey, signature: &[u8; 64]) -> Outcome<()> {
 
 pub(crate) fn measure(options: &Options) -> Outcome<Vec<Row>> {
     let mut rows = Vec::new();
-    let budget = Duration::from_millis(if options.quick { 500 } else { 5000 });
+    let budget = Duration::from_millis(if options.quick { 500 } else { 2000 });
     let effort = Effort { least: if options.quick { 5 } else { 21 }, most: 1001, budget };
     for size in &options.sizes {
         signing(*size, effort, &mut rows)?;

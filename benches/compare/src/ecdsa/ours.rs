@@ -20,6 +20,8 @@ use super::{
 use crate::{Outcome, Size, ours::placement, sample::Stopwatch};
 
 type Shares = BTreeMap<Identifier, KeyShare<EcdsaSecp256k1>>;
+/// Presignatures, by their signers.
+type Made = BTreeMap<Identifier, Vec<Presignature<EcdsaSecp256k1>>>;
 
 /// A key whose first t participants sign, paired with each other.
 pub struct Ours {
@@ -92,7 +94,7 @@ impl Ours {
         Ok((took, bytes))
     }
 
-    fn run_presigning(&self, batch: usize) -> Outcome<(Duration, BTreeMap<Identifier, Vec<Presignature<EcdsaSecp256k1>>>)> {
+    fn run_presigning(&self, batch: usize) -> Outcome<(Duration, Made)> {
         let (took, ended) = self.run(|session, id| {
             Presigning::start(session, &self.shares[&id], &self.signers, &self.pairings[&id], batch, &mut SysRng)
         })?;

@@ -63,7 +63,6 @@ impl Report {
         Ok(())
     }
 
-    #[expect(clippy::unnecessary_wraps, reason = "the same shape as json")]
     pub fn table(&self) -> Outcome<()> {
         let host = &self.host;
         println!("{}, {} processors, {} ({})", host.architecture, host.processors, host.model, host.flags_of_note.join(" "));
