@@ -6,7 +6,7 @@ use frost_core::Ciphersuite;
 use quorate_core::frost::{Bip340, Ed25519, FrostSuite};
 
 use crate::{
-    Outcome, dealers, ours,
+    Outcome, Size, dealers, ours,
     report::Row,
     sample::{Effort, alternate},
     theirs,
@@ -22,6 +22,11 @@ impl Default for Options {
     fn default() -> Self {
         Self { quick: false, sizes: vec![(2, 3), (3, 5), (67, 100)], suite: None }
     }
+}
+
+/// The peers cannot do without a participant to spare, and have at most a thousand here.
+pub fn possible((t, n): Size) -> bool {
+    2 <= t && t < n && n <= 1000
 }
 
 const MESSAGE: [u8; 32] = [0x51; 32];

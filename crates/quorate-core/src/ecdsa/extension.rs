@@ -31,6 +31,7 @@ use crate::{
     domain::{self, Label},
     error::Error,
     identifier::Identifier,
+    secret::Secret,
     transcript::Hash,
 };
 
@@ -119,7 +120,8 @@ pub(crate) struct Receiver {
 
 /// S's columns after the check, until its pads are made.
 pub(crate) struct Sender {
-    delta: Zeroizing<u128>,
+    /// 0 and Δ: what the two pads of a column add to it.
+    offsets: Secret<[u128; 2]>,
     rows: Blocks,
 }
 
@@ -157,16 +159,34 @@ pub(crate) fn check(seeds: &SenderSeeds, subject: &Subject<'_>, message: &[u8]) 
     if !(1..=MAX_BATCH).contains(&subject.batch) || message.len() != message_bytes(subject.batch) {
         return Err(Refusal::Malformed);
     }
-    let (nonce, rest) = message.split_at_checked(NONCE_BYTES).ok_or(Refusal::Malformed)?;
-    let (rest, digest) = rest.split_last_chunk::<DIGEST_BYTES>().ok_or(Refusal::Malformed)?;
-    let (corrections, hashed_choices) = rest.split_last_chunk::<BLOCK_BYTES>().ok_or(Refusal::Malformed)?;
-    let challenge = subject.challenge(nonce, corrections);
-    let (corrections, _) = corrections.as_chunks::<BLOCK_BYTES>();
+    let message = Message::split(message).ok_or(Refusal::Malformed)?;
+    let challenge = subject.challenge(message.nonce, message.corrections);
+    decide(seeds, subject, &message, &challenge)
+}
 
+/// R's message, in its parts.
+struct Message<'a> {
+    nonce: &'a [u8],
+    corrections: &'a [u8],
+    hashed_choices: &'a Block,
+    digest: &'a [u8; DIGEST_BYTES],
+}
+
+impl<'a> Message<'a> {
+    fn split(bytes: &'a [u8]) -> Option<Self> {
+        let (nonce, rest) = bytes.split_at_checked(NONCE_BYTES)?;
+        let (rest, digest) = rest.split_last_chunk()?;
+        let (corrections, hashed_choices) = rest.split_last_chunk()?;
+        Some(Self { nonce, corrections, hashed_choices, digest })
+    }
+}
+
+fn decide(seeds: &SenderSeeds, subject: &Subject<'_>, message: &Message<'_>, challenge: &Block) -> Result<Sender, Refusal> {
     let blocks = blocks(subject.batch);
+    let (corrections, _) = message.corrections.as_chunks::<BLOCK_BYTES>();
     let mut rows = Blocks::new(blocks * ROWS);
     let masks = row_masks(seeds);
-    let mut expansion = Expansion::of_all_but_one(&subject.prg_key(nonce), seeds);
+    let mut expansion = Expansion::of_all_but_one(&subject.prg_key(message.nonce), seeds, &masks);
     for (index, rows) in rows.chunks_exact_mut(ROWS).enumerate() {
         expansion.next(rows);
         // The first tree's rows need no correction: its sum is x.
@@ -176,11 +196,11 @@ pub(crate) fn check(seeds: &SenderSeeds, subject: &Subject<'_>, message: &[u8]) 
         }
     }
 
-    let mut hashed_rows = rows::hash_all(&challenge, &rows);
-    hashed_rows.iter_mut().zip(masks.iter()).for_each(|(row, mask)| *row = add_masked(row, mask, hashed_choices));
+    let mut hashed_rows = rows::hash_all(challenge, &rows);
+    hashed_rows.iter_mut().zip(masks.iter()).for_each(|(row, mask)| *row = add_masked(row, mask, message.hashed_choices));
     // χ = 0 would let any x̂ pass; it comes up once in 2^128 runs.
-    let right = rows::digest(&challenge, &hashed_rows).ct_eq(digest) & !challenge.ct_eq(&[0; BLOCK_BYTES]);
-    if bool::from(right) { Ok(Sender { delta: delta_column(&masks), rows }) } else { Err(Refusal::WrongProof) }
+    let right = rows::digest(challenge, &hashed_rows).ct_eq(message.digest) & !challenge.ct_eq(&[0; BLOCK_BYTES]);
+    if bool::from(right) { Ok(Sender { offsets: offsets(&masks), rows }) } else { Err(Refusal::WrongProof) }
 }
 
 impl Receiver {
@@ -200,7 +220,7 @@ impl Receiver {
         key: &Block,
         mut each: impl FnMut(usize, &[u8; PAD_BYTES]),
     ) -> Result<(), Error> {
-        hash_columns(&self.rows, multiplication, key, [0], |column, [pad]| each(column, pad))
+        hash_columns(&self.rows, multiplication, key, &[0], |column, [pad]| each(column, pad))
     }
 }
 
@@ -212,7 +232,7 @@ impl Sender {
         key: &Block,
         mut each: impl FnMut(usize, &[u8; PAD_BYTES], &[u8; PAD_BYTES]),
     ) -> Result<(), Error> {
-        hash_columns(&self.rows, multiplication, key, [0, *self.delta], |column, [zero, one]| each(column, zero, one))
+        hash_columns(&self.rows, multiplication, key, self.offsets.expose(), |column, [zero, one]| each(column, zero, one))
     }
 }
 
@@ -223,7 +243,7 @@ fn hash_columns<const WAYS: usize>(
     rows: &[Block],
     multiplication: usize,
     key: &Block,
-    offsets: [u128; WAYS],
+    offsets: &[u128; WAYS],
     each: impl FnMut(usize, &[[u8; PAD_BYTES]; WAYS]),
 ) -> Result<(), Error> {
     let first = multiplication.checked_mul(CHOICES).ok_or(NO_SUCH_MULTIPLICATION)?;
@@ -246,11 +266,12 @@ fn row_masks(seeds: &SenderSeeds) -> Blocks {
     masks
 }
 
-/// Δ as a column.
-fn delta_column(masks: &Blocks) -> Zeroizing<u128> {
-    let mut delta = Zeroizing::new(0);
+/// 0, and Δ as a column.
+fn offsets(masks: &[Block]) -> Secret<[u128; 2]> {
+    let mut offsets = Secret::new([0; 2]);
+    let [_, delta] = offsets.expose_mut();
     masks.iter().enumerate().for_each(|(row, mask)| *delta |= u128::from_le_bytes(*mask) & (1 << row));
-    delta
+    offsets
 }
 
 fn add_masked(row: &Block, mask: &Block, term: &Block) -> Block {

@@ -19,7 +19,7 @@ pub(super) fn hash<const WAYS: usize>(
     key: &Block,
     first: usize,
     columns: &[Block],
-    offsets: [u128; WAYS],
+    offsets: &[u128; WAYS],
     mut each: impl FnMut(usize, &[[u8; PAD_BYTES]; WAYS]),
 ) {
     let cipher = Aes128Enc::new(&(*key).into());

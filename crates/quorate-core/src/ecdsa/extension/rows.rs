@@ -1,6 +1,6 @@
 //! The linear hash of rows: POLYVAL of RFC 8452 under χ, mask block last.
 //!
-//! `Σ block_i · χ^(m−i)`, up to a fixed factor: linear in the row, so that the hash of v ⊕ Δ·x is v̂ ⊕ Δ·x̂; two rows that differ have one
+//! `Σ block_i · (χ·x^−128)^(m−i)` for i < m: linear in the row, so that the hash of v ⊕ Δ·x is v̂ ⊕ Δ·x̂; two rows that differ have one
 //! hash for at most m − 1 of the 2^128 − 1 possible χ; and since the mask block is multiplied by χ ≠ 0 alone, it hides x̂ perfectly.
 
 use polyval::{

@@ -1,9 +1,16 @@
 //! Honest runs.
 
 use super::*;
-use crate::ecdsa::pairing::{LEAVES, TREES};
-use crate::secret::Secret;
+use crate::{
+    ecdsa::pairing::{LEAVES, TREES},
+    secret::Secret,
+};
 use rand::{Rng, SeedableRng, rngs::StdRng};
+
+mod attacks;
+mod fresh;
+mod reference;
+mod refusals;
 
 const CONTEXT: [u8; 32] = [1; 32];
 const PAIRING: [u8; 32] = [2; 32];
@@ -15,13 +22,20 @@ fn subject(batch: usize) -> Subject<'static> {
     Subject { context: &CONTEXT, pairing: &PAIRING, sender, receiver, batch }
 }
 
+fn random_block(rng: &mut StdRng) -> Block {
+    let mut block = [0; 16];
+    rng.fill_bytes(&mut block);
+    block
+}
+
 /// What a pairing leaves on both sides.
 fn seeds(seed: u64) -> (SenderSeeds, ReceiverSeeds) {
     let mut rng = StdRng::seed_from_u64(seed);
-    let mut all = [[[0; 16]; LEAVES]; TREES];
-    all.as_flattened_mut().as_flattened_mut().iter_mut().for_each(|byte| *byte = rng.next_u32() as u8);
-    let mut delta = [0; TREES];
-    delta.iter_mut().for_each(|nibble| *nibble = rng.next_u32() as u8 & 15);
+    let delta = core::array::from_fn(|_| rng.next_u32() as u8 & 15);
+    from_leaves(delta, core::array::from_fn(|_| core::array::from_fn(|_| random_block(&mut rng))))
+}
+
+fn from_leaves(delta: [u8; TREES], all: [[Block; LEAVES]; TREES]) -> (SenderSeeds, ReceiverSeeds) {
     let mut all_but_one = all;
     all_but_one.iter_mut().zip(delta).for_each(|(tree, nibble)| tree[usize::from(nibble)] = [0; 16]);
     (SenderSeeds { delta: Secret::new(delta), leaves: Secret::new(all_but_one) }, ReceiverSeeds { leaves: Secret::new(all) })
