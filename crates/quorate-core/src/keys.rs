@@ -136,6 +136,8 @@ pub struct PublicKeyPackage<C: Curve> {
     placement: Placement,
     commitments: Vec<C::Point>,
     chain_code: ChainCode,
+    /// The first commitment, encoded.
+    key_bytes: C::PointBytes,
     digest: [u8; 32],
 }
 
@@ -161,14 +163,21 @@ impl<C: Curve> PublicKeyPackage<C> {
             .value(placement.participants())
             .field(chain_code.as_bytes())
             .list(commitments.len());
-        C::encode_points(&commitments).iter().for_each(|point| hash.append(point.as_ref()));
-        Ok(Self { key_id, epoch, placement, commitments, chain_code, digest: hash.finish() })
+        let encoded = C::encode_points(&commitments);
+        encoded.iter().for_each(|point| hash.append(point.as_ref()));
+        let key_bytes = *encoded.first().ok_or(DecodeError::InvalidValue("public key package"))?;
+        Ok(Self { key_id, epoch, placement, commitments, chain_code, key_bytes, digest: hash.finish() })
     }
 
     /// The key's name.
     #[must_use]
     pub const fn key_id(&self) -> KeyId {
         self.key_id
+    }
+
+    /// The group's public key, encoded: without the inversion that encoding a point takes.
+    pub(crate) const fn key_bytes(&self) -> &C::PointBytes {
+        &self.key_bytes
     }
 
     /// The number of the polynomial.

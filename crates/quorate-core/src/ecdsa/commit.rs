@@ -31,7 +31,7 @@ pub(crate) struct Commit<C: EcdsaSuite> {
     hedged: Hedged,
     /// rᵢ and φᵢ of each presignature.
     nonces: Vec<Nonce<C>>,
-    opening: Opening<C>,
+    opening: Opening,
     /// What was begun as Bob with each other signer, and the message that says so.
     begun: BTreeMap<Identifier, (extension::Receiver, Vec<u8>)>,
 }
@@ -52,17 +52,16 @@ impl<C: Curve> Nonce<C> {
 }
 
 /// What a commitment hides: all nonce points of the batch.
-pub(crate) struct Opening<C: Curve> {
+pub(crate) struct Opening {
     pub(crate) salt: [u8; 32],
-    pub(crate) points: Vec<C::PointBytes>,
+    /// Encoded, one after the other.
+    pub(crate) points: Vec<u8>,
 }
 
-impl<C: Curve> Opening<C> {
+impl Opening {
     pub(crate) fn commitment(&self, context: &[u8; 32], signer: Identifier) -> [u8; 32] {
-        let mut hash =
-            Hash::new(domain::ECDSA_COMMIT).field(context).identifier(signer).field(&self.salt).list(self.points.len());
-        self.points.iter().for_each(|point| hash.append(point.as_ref()));
-        hash.finish()
+        let hash = Hash::new(domain::ECDSA_COMMIT).field(context).identifier(signer);
+        hash.field(&self.salt).field(&self.points).finish()
     }
 }
 
@@ -83,7 +82,8 @@ impl<C: EcdsaSuite> Commit<C> {
         let mut hedged = Hedged::draw(rng, b"ecdsa/presign", Some(encoded.as_slice()), &purpose)?;
         let nonces: Vec<_> = (0..run.batch).map(|_| Nonce::<C>::draw(&mut hedged)).collect();
         let points: Vec<_> = nonces.iter().map(|nonce| nonce.point).collect();
-        let opening = Opening { salt: hedged.bytes(), points: C::encode_points(&points) };
+        let points = C::encode_points(&points).iter().flat_map(|point| point.as_ref().iter().copied()).collect();
+        let opening = Opening { salt: hedged.bytes(), points };
         let mut begun = BTreeMap::new();
         for (peer, pairing) in &run.pairings {
             let subject = subject(&run, pairing.id(), *peer, run.me());

@@ -3,6 +3,7 @@
 
 use alloc::{collections::BTreeMap, sync::Arc, vec::Vec};
 
+use group::Group;
 use zeroize::Zeroizing;
 
 use super::{
@@ -13,7 +14,7 @@ use super::{
     message::{RunMessage, multiply_bytes},
     pairing::Refused,
     run::Run,
-    suite::{EcdsaSuite, NoncePoint},
+    suite::EcdsaSuite,
     vole::{self, Rejected, Shares},
 };
 use crate::{
@@ -70,19 +71,26 @@ pub(crate) struct Multiply<C: EcdsaSuite> {
 
 impl<C: EcdsaSuite> Multiply<C> {
     /// Multiplies with every other signer, and opens the commitment.
-    pub(crate) fn begin(mut self, opening: &Opening<C>) -> Result<(Self, Outbox), Error> {
+    pub(crate) fn begin(mut self, opening: &Opening) -> Result<(Self, Outbox), Error> {
         let mut private = BTreeMap::new();
+        let mut points: Vec<C::Point> = self.inputs.iter().map(|input| C::mul_generator(input.sk.expose())).collect();
+        self.points = self.inputs.iter().zip(&points).map(|(input, pk)| [input.nonce.point, *pk]).collect();
         for (peer, link) in &mut self.links {
             private.insert(*peer, answer(&self.run, *peer, link, &self.inputs, &mut self.hedged)?);
+            points.extend(link.products.iter().flat_map(|product| product.c.expose().each_ref().map(C::mul_generator)));
         }
-        let pks: Vec<_> = self.inputs.iter().map(|input| C::mul_generator(input.sk.expose())).collect();
+        // All encodings with one inversion.
+        let encoded = C::encode_points(&points);
+        let (pks, gammas) = encoded.split_at_checked(self.run.batch).ok_or(Error::Bug("points are missing"))?;
+        for (message, gammas) in private.values_mut().zip(gammas.chunks(2 * self.run.batch)) {
+            put_gammas::<C>(message, gammas);
+        }
         let mut broadcast = Writer::default();
         broadcast.raw(&opening.salt);
-        for (nonce_point, pk) in opening.points.iter().zip(C::encode_points(&pks)) {
-            broadcast.raw(nonce_point.as_ref());
+        for (nonce_point, pk) in opening.points.chunks(C::POINT_BYTES).zip(pks) {
+            broadcast.raw(nonce_point);
             broadcast.raw(pk.as_ref());
         }
-        self.points = self.inputs.iter().zip(pks).map(|(input, pk)| [input.nonce.point, pk]).collect();
         // Nothing that depends on an extension leaves when its pairing is gone by now.
         self.run.all_live()?;
         let outbox = Outbox { broadcast: broadcast.into_bytes(), private, receivers: self.run.others() };
@@ -104,20 +112,22 @@ impl<C: EcdsaSuite> Multiply<C> {
         }
         points.insert(self.run.me(), core::mem::take(&mut self.points));
         self.run.all_live()?;
-        let indices = 0..self.run.batch;
-        indices.map(|index| self.presignature(index, &points, &received, &arrived.echo)).collect()
+        let sums = self.sums(&points)?;
+        let encoded = C::encode_points(&sums);
+        let nonces = sums.into_iter().zip(encoded).enumerate();
+        nonces.map(|(index, nonce)| self.presignature(index, nonce, &received, &arrived.echo)).collect()
     }
 
     /// Checks a signer's opening and takes its points, Rⱼ and pkⱼ of each presignature.
     fn opened(&self, peer: Identifier, broadcast: &[u8]) -> Result<Vec<[C::Point; 2]>, Error> {
         let (salt, rest) = broadcast.split_first_chunk::<32>().ok_or(Error::Bug("an opening of another length"))?;
-        let mut opening = Opening::<C> { salt: *salt, points: Vec::with_capacity(self.run.batch) };
+        let mut opening = Opening { salt: *salt, points: Vec::with_capacity(self.run.batch * C::POINT_BYTES) };
         let mut points = Vec::with_capacity(self.run.batch);
         let invalid = |_| Fault::by(FaultKind::InvalidElement, peer);
         for pair in rest.chunks_exact(2 * C::POINT_BYTES) {
             let (nonce_point, pk) = pair.split_at(C::POINT_BYTES);
             let decoded = [C::decode_point(nonce_point).map_err(invalid)?, C::decode_point(pk).map_err(invalid)?];
-            opening.points.push(C::encode_point(&decoded[0]));
+            opening.points.extend_from_slice(nonce_point);
             points.push(decoded);
         }
         if self.commitments.get(&peer) == Some(&opening.commitment(&self.run.context, peer)) {
@@ -156,23 +166,34 @@ impl<C: EcdsaSuite> Multiply<C> {
         Ok(received)
     }
 
+    /// R of each presignature; and the signers' public shares must add up to the key.
+    fn sums(&self, points: &BTreeMap<Identifier, Vec<[C::Point; 2]>>) -> Result<Vec<C::Point>, Error> {
+        let mut sums = Vec::with_capacity(self.run.batch);
+        for index in 0..self.run.batch {
+            let mut sum = [C::Point::identity(); 2];
+            for points in points.values() {
+                let points = points.get(index).ok_or(Error::Bug("points are missing"))?;
+                sum.iter_mut().zip(points).for_each(|(sum, point)| *sum += point);
+            }
+            let [nonce_point, key] = sum;
+            if key != self.run.share.package().verifying_key().to_point() {
+                return Err(unless_alone(FaultKind::WrongPublicShares, &self.run.others()).into());
+            }
+            if bool::from(nonce_point.is_identity()) {
+                return Err(Fault::new(FaultKind::IdentityNonce, Vec::new()).into());
+            }
+            sums.push(nonce_point);
+        }
+        Ok(sums)
+    }
+
     fn presignature(
         &self,
         index: usize,
-        points: &BTreeMap<Identifier, Vec<[C::Point; 2]>>,
+        (nonce_point, nonce_bytes): (C::Point, C::PointBytes),
         received: &BTreeMap<Identifier, Vec<Received<C>>>,
         echo: &[u8; 32],
     ) -> Result<Presignature<C>, Error> {
-        let at = |points: &Vec<[C::Point; 2]>, which: usize| points.get(index).and_then(|pair| pair.get(which)).copied();
-        let sum = |which| points.values().filter_map(|points| at(points, which)).sum::<C::Point>();
-        let (nonce_point, key) = (sum(0), sum(1));
-        let others = self.run.others();
-        if key != self.run.share.package().verifying_key().to_point() {
-            return Err(unless_alone(FaultKind::WrongPublicShares, &others).into());
-        }
-        if NoncePoint::<C>::of(&nonce_point).is_none() {
-            return Err(Fault::new(FaultKind::IdentityNonce, Vec::new()).into());
-        }
         let input = self.inputs.get(index).ok_or(Error::Bug("an input is missing"))?;
         let mut factor = Secret::new(*input.nonce.phi.expose());
         let mut shares = Secret::new([C::Scalar::from(0); 2]);
@@ -185,8 +206,9 @@ impl<C: EcdsaSuite> Multiply<C> {
         }
         let [u, v] = shares.expose();
         Ok(Presignature {
-            id: self.id(index, &nonce_point, echo),
+            id: self.id(index, &nonce_bytes, echo),
             nonce_point,
+            nonce_bytes,
             phi: Secret::new(*input.nonce.phi.expose()),
             u: Secret::new(*input.nonce.r.expose() * factor.expose() + u),
             v: Secret::new(*input.sk.expose() * factor.expose() + v),
@@ -197,13 +219,13 @@ impl<C: EcdsaSuite> Multiply<C> {
     }
 
     /// Binds everything that all signers saw: both rounds' broadcasts. Signers that saw different ones come to different ids.
-    fn id(&self, index: usize, nonce_point: &C::Point, echo: &[u8; 32]) -> [u8; 32] {
+    fn id(&self, index: usize, nonce_bytes: &C::PointBytes, echo: &[u8; 32]) -> [u8; 32] {
         Hash::new(domain::ECDSA_PRESIGNATURE)
             .field(&self.run.context)
             .field(&self.transcript)
             .field(echo)
             .number(index.try_into().unwrap_or(u64::MAX))
-            .field(C::encode_point(nonce_point).as_ref())
+            .field(nonce_bytes.as_ref())
             .finish()
     }
 }
@@ -222,7 +244,7 @@ pub(crate) fn unless_alone(kind: FaultKind, others: &[Identifier]) -> Fault {
     }
 }
 
-/// The private part for one other signer: for each presignature the multiplication as Alice, Γᵘ, Γᵛ, and ψ.
+/// The private part for one other signer: for each presignature the multiplication as Alice, room for Γᵘ and Γᵛ, and ψ.
 fn answer<C: EcdsaSuite>(
     run: &Run<C>,
     peer: Identifier,
@@ -230,18 +252,26 @@ fn answer<C: EcdsaSuite>(
     inputs: &[Inputs<C>],
     hedged: &mut Hedged,
 ) -> Result<Zeroizing<Vec<u8>>, Error> {
-    let mut out = Writer::default();
+    // One allocation of the final size.
+    let mut out = Zeroizing::new(Vec::with_capacity(run.batch.saturating_mul(multiply_bytes::<C>())));
     for (index, input) in inputs.iter().enumerate() {
         let context = link.context(index);
         let subject = vole::Subject { context: &context, alice: run.me(), bob: peer, index };
-        let (message, c) = vole::multiply::<C>(&link.sender, &subject, [input.nonce.r.expose(), input.sk.expose()], hedged)?;
-        out.raw(&message);
-        let gammas: Vec<_> = c.expose().iter().map(C::mul_generator).collect();
-        C::encode_points(&gammas).iter().for_each(|gamma| out.raw(gamma.as_ref()));
+        let factors = [input.nonce.r.expose(), input.sk.expose()];
+        let c = vole::multiply::<C>(&link.sender, &subject, factors, hedged, &mut out)?;
+        out.extend(core::iter::repeat_n(0, 2 * C::POINT_BYTES));
         let chi = vole::factor::<C>(&link.receiver, index)?;
         let psi = Zeroizing::new(*input.nonce.phi.expose() - chi.expose());
-        out.raw(Zeroizing::new(C::encode_scalar(&psi)).as_slice());
+        out.extend_from_slice(Zeroizing::new(C::encode_scalar(&psi)).as_slice());
         link.products.push(Product { chi, c });
     }
-    Ok(Zeroizing::new(out.into_bytes()))
+    Ok(out)
+}
+
+/// Fills the room that [`answer`] left.
+fn put_gammas<C: Curve>(message: &mut [u8], gammas: &[C::PointBytes]) {
+    for (answer, gammas) in message.chunks_mut(multiply_bytes::<C>()).zip(gammas.chunks(2)) {
+        let room = answer.iter_mut().skip(vole::MESSAGE_BYTES);
+        room.zip(gammas.iter().flat_map(AsRef::as_ref)).for_each(|(to, from)| *to = *from);
+    }
 }

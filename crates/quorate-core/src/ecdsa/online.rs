@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     curve::Curve,
-    derive::{DerivationPath, Derived},
+    derive::DerivationPath,
     domain,
     error::{Error, FaultKind},
     identifier::{Identifier, ParticipantSet},
@@ -82,13 +82,17 @@ impl<C: EcdsaSuite> Online<C> {
     pub(crate) fn begin(context: &Context, presignature: Presignature<C>, request: &Request) -> Result<(Self, Outbox), Error> {
         let Presignature { nonce_point, phi, u, v, share, signers, pairings, .. } = &presignature;
         let child = C::child_key(share.package(), &request.path)?;
-        let shift = shift::<C>(context, &presignature, &child, request);
-        let moved = *nonce_point + C::mul_generator(&shift);
+        let key_bytes = match request.path.iter().next() {
+            None => *share.package().key_bytes(),
+            Some(_) => C::encode_point(&child.public),
+        };
+        let shift = shift::<C>(context, &presignature, &key_bytes, request);
+        let moved = *nonce_point + C::mul_generator_vartime(&shift);
         let nonce = NoncePoint::<C>::of(&moved).ok_or_else(|| unless_alone(FaultKind::IdentityNonce, &[]))?;
         let digest = scalar_of_digest::<C>(&request.digest);
         let w = digest * phi.expose() + nonce.r * (*v.expose() + child.tweak * phi.expose());
         let u = *u.expose() + shift * phi.expose();
-        let tag = tag::<C>(&presignature.id, &child, request, &shift);
+        let tag = tag::<C>(&presignature.id, &key_bytes, &child.tweak, request, &shift);
         all_live(pairings)?;
         let mut out = Writer::default();
         out.raw(&C::encode_scalar(&w));
@@ -113,11 +117,10 @@ impl<C: EcdsaSuite> Online<C> {
             u += their_u;
         }
         let wrong = || unless_alone(FaultKind::WrongSignature, &others);
-        let inverse: Option<C::Scalar> = w.invert().into();
-        // s = w/u: its inverse is what the verification multiplies with.
-        let s_inverse = u * inverse.ok_or_else(wrong)?;
-        let s: Option<C::Scalar> = s_inverse.invert().into();
-        let s = s.ok_or_else(wrong)?;
+        // s = w/u and, for the verification, u/w, with one inversion.
+        let inverse: Option<C::Scalar> = (w * u).invert().into();
+        let inverse = inverse.ok_or_else(wrong)?;
+        let (s, s_inverse) = (w.square() * inverse, u.square() * inverse);
         if nonce_point::<C>(&self.key, &self.digest, &self.nonce.r, &s_inverse) != self.moved {
             return Err(wrong().into());
         }
@@ -129,25 +132,24 @@ impl<C: EcdsaSuite> Online<C> {
 
 /// ε, which moves the nonce: bound to the online session with every signer's fresh value, the presignature, the key, the nonce, the
 /// digest and the signers (Groth and Shoup, ePrint 2021/1330). Nobody can choose a message for a nonce that it knows already.
-fn shift<C: EcdsaSuite>(context: &Context, presignature: &Presignature<C>, child: &Derived<C>, request: &Request) -> C::Scalar {
-    let [key, nonce] = [child.public, presignature.nonce_point].map(|point| C::encode_point(&point));
+fn shift<C: EcdsaSuite>(context: &Context, presignature: &Presignature<C>, key: &C::PointBytes, request: &Request) -> C::Scalar {
     HashToScalar::new(domain::ECDSA_RERANDOMIZE)
         .field(context.as_bytes())
         .field(&presignature.id)
         .field(key.as_ref())
-        .field(nonce.as_ref())
+        .field(presignature.nonce_bytes.as_ref())
         .field(&request.digest)
         .field(&presignature.signers.to_bytes())
         .finish_scalar::<C>()
 }
 
 /// What a signature share is for: signers that sign different things find out before they combine.
-fn tag<C: EcdsaSuite>(id: &[u8; 32], child: &Derived<C>, request: &Request, shift: &C::Scalar) -> [u8; 32] {
+fn tag<C: EcdsaSuite>(id: &[u8; 32], key: &C::PointBytes, tweak: &C::Scalar, request: &Request, shift: &C::Scalar) -> [u8; 32] {
     Hash::new(domain::ECDSA_ONLINE)
         .field(id)
-        .field(C::encode_point(&child.public).as_ref())
+        .field(key.as_ref())
         .field(&request.digest)
-        .field(&C::encode_scalar(&child.tweak))
+        .field(&C::encode_scalar(tweak))
         .field(&C::encode_scalar(shift))
         .finish()
 }

@@ -20,6 +20,7 @@ pub struct Presignature<C: Curve> {
     pub(crate) id: [u8; 32],
     /// R.
     pub(crate) nonce_point: C::Point,
+    pub(crate) nonce_bytes: C::PointBytes,
     pub(crate) phi: Secret<C::Scalar>,
     pub(crate) u: Secret<C::Scalar>,
     pub(crate) v: Secret<C::Scalar>,

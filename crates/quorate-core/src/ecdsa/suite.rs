@@ -18,7 +18,7 @@ use crate::{
 
 use super::{
     extension::CHOICES,
-    wide::{self, Wide, Words},
+    wide::{self, Short, Wide, Words},
 };
 
 /// A curve with which threshold ECDSA signs.
@@ -37,6 +37,20 @@ pub trait EcdsaSuite: Curve {
         wide::reduce::<Self>(wide)
     }
 
+    /// As [`reduce`](Self::reduce), for numbers below 2³⁸⁷.
+    #[doc(hidden)]
+    fn reduce_short(short: &Short) -> Words {
+        let mut wide = Wide::ZERO;
+        wide.add(short);
+        Self::reduce(&wide)
+    }
+
+    /// `scalar · B` for a scalar that may be known.
+    #[doc(hidden)]
+    fn mul_generator_vartime(scalar: &Self::Scalar) -> Self::Point {
+        Self::mul_generator(scalar)
+    }
+
     /// The key at `path` below the group's key.
     ///
     /// # Errors
@@ -51,6 +65,15 @@ impl EcdsaSuite for EcdsaSecp256k1 {
     fn reduce(wide: &Wide) -> Words {
         let [low, high, ..] = Self::COMPLEMENT;
         wide::reduce_by_folding(wide, [low, high])
+    }
+
+    fn reduce_short(short: &Short) -> Words {
+        let [low, high, ..] = Self::COMPLEMENT;
+        wide::reduce_short_by_folding(short, [low, high])
+    }
+
+    fn mul_generator_vartime(scalar: &Self::Scalar) -> Self::Point {
+        k256::ProjectivePoint::mul_by_generator_vartime(scalar)
     }
 
     fn gadget() -> &'static [Words] {

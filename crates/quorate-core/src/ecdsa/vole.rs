@@ -79,31 +79,32 @@ impl From<Error> for Rejected {
 /// Shares of two products.
 pub(crate) type Shares<C> = Secret<[<C as Curve>::Scalar; 2]>;
 
-/// Alice's side: her message, and her shares c₀, c₁ of a₀·b and a₁·b.
+/// Alice's side: appends her message, and gives her shares c₀, c₁ of a₀·b and a₁·b.
 pub(crate) fn multiply<C: EcdsaSuite>(
     sender: &Sender,
     subject: &Subject<'_>,
     factors: [&C::Scalar; 2],
     hedged: &mut Hedged,
-) -> Result<(Vec<u8>, Shares<C>), Error> {
+    message: &mut Vec<u8>,
+) -> Result<Shares<C>, Error> {
     let check = Zeroizing::new(hedged.scalar::<C>());
     let added = Zeroizing::new([factors[0], factors[1], &*check].map(wide::of::<C>));
     let order_shifted = wide::order_shifted(&C::COMPLEMENT);
-    let mut message = Vec::with_capacity(MESSAGE_BYTES);
+    let start = message.len();
     let mut pads = Zeroizing::new(Vec::with_capacity(CHOICES));
     let mut sums = Zeroizing::new([Wide::ZERO; 2]);
     let mut gadget = C::gadget().iter();
     sender.pads(subject.index, &subject.pad_key(), |_, zero, one| {
         let (zero, one) = (words(zero), words(one));
         for ((zero, one), added) in zero.iter().zip(one.iter()).zip(added.iter()) {
-            message.extend_from_slice(&wide::to_bytes(&C::reduce(&wide::masked(zero, one, added, &order_shifted))));
+            message.extend_from_slice(&wide::to_bytes(&C::reduce_short(&wide::masked(zero, one, added, &order_shifted))));
         }
         if let Some(element) = gadget.next() {
             sums.iter_mut().zip(zero.iter()).for_each(|(sum, pad)| sum.add_product(element, pad));
         }
         pads.push(*zero);
     })?;
-    let weights = subject.weights::<C>(&message);
+    let weights = subject.weights::<C>(message.get(start..).unwrap_or_default());
     let eta = *check + weights[0] * factors[0] + weights[1] * factors[1];
     let weights = weights.each_ref().map(wide::of::<C>);
     let mut statement = subject.statement();
@@ -117,7 +118,7 @@ pub(crate) fn multiply<C: EcdsaSuite>(
     message.extend_from_slice(&C::encode_scalar(&eta));
     message.extend_from_slice(&statement.finish());
     // c = −Σ gⱼ·α0ⱼ.
-    Ok((message, Secret::new(sums.each_ref().map(|sum| -wide::scalar::<C>(&C::reduce(sum))))))
+    Ok(Secret::new(sums.each_ref().map(|sum| -wide::scalar::<C>(&C::reduce(sum)))))
 }
 
 /// Bob's factor b = Σ gⱼ·βⱼ.

@@ -11,6 +11,8 @@ use crate::curve::Curve;
 pub(crate) type Words = [u64; 4];
 /// 48 bytes of a pad.
 pub(crate) type PadWords = [u64; 6];
+/// What a pad and a scalar or two add up to.
+pub(crate) type Short = [u64; 7];
 
 /// An integer below 2⁷⁰⁴: room for 2⁶² products of a scalar and 385 bits.
 #[doc(hidden)]
@@ -29,17 +31,6 @@ impl Wide {
         }
         for word in &mut self.0[N..] {
             (*word, carry) = word.carrying_add(0, carry);
-        }
-    }
-
-    /// Subtracts `number`, which must not be larger.
-    fn subtract<const N: usize>(&mut self, number: &[u64; N]) {
-        let mut borrow = false;
-        for (word, term) in self.0.iter_mut().zip(number) {
-            (*word, borrow) = word.borrowing_sub(*term, borrow);
-        }
-        for word in &mut self.0[N..] {
-            (*word, borrow) = word.borrowing_sub(0, borrow);
         }
     }
 
@@ -66,18 +57,22 @@ impl Zeroize for Wide {
     }
 }
 
-/// `zero − one + added + 2¹²⁹·q`: the same mod q as without the last term, and never negative.
-pub(crate) fn masked(zero: &PadWords, one: &PadWords, added: &Words, order_shifted: &[u64; 7]) -> Wide {
-    let mut sum = Wide::ZERO;
-    sum.add(order_shifted);
-    sum.add(zero);
-    sum.add(added);
-    sum.subtract(one);
+/// `zero − one + added + 2¹²⁹·q`: the same mod q as without the last term, never negative, and below 2³⁸⁷.
+pub(crate) fn masked(zero: &PadWords, one: &PadWords, added: &Words, order_shifted: &Short) -> Short {
+    let mut sum = *order_shifted;
+    let (mut carry, mut carry_added, mut borrow) = (false, false, false);
+    for i in 0..7 {
+        let (zero, one) = if i < 6 { (zero[i], one[i]) } else { (0, 0) };
+        let added = if i < 4 { added[i] } else { 0 };
+        (sum[i], carry) = sum[i].carrying_add(zero, carry);
+        (sum[i], carry_added) = sum[i].carrying_add(added, carry_added);
+        (sum[i], borrow) = sum[i].borrowing_sub(one, borrow);
+    }
     sum
 }
 
 /// `pad + scalar` if `chosen` is all ones, `pad` if it is zero.
-pub(crate) fn add_chosen(pad: &PadWords, scalar: &Words, chosen: u64) -> [u64; 7] {
+pub(crate) fn add_chosen(pad: &PadWords, scalar: &Words, chosen: u64) -> Short {
     let mut sum = [0; 7];
     let mut carry = false;
     for i in 0..6 {
@@ -89,7 +84,7 @@ pub(crate) fn add_chosen(pad: &PadWords, scalar: &Words, chosen: u64) -> [u64; 7
 }
 
 /// q · 2¹²⁹, from 2²⁵⁶ − q.
-pub(crate) fn order_shifted(complement: &Words) -> [u64; 7] {
+pub(crate) fn order_shifted(complement: &Words) -> Short {
     let order = negate(complement);
     let mut shifted = [0; 7];
     for i in 0..4 {
@@ -183,15 +178,25 @@ pub(crate) fn reduce<C: Curve>(wide: &Wide) -> Words {
     words
 }
 
-/// The residue mod q where 2²⁵⁶ − q is `low` + 2¹²⁸: 2²⁵⁶ is put in the place of itself, six times, and q taken off once.
+/// The residue mod q where 2²⁵⁶ − q is `low` + 2¹²⁸: folding puts 2²⁵⁶ − q in the place of 2²⁵⁶ until 256 bits are left.
 pub(crate) fn reduce_by_folding(wide: &Wide, low: [u64; 2]) -> Words {
     let once: [u64; 10] = fold::<11, 10>(&wide.0, low); // below 2⁵⁷⁸
     let twice: [u64; 8] = fold::<10, 8>(&once, low); // below 2⁴⁵²
     let thrice: [u64; 6] = fold::<8, 6>(&twice, low); // below 2³²⁶
-    let four_times: [u64; 5] = fold::<6, 5>(&thrice, low); // below 2²⁵⁷
-    // The fifth word is 0 or 1 now; folding it may carry once more, into a number that is small then.
-    let five_times: [u64; 5] = fold::<5, 5>(&four_times, low);
-    let [words @ .., _]: [u64; 5] = fold::<5, 5>(&five_times, low);
+    finish_folding(&fold::<6, 5>(&thrice, low), low)
+}
+
+/// As [`reduce_by_folding`], for numbers below 2³⁸⁷.
+pub(crate) fn reduce_short_by_folding(short: &Short, low: [u64; 2]) -> Words {
+    let once: [u64; 6] = fold::<7, 6>(short, low); // below 2²⁶²
+    finish_folding(&fold::<6, 5>(&once, low), low)
+}
+
+/// The fifth word is 0 or 1. Folding it may carry once more, into a number that is small then; and q is taken off at most once.
+#[inline]
+fn finish_folding(folded: &[u64; 5], low: [u64; 2]) -> Words {
+    let once: [u64; 5] = fold::<5, 5>(folded, low);
+    let [words @ .., _]: [u64; 5] = fold::<5, 5>(&once, low);
     let (less, at_least_order) = less_order(&words, &[low[0], low[1], 1, 0]);
     let mask = u64::from(at_least_order).wrapping_neg();
     let mut reduced = [0; 4];
@@ -201,22 +206,28 @@ pub(crate) fn reduce_by_folding(wide: &Wide, low: [u64; 2]) -> Words {
     reduced
 }
 
-/// `x mod 2²⁵⁶ + (x >> 256) · (low + 2¹²⁸)`, which must fit M words.
+/// `x mod 2²⁵⁶ + (x >> 256) · (low + 2¹²⁸)`, which must fit M words, N − 2 at least.
+#[inline]
 fn fold<const N: usize, const M: usize>(x: &[u64; N], low: [u64; 2]) -> [u64; M] {
     let mut sum = [0; M];
     sum[..4].copy_from_slice(&x[..4]);
-    for (i, high) in x[4..].iter().enumerate() {
+    for (offset, factor) in low.into_iter().enumerate() {
         let mut carry = 0;
-        for (j, factor) in [low[0], low[1], 1].into_iter().enumerate() {
-            if i + j < M {
-                (sum[i + j], carry) = high.carrying_mul_add(factor, sum[i + j], carry);
-            }
+        for i in 4..N {
+            (sum[i - 4 + offset], carry) = x[i].carrying_mul_add(factor, sum[i - 4 + offset], carry);
         }
-        let mut carry_bit = carry;
-        for word in sum.iter_mut().skip(i + 3) {
-            let (next, overflow) = word.overflowing_add(carry_bit);
-            (*word, carry_bit) = (next, u64::from(overflow));
+        let mut overflow = false;
+        for word in &mut sum[N - 4 + offset..] {
+            (*word, overflow) = word.carrying_add(carry, overflow);
+            carry = 0;
         }
+    }
+    let mut overflow = false;
+    for i in 4..N {
+        (sum[i - 2], overflow) = sum[i - 2].carrying_add(x[i], overflow);
+    }
+    for word in &mut sum[N - 2..] {
+        (*word, overflow) = word.carrying_add(0, overflow);
     }
     sum
 }
@@ -279,7 +290,7 @@ mod tests {
         #[test]
         fn masked_value_is_a_difference(zero: [u64; 6], one: [u64; 6], added: [u64; 4], chosen: bool) {
             let wide = masked(&zero, &one, &added, &order_shifted(&K::COMPLEMENT));
-            prop_assert_eq!(scalar::<K>(&K::reduce(&wide)), number(&zero) - number(&one) + number(&added));
+            prop_assert_eq!(scalar::<K>(&K::reduce_short(&wide)), number(&zero) - number(&one) + number(&added));
             let mask = if chosen { u64::MAX } else { 0 };
             let expected = number(&zero) + if chosen { number(&added) } else { k256::Scalar::ZERO };
             prop_assert_eq!(number(&add_chosen(&zero, &added, mask)), expected);
@@ -290,7 +301,10 @@ mod tests {
     fn difference_of_extremes_does_not_wrap() {
         let shifted = order_shifted(&K::COMPLEMENT);
         let wide = masked(&[0; 6], &[u64::MAX; 6], &[0; 4], &shifted);
-        assert_eq!(scalar::<K>(&K::reduce(&wide)), -number(&[u64::MAX; 6]));
+        assert_eq!(scalar::<K>(&K::reduce_short(&wide)), -number(&[u64::MAX; 6]));
+        let most = masked(&[u64::MAX; 6], &[0; 6], &[u64::MAX; 4], &shifted);
+        assert_eq!(scalar::<K>(&K::reduce_short(&most)), number(&[u64::MAX; 6]) + number(&[u64::MAX; 4]));
+        assert!(most[6] < 8);
         assert_eq!(
             number(&add_chosen(&[u64::MAX; 6], &[u64::MAX; 4], u64::MAX)),
             number(&[u64::MAX; 6]) + number(&[u64::MAX; 4])
