@@ -1,15 +1,19 @@
 //! Whether a signer multiplied what it committed to.
 
-use super::vole;
-use crate::{curve::Curve, error::DecodeError, randomness::Hedged, secret::Secret, wire::Reader};
+use alloc::vec::Vec;
+
 use ff::PrimeField;
+use zeroize::Zeroizing;
+
+use super::{suite::EcdsaSuite, vole};
+use crate::{curve::Curve, error::DecodeError, randomness::Hedged, secret::Secret, wire::Reader};
 
 /// A signer's private answer for one presignature.
 pub(crate) struct Answer<'a, C: Curve> {
     /// The multiplication's message.
     pub(crate) product: &'a [u8],
     /// Γᵘ and Γᵛ.
-    gammas: [C::Point; 2],
+    pub(crate) gammas: [C::Point; 2],
     pub(crate) psi: Secret<C::Scalar>,
 }
 
@@ -24,19 +28,40 @@ impl<'a, C: Curve> Answer<'a, C> {
     }
 }
 
-/// χ·Rⱼ − Γᵘ = dᵘ·B and χ·pkⱼ − Γᵛ = dᵛ·B, both at once with a weight that the signer could not know: 2⁻¹²⁸.
+/// One signer's claim about one presignature: χ·Rⱼ − Γᵘ = dᵘ·B and χ·pkⱼ − Γᵛ = dᵛ·B.
+#[derive(Clone, Copy)]
+pub(crate) struct Claim<'a, C: Curve> {
+    pub(crate) gammas: [C::Point; 2],
+    /// Rⱼ and pkⱼ.
+    pub(crate) points: [C::Point; 2],
+    pub(crate) chi: &'a C::Scalar,
+    pub(crate) d: &'a [C::Scalar; 2],
+}
+
+/// Whether all claims hold: checks one sum of them, with weights that no signer could know. A wrong one passes with 2⁻¹²⁸.
 ///
-/// Constant-time in χ and d; the points and the weight may be known.
-pub(crate) fn fits<C: Curve>(
-    answer: &Answer<'_, C>,
-    chi: &C::Scalar,
-    points: &[C::Point; 2],
-    d: &[C::Scalar; 2],
-    hedged: &mut Hedged,
-) -> bool {
-    let weight =
-        hedged.bytes().first_chunk().map_or(C::Scalar::from(1), |bytes| C::Scalar::from_u128(u128::from_be_bytes(*bytes)));
-    let [d_u, d_v] = d;
-    let [multiplied, gamma] = [points, &answer.gammas].map(|[u, v]| *u + C::multiscalar_mul_vartime(&[weight], &[*v]));
-    multiplied * chi == gamma + C::mul_generator(&(*d_u + weight * d_v))
+/// Constant-time in χ and d; the points and the weights may be known.
+pub(crate) fn hold<C: EcdsaSuite>(claims: &[Claim<'_, C>], hedged: &mut Hedged) -> bool {
+    // One allocation of the final size: the factors of the terms are secret.
+    let mut terms = Zeroizing::new(Vec::with_capacity(2 * claims.len()));
+    let (mut weights, mut gammas) = (Vec::with_capacity(2 * claims.len()), Vec::with_capacity(2 * claims.len()));
+    let mut sum = Zeroizing::new(C::Scalar::from(0));
+    for claim in claims {
+        for (((point, gamma), d), bytes) in claim.points.into_iter().zip(claim.gammas).zip(claim.d).zip(halves(hedged)) {
+            // The first needs none.
+            let weight = if weights.is_empty() { C::Scalar::from(1) } else { C::Scalar::from_u128(u128::from_be_bytes(bytes)) };
+            terms.push((point, weight * claim.chi));
+            *sum += weight * d;
+            weights.push(weight);
+            gammas.push(gamma);
+        }
+    }
+    let right = C::multiscalar_mul_vartime(&weights, &gammas) + C::mul_generator(&sum);
+    C::multiscalar_mul(&terms) == right
+}
+
+fn halves(hedged: &mut Hedged) -> [[u8; 16]; 2] {
+    let bytes = hedged.bytes();
+    let (halves, _) = bytes.as_chunks();
+    [halves.first().copied().unwrap_or_default(), halves.last().copied().unwrap_or_default()]
 }

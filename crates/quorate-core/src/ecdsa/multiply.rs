@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use super::{
     Presignature,
-    check::{self, Answer},
+    check::{self, Answer, Claim},
     commit::{Nonce, Opening},
     extension,
     message::{RunMessage, multiply_bytes},
@@ -107,9 +107,9 @@ impl<C: EcdsaSuite> Multiply<C> {
         }
         let mut received = BTreeMap::new();
         for (peer, message) in &arrived.messages {
-            let theirs = points.get(peer).ok_or(Error::Bug("points are missing"))?;
-            received.insert(*peer, self.received(*peer, &message.private, theirs)?);
+            received.insert(*peer, self.received(*peer, &message.private)?);
         }
+        self.check_products(&points, &received)?;
         points.insert(self.run.me(), core::mem::take(&mut self.points));
         self.run.all_live()?;
         let sums = self.sums(&points)?;
@@ -137,8 +137,8 @@ impl<C: EcdsaSuite> Multiply<C> {
         }
     }
 
-    /// Checks a signer's answers to us: the multiplications under the guard, then that what was multiplied are its Rⱼ and pkⱼ.
-    fn received(&mut self, peer: Identifier, private: &[u8], points: &[[C::Point; 2]]) -> Result<Vec<Received<C>>, Error> {
+    /// Checks a signer's multiplications for us, under the guard.
+    fn received(&self, peer: Identifier, private: &[u8]) -> Result<Vec<Received<C>>, Error> {
         let link = self.links.get(&peer).ok_or(Error::Bug("a link is missing"))?;
         let pairing = self.run.pairings.get(&peer).ok_or(Error::Bug("a pairing is missing"))?;
         let answers: Result<Vec<_>, _> = private.chunks_exact(multiply_bytes::<C>()).map(Answer::<C>::decode).collect();
@@ -156,14 +156,37 @@ impl<C: EcdsaSuite> Multiply<C> {
             Refused::Failed(Rejected::Malformed) => Fault::by(FaultKind::InvalidElement, peer).into(),
             Refused::Failed(Rejected::Wrong) => Fault::by(FaultKind::WrongMultiplication, peer).into(),
         })?;
-        let mut received = Vec::with_capacity(answers.len());
-        for ((answer, d), (product, points)) in answers.into_iter().zip(products).zip(link.products.iter().zip(points)) {
-            if !check::fits(&answer, product.chi.expose(), points, d.expose(), &mut self.hedged) {
-                return Err(Fault::by(FaultKind::WrongNonceProduct, peer).into());
+        let received = answers.into_iter().zip(products);
+        Ok(received.map(|(answer, d)| Received { d, psi: answer.psi, gammas: answer.gammas }).collect())
+    }
+
+    /// Checks that what the others multiplied are their Rⱼ and pkⱼ: all at once, and only if that fails one by one, to say who did not.
+    fn check_products(
+        &mut self,
+        points: &BTreeMap<Identifier, Vec<[C::Point; 2]>>,
+        received: &BTreeMap<Identifier, Vec<Received<C>>>,
+    ) -> Result<(), Error> {
+        let mut claims = Vec::with_capacity(self.run.batch.saturating_mul(received.len()));
+        for (peer, received) in received {
+            let link = self.links.get(peer).ok_or(Error::Bug("a link is missing"))?;
+            let points = points.get(peer).ok_or(Error::Bug("points are missing"))?;
+            if received.len() != self.run.batch || points.len() != self.run.batch || link.products.len() != self.run.batch {
+                return Err(Error::Bug("an answer is missing"));
             }
-            received.push(Received { d, psi: answer.psi });
+            for ((received, points), product) in received.iter().zip(points).zip(&link.products) {
+                let claim =
+                    Claim::<C> { gammas: received.gammas, points: *points, chi: product.chi.expose(), d: received.d.expose() };
+                claims.push((*peer, [claim]));
+            }
         }
-        Ok(received)
+        let all: Vec<_> = claims.iter().flat_map(|(_, claim)| claim).copied().collect();
+        if check::hold(&all, &mut self.hedged) {
+            return Ok(());
+        }
+        let mut culprits: Vec<_> =
+            claims.iter().filter(|(_, claim)| !check::hold(claim, &mut self.hedged)).map(|(peer, _)| *peer).collect();
+        culprits.dedup();
+        Err(Fault::new(FaultKind::WrongNonceProduct, culprits).into())
     }
 
     /// R of each presignature; and the signers' public shares must add up to the key.
@@ -234,6 +257,7 @@ impl<C: EcdsaSuite> Multiply<C> {
 struct Received<C: Curve> {
     d: Shares<C>,
     psi: Secret<C::Scalar>,
+    gammas: [C::Point; 2],
 }
 
 /// A fault that only the sum shows: it names nobody, unless there is only one other signer.

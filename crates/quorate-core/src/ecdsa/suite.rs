@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 
 use group::Group;
+use k256::elliptic_curve::ops::LinearCombination;
 use spin::Once;
 
 #[cfg(feature = "p256")]
@@ -45,6 +46,10 @@ pub trait EcdsaSuite: Curve {
         Self::reduce(&wide)
     }
 
+    /// Σ `scalarᵢ · pointᵢ`, in constant time for a given number of terms.
+    #[doc(hidden)]
+    fn multiscalar_mul(terms: &[(Self::Point, Self::Scalar)]) -> Self::Point;
+
     /// `scalar · B` for a scalar that may be known.
     #[doc(hidden)]
     fn mul_generator_vartime(scalar: &Self::Scalar) -> Self::Point {
@@ -72,6 +77,10 @@ impl EcdsaSuite for EcdsaSecp256k1 {
         wide::reduce_short_by_folding(short, [low, high])
     }
 
+    fn multiscalar_mul(terms: &[(Self::Point, Self::Scalar)]) -> Self::Point {
+        k256::ProjectivePoint::lincomb(terms)
+    }
+
     fn mul_generator_vartime(scalar: &Self::Scalar) -> Self::Point {
         k256::ProjectivePoint::mul_by_generator_vartime(scalar)
     }
@@ -89,6 +98,10 @@ impl EcdsaSuite for EcdsaSecp256k1 {
 #[cfg(feature = "p256")]
 impl EcdsaSuite for EcdsaP256 {
     const COMPLEMENT: [u64; 4] = [0x0c46_353d_039c_daaf, 0x4319_0552_58e8_617b, 0, 0xffff_ffff];
+
+    fn multiscalar_mul(terms: &[(Self::Point, Self::Scalar)]) -> Self::Point {
+        p256::ProjectivePoint::lincomb(terms)
+    }
 
     fn gadget() -> &'static [Words] {
         static GADGET: Once<Vec<Words>> = Once::new();
