@@ -224,6 +224,45 @@ async fn waiver_is_refused_by_every_participant_that_does_not_list_its_domain() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn threshold_below_a_participants_lowest_is_refused() {
+    let mut team = Team::start().await;
+    team.stop(2).await;
+    team.boot_as(2, |builder| builder.min_signers(3)).await;
+    team.connected().await;
+    let wallet = |name, min_signers| KeygenRequest::new(name, [SuiteId::Ed25519], min_signers);
+    let refused = team.cosigner(0).keygen(wallet("x", 2)).await;
+    assert!(
+        matches!(&refused, Err(CosignerError::Refused { name, reason }) if name == "carol" && reason.contains("[keygen] min_signers")),
+        "{refused:?}"
+    );
+    // Nor does she propose one.
+    assert!(matches!(team.cosigner(2).keygen(wallet("y", 2)).await, Err(CosignerError::Denied { .. })));
+    assert!(team.cosigner(0).keys().await.unwrap().is_empty());
+    team.cosigner(0).keygen(wallet("z", 3)).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn key_more_than_a_participant_holds_is_refused() {
+    let mut team = Team::start().await;
+    team.stop(2).await;
+    team.boot_as(2, |builder| builder.max_keys(3)).await;
+    team.connected().await;
+    let single = |name| KeygenRequest::new(name, [SuiteId::Ed25519], 2);
+    team.cosigner(0).keygen(wallet()).await.unwrap();
+    // Two keys where one has room.
+    let full = team.cosigner(0).keygen(KeygenRequest::new("x", [SuiteId::Bip340, SuiteId::Ed25519], 2)).await;
+    assert!(
+        matches!(&full, Err(CosignerError::Refused { name, reason }) if name == "carol" && reason.contains("[keygen] max_keys")),
+        "{full:?}"
+    );
+    team.cosigner(0).keygen(single("y")).await.unwrap();
+    assert!(matches!(team.cosigner(2).keygen(single("z")).await, Err(CosignerError::Denied { .. })));
+    assert_eq!(team.cosigner(2).count_keys().await.unwrap(), (3, 0));
+    // Without her there is room.
+    team.cosigner(0).keygen(single("w").participants(["alice".to_owned(), "bob".to_owned()])).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn cosigner_without_a_policy_signs_nothing() {
     let mut team = Team::start().await;
     team.cosigner(0).keygen(wallet()).await.unwrap();
