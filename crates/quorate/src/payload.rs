@@ -19,6 +19,7 @@ mod error;
 mod key;
 mod message;
 mod psbt;
+mod schnorr;
 mod solana;
 pub mod template;
 

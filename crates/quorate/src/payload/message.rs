@@ -4,7 +4,9 @@ use core::fmt;
 
 use quorate_core::SuiteId;
 
-use super::{Description, KeyUse, MAX_PAYLOAD, Payload, PayloadError, Taproot, ToSign, check_count, description, key, kind};
+use super::{
+    Description, KeyUse, MAX_PAYLOAD, Payload, PayloadError, Taproot, ToSign, check_count, description, key, kind, schnorr,
+};
 
 /// Bytes that are signed as they are, without a hash or a prefix.
 ///
@@ -81,10 +83,12 @@ impl Payload for Message {
         Ok(vec![ToSign::new(self.0.clone(), usage.path.to_vec(), taproot)])
     }
 
-    /// The signature itself. It is checked for its length alone: the cosigner verified it when it put the shares together.
+    /// The signature itself, after it was verified.
     fn attach(&self, usage: &KeyUse<'_>, signatures: &[Vec<u8>]) -> Result<Vec<u8>, PayloadError> {
         self.check(usage)?;
-        single(usage, signatures)
+        let signature = single(usage, signatures)?;
+        schnorr::verify(usage, &self.0, &signature)?;
+        Ok(signature)
     }
 }
 
