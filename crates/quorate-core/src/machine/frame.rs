@@ -93,3 +93,64 @@ impl<'a> Frame<'a> {
         Hash::new(domain::MESSAGE).field(&self.echo).field(broadcast).field(self.private).finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        curve::Ed25519,
+        identifier::{ParticipantSet, PeerId},
+        keygen::KeygenRounds,
+        session::{ContextFields, Peers, Session, SessionId},
+        suite::SuiteId,
+        threshold::Threshold,
+    };
+
+    fn context() -> Context {
+        let everyone = ParticipantSet::first(2).unwrap();
+        let peers = Peers::new(everyone.iter().map(|id| (id, PeerId::new([u8::try_from(id.to_u16()).unwrap(); 32])))).unwrap();
+        Session::new(SessionId::new([7; 32]), peers).context(&ContextFields {
+            protocol: ProtocolId::Keygen,
+            suite: SuiteId::Ed25519,
+            senders: &everyone,
+            receivers: &everyone,
+            threshold: Threshold::new(2, 2).unwrap(),
+            package: None,
+            placement: None,
+            key_id: None,
+            epoch: 0,
+        })
+    }
+
+    /// Whoever changes one of these changes the wire: raise the version.
+    #[test]
+    fn frame_of_version_1_is_what_it_was() {
+        let context = context();
+        let public = public_part(ProtocolId::Keygen, 2, &context, &[9; 32], b"to all");
+        let bytes = with_private_part(&public, b"to one");
+        let parts = [
+            // Version, protocol, round, context.
+            "010102db380c058b4359dd57c630d002286f55",
+            &"09".repeat(32),
+            "00000006746f20616c6c",
+            "00000006746f206f6e65",
+        ];
+        assert_eq!(hex::encode(&*bytes), parts.concat());
+        let frame = Frame::parse::<KeygenRounds<Ed25519>>(&bytes, &context).unwrap();
+        assert_eq!((frame.round, frame.echo, frame.broadcast, frame.private), (2, [9; 32], &b"to all"[..], &b"to one"[..]));
+        assert_eq!(bytes.len(), FRAME_OVERHEAD + 12);
+    }
+
+    #[test]
+    fn hashes_of_messages_are_what_they_were() {
+        let context = context();
+        let digest = broadcast_digest(b"to all");
+        assert_eq!(hex::encode(digest), "8cbde95d6e629a7dba6e0900ac6a8ebd6f859cfd9a0a08280d8e5fd349c22bd1");
+        let of = |number| Identifier::new(number).unwrap();
+        let broadcasts = BTreeMap::from([(of(1), digest), (of(2), [3; 32])]);
+        assert_eq!(
+            hex::encode(echo(&context, 1, &broadcasts)),
+            "c8af7f27bf04f140f6d98ad0748ce62274993c0b0036328acaddf056f8e96be8"
+        );
+    }
+}
