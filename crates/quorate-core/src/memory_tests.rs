@@ -6,7 +6,7 @@
 use alloc::{sync::Arc, vec, vec::Vec};
 
 use getrandom::SysRng;
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 use crate::{
     Identifier, ParticipantSet, PeerId, Peers, Secret, Session, SessionId, Threshold,
@@ -16,8 +16,6 @@ use crate::{
     keygen::Keygen,
     keys::KeyShare,
     memory_scan::{Needle, alone},
-    polynomial::Polynomial,
-    randomness::Hedged,
     wire::Writer,
 };
 
@@ -72,19 +70,6 @@ fn writer_that_outgrows_its_buffers_leaves_no_copy() {
     assert_held(&needle);
     drop((bytes, secret));
     assert_gone(&needle);
-}
-
-#[test]
-fn polynomial_leaves_no_coefficient() {
-    let _alone = alone();
-    let mut hedged = Hedged::draw(&mut SysRng, b"test", None, &[]).unwrap();
-    let constant = hedged.scalar::<Ed25519>();
-    let polynomial = Polynomial::<Ed25519>::with_constant(constant, 20, &mut hedged);
-    let needles: Vec<_> = polynomial.coefficients().iter().map(|c| Needle::new(&Ed25519::encode_scalar(c))).collect();
-    assert_held(&needles);
-    let _public = (polynomial.commit(), (1..50).map(|x| polynomial.evaluate(id(x))).map(|mut y| y.zeroize()).count());
-    drop((polynomial, hedged));
-    assert_gone(&needles);
 }
 
 /// Runs a key generation of two; gives the shares, and needles of all that went over the links in private.

@@ -50,11 +50,6 @@ impl<C: Curve> Polynomial<C> {
         value
     }
 
-    #[cfg(test)]
-    pub(crate) fn coefficients(&self) -> &[C::Scalar] {
-        self.coefficients.expose()
-    }
-
     /// f(0).
     pub(crate) fn constant(&self) -> C::Scalar {
         self.coefficients.expose().first().copied().unwrap_or(C::Scalar::ZERO)
