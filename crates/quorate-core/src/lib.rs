@@ -80,10 +80,12 @@ pub mod identifier;
 pub mod keygen;
 pub mod keys;
 pub mod machine;
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 #[path = "../tests/it/memory_scan.rs"]
 mod memory_scan;
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod memory_tests;
 pub mod placement;
 mod polynomial;

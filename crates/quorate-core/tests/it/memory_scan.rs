@@ -3,8 +3,8 @@
 //! It sees every writable mapping, freed blocks of the heap included, but for the stack of the thread that asks: scalars pass over
 //! the stack by value, and what they leave there is overwritten by later calls and not by us.
 
+use core::cell::Cell;
 use std::{
-    cell::Cell,
     fs,
     os::unix::fs::FileExt,
     sync::{Mutex, MutexGuard, PoisonError},

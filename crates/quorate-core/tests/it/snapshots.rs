@@ -3,7 +3,8 @@
 //! `tests/data/records-v1.txt` was written by `write_the_current_records` below: one key of each suite with everything that is made
 //! with it. A file of a past version is never written anew.
 
-use std::{collections::BTreeMap, fmt::Write, sync::Arc};
+use core::fmt::Write;
+use std::{collections::BTreeMap, sync::Arc};
 
 use quorate_core::{
     PeerId,
