@@ -259,7 +259,7 @@ fn ceremony() -> Seeds {
         out.u64(1);
         unchecked(2, 2).participants().write(out);
         Target::default().path().write(out);
-        [&b"message"[..], b"hello", b"treasury"].iter().for_each(|part| out.bytes(part));
+        [&b"message"[..], b"hello"].iter().for_each(|part| out.bytes(part));
     };
     let mut seeds = vec![
         message(1, &keygen),

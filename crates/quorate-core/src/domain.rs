@@ -18,8 +18,8 @@ impl Label {
 macro_rules! labels {
     ($($(#[$doc:meta])* $name:ident = $text:literal;)*) => {
         $($(#[$doc])* pub const $name: Label = Label(concat!("quorate/1/", $text, ";"));)*
-        #[cfg(test)]
-        const ALL: &[Label] = &[$($name),*];
+        /// Every label of this crate. Other crates hold their own labels against it in their tests.
+        pub const ALL: &[Label] = &[$($name),*];
     };
 }
 

@@ -80,6 +80,13 @@ pub mod identifier;
 pub mod keygen;
 pub mod keys;
 pub mod machine;
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+#[path = "../tests/it/memory_scan.rs"]
+mod memory_scan;
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod memory_tests;
 pub mod placement;
 mod polynomial;
 mod randomness;

@@ -12,24 +12,22 @@
 //!
 //! The machine does no I/O. `from` must be authenticated by whoever calls [`Machine::handle`]: the transport crate takes it from the
 //! encrypted link, never from the message.
-//!
-//! Frame: version, protocol, round, 16 bytes of the session's context, 32 bytes echo, broadcast part, private part.
 
 use alloc::{collections::BTreeMap, collections::VecDeque, vec::Vec};
 
 use zeroize::Zeroizing;
 
 use crate::{
-    domain,
     error::{DecodeError, Error, Fault, FaultKind, InputError},
     identifier::{Identifier, ParticipantSet},
     session::{Context, ProtocolId},
-    transcript::Hash,
-    wire::{Encoding, Reader, WIRE_VERSION, Writer},
 };
 
-/// Bytes of a frame besides its two parts.
-const FRAME_OVERHEAD: usize = 1 + 1 + 1 + 16 + 32 + 4 + 4;
+mod frame;
+mod inbox;
+
+use frame::{FRAME_OVERHEAD, Frame, broadcast_digest, echo};
+use inbox::Inbox;
 
 /// A protocol as a chain of rounds. Implemented inside this crate only.
 pub trait Protocol: sealed::Rounds {}
@@ -148,20 +146,6 @@ pub enum Ignored {
     TooLarge,
     /// The session has its result.
     Finished,
-}
-
-struct Inbox<M> {
-    messages: BTreeMap<Identifier, M>,
-    broadcasts: BTreeMap<Identifier, [u8; 32]>,
-    /// Not compared yet.
-    echoes: BTreeMap<Identifier, [u8; 32]>,
-    fingerprints: BTreeMap<Identifier, [u8; 32]>,
-}
-
-impl<M> Default for Inbox<M> {
-    fn default() -> Self {
-        Self { messages: BTreeMap::new(), broadcasts: BTreeMap::new(), echoes: BTreeMap::new(), fingerprints: BTreeMap::new() }
-    }
 }
 
 enum State<P: Protocol> {
@@ -340,10 +324,7 @@ impl<P: Protocol> Machine<P> {
         let Ok(message) = rounds.parse(frame.round, frame.broadcast, frame.private) else {
             return ignore(Ignored::Malformed);
         };
-        inbox.fingerprints.insert(from, fingerprint);
-        inbox.broadcasts.insert(from, broadcast);
-        inbox.echoes.insert(from, frame.echo);
-        inbox.messages.insert(from, message);
+        inbox.insert(from, message, broadcast, frame.echo, fingerprint);
         Ok(Handled::Accepted)
     }
 
@@ -413,66 +394,11 @@ impl<P: Protocol> Machine<P> {
         if rounds.senders(rounds.round()).contains(rounds.me()) {
             self.now.broadcasts.insert(rounds.me(), broadcast_digest(&outbox.broadcast));
         }
-        let mut public = Writer::default();
-        public.raw(&[WIRE_VERSION, P::PROTOCOL.to_u8(), rounds.round()]);
-        public.raw(&self.context.prefix());
-        public.raw(&self.echo);
-        public.bytes(&outbox.broadcast);
+        let public = frame::public_part(P::PROTOCOL, rounds.round(), &self.context, &self.echo, &outbox.broadcast);
         for to in &outbox.receivers {
             let private = outbox.private.get(to).map_or(&[][..], |bytes| bytes.as_slice());
-            // One allocation of the final size: a buffer that grew would leave the private part behind.
-            let mut bytes = Vec::with_capacity(public.as_bytes().len().saturating_add(private.len()).saturating_add(4));
-            bytes.extend_from_slice(public.as_bytes());
-            bytes.extend_from_slice(&u32::try_from(private.len()).unwrap_or(u32::MAX).to_be_bytes());
-            bytes.extend_from_slice(private);
-            self.outgoing.push_back(OutgoingMessage { to: *to, bytes: Zeroizing::new(bytes) });
+            self.outgoing.push_back(OutgoingMessage { to: *to, bytes: frame::with_private_part(&public, private) });
         }
-    }
-}
-
-fn broadcast_digest(broadcast: &[u8]) -> [u8; 32] {
-    Hash::new(domain::MESSAGE).field(broadcast).finish()
-}
-
-fn echo(context: &Context, round: u8, broadcasts: &BTreeMap<Identifier, [u8; 32]>) -> [u8; 32] {
-    let mut hash = Hash::new(domain::ECHO).field(context.as_bytes()).field(&[round]).list(broadcasts.len());
-    for (from, digest) in broadcasts {
-        hash = hash.identifier(*from).field(digest);
-    }
-    hash.finish()
-}
-
-struct Frame<'a> {
-    round: u8,
-    echo: [u8; 32],
-    broadcast: &'a [u8],
-    private: &'a [u8],
-}
-
-impl<'a> Frame<'a> {
-    fn parse<P: Protocol>(bytes: &'a [u8], context: &Context) -> Result<Self, Ignored> {
-        let mut input = Reader::new(bytes);
-        let [version, protocol, round] = input.array().map_err(|_| Ignored::Malformed)?;
-        if version != WIRE_VERSION {
-            return Err(Ignored::Malformed);
-        }
-        let prefix: [u8; 16] = input.array().map_err(|_| Ignored::Malformed)?;
-        if protocol != P::PROTOCOL.to_u8() || prefix != context.prefix() {
-            return Err(Ignored::Foreign);
-        }
-        Self::parse_rest(round, input).map_err(|_| Ignored::Malformed)
-    }
-
-    fn parse_rest(round: u8, mut input: Reader<'a>) -> Result<Self, DecodeError> {
-        let echo = <[u8; 32]>::read(&mut input)?;
-        let broadcast = input.bytes(usize::MAX)?;
-        let private = input.bytes(usize::MAX)?;
-        input.finish()?;
-        Ok(Self { round, echo, broadcast, private })
-    }
-
-    fn fingerprint(&self, broadcast: &[u8; 32]) -> [u8; 32] {
-        Hash::new(domain::MESSAGE).field(&self.echo).field(broadcast).field(self.private).finish()
     }
 }
 

@@ -61,6 +61,14 @@ mod tests {
     }
 
     #[test]
+    fn secret_wipes_every_element_of_what_it_holds() {
+        let wiped: [Rc<Cell<bool>>; 3] = Default::default();
+        let witness = |place: usize| Witness(Rc::clone(&wiped[place]));
+        drop((Secret::new([witness(0), witness(1)]), Secret::new(alloc::vec![witness(2)])));
+        assert!(wiped.iter().all(|wiped| wiped.get()));
+    }
+
+    #[test]
     fn secret_debug_shows_no_value() {
         assert_eq!(format!("{:?}", Secret::new([7u8; 4])), "Secret(redacted)");
     }

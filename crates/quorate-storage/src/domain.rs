@@ -86,6 +86,16 @@ mod tests {
     }
 
     #[test]
+    fn labels_of_storage_begin_as_no_label_of_core_does() {
+        // Transport's test says the same of its own labels.
+        let ours = b"quorate/1/storage/";
+        assert!(ALL.iter().all(|label| label.0.as_bytes().starts_with(ours) && label.0.ends_with(';')));
+        for label in quorate_core::domain::ALL {
+            assert!(!label.as_bytes().starts_with(ours) && !ours.starts_with(label.as_bytes()), "{label:?}");
+        }
+    }
+
+    #[test]
     fn moving_a_field_boundary_changes_the_key() {
         let key = Secret::new([1; 32]);
         let derived = |fields: &[&[u8]]| *derive(DATA_KEY, &key, fields).expose();

@@ -49,6 +49,7 @@
 
 #[cfg(feature = "tcp")]
 pub mod conformance;
+mod domain;
 pub mod identity;
 pub mod link;
 #[cfg(feature = "tcp")]

@@ -34,6 +34,7 @@ use snow::{HandshakeState, StatelessTransportState};
 use zeroize::Zeroizing;
 
 use crate::{
+    domain,
     identity::{Identity, IdentityError},
     noise::Resolver,
 };
@@ -195,7 +196,7 @@ impl Pair {
         let mut ephemeral = Zeroizing::new([0; 32]);
         rng.try_fill_bytes(ephemeral.as_mut_slice()).map_err(|_| LinkError::Randomness)?;
         let (smaller, larger) = (self.local.min(self.remote), self.local.max(self.remote));
-        let prologue = [b"quorate/1/link;".as_slice(), &[VERSION], smaller.as_bytes(), larger.as_bytes()].concat();
+        let prologue = [domain::LINK, &[VERSION], smaller.as_bytes(), larger.as_bytes()].concat();
         let secret = identity.to_secret_bytes();
         let build = || {
             let params = PATTERN.parse()?;
@@ -329,7 +330,7 @@ pub struct Link {
 impl Link {
     fn new(noise: HandshakeState, remote: PeerId, remote_boot: BootId) -> Result<Self, LinkError> {
         let digest: [u8; 32] =
-            Sha256::new().chain_update(b"quorate/1/link-id;").chain_update(noise.get_handshake_hash()).finalize().into();
+            Sha256::new().chain_update(domain::LINK_ID).chain_update(noise.get_handshake_hash()).finalize().into();
         let id = digest.first_chunk().copied().ok_or(LinkError::Bug("length of a hash"))?;
         let noise = noise.into_stateless_transport_mode().map_err(|_| LinkError::Bug("unfinished handshake"))?;
         Ok(Self { noise, id, remote, remote_boot, sealed: 0, window: Window::default() })

@@ -13,8 +13,10 @@
 //! [policy]                             # what this cosigner signs, nothing by default; see quorate::policy
 //! payloads = ["message", "psbt", "evm", "solana"]
 //!
-//! [keygen]                             # what weakens a placement and is accepted all the same, nothing by default
-//! accept_waivers = ["acme"]
+//! [keygen]                             # which key generations this cosigner takes part in
+//! min_signers = 2                      # the lowest threshold; 2 by default
+//! max_keys = 10000                     # how many keys it holds at most; 10000 by default
+//! accept_waivers = ["acme"]            # what weakens a placement and is accepted all the same, nothing by default
 //! accept_joint_counting = false
 //! ```
 
@@ -26,7 +28,10 @@ use quorate_core::{
 };
 use serde::Deserialize;
 
-use crate::policy::{BuiltinPolicy, ConfigError as PolicyError};
+use crate::{
+    ceremony::keygen::DEFAULT_MAX_KEYS,
+    policy::{BuiltinPolicy, ConfigError as PolicyError},
+};
 
 /// The configuration file's name.
 pub const CONFIG_FILE: &str = "quorate.toml";
@@ -51,7 +56,7 @@ pub struct Config {
     /// What it signs; nothing, if absent.
     #[serde(default)]
     pub policy: BuiltinPolicy,
-    /// What weakens the rule of a placement, and is accepted all the same; nothing, if absent.
+    /// Which key generations it takes part in; without waivers, if absent.
     #[serde(default)]
     pub keygen: KeygenConfig,
     /// How long a ceremony may take, in seconds.
@@ -63,15 +68,25 @@ const fn default_deadline() -> u64 {
     60
 }
 
-/// What a cosigner accepts in the key generations that others propose.
-#[derive(Clone, Debug, Default, Deserialize)]
+/// Which key generations a cosigner takes part in, its own proposals included.
+#[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct KeygenConfig {
+    /// The lowest threshold, at least 2.
+    pub min_signers: u16,
+    /// How many keys it holds at most; a wallet has one for each suite.
+    pub max_keys: usize,
     /// Domains for which a waiver is accepted.
     pub accept_waivers: Vec<String>,
     /// Whether joint counting is accepted.
     pub accept_joint_counting: bool,
+}
+
+impl Default for KeygenConfig {
+    fn default() -> Self {
+        Self { min_signers: 2, max_keys: DEFAULT_MAX_KEYS, accept_waivers: Vec::new(), accept_joint_counting: false }
+    }
 }
 
 impl KeygenConfig {
@@ -153,6 +168,12 @@ pub enum ConfigError {
         /// What is wrong with it.
         source: DomainPathError,
     },
+    /// No key needs fewer than two signers.
+    #[error("in [keygen], min_signers is {min_signers}; it is at least 2")]
+    MinSigners {
+        /// What the file says.
+        min_signers: u16,
+    },
     /// The row cannot be built.
     #[error("the [placement] of the configuration does not stand")]
     Placement(#[source] Box<PlacementError>),
@@ -177,14 +198,18 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// [`ConfigError::Malformed`], [`ConfigError::Domain`], [`ConfigError::Placement`], [`ConfigError::Policy`].
+    /// [`ConfigError::Malformed`], [`ConfigError::Domain`], [`ConfigError::Placement`], [`ConfigError::Policy`],
+    /// [`ConfigError::MinSigners`].
     pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
         let malformed = |source| ConfigError::Malformed { path: path.to_owned(), source: Box::new(source) };
         let mut config: Self = toml::from_str(text).map_err(malformed)?;
         config.policy = config.policy.checked().map_err(ConfigError::Policy)?;
         config.placement.exposure()?;
         config.keygen.waivers()?;
-        Ok(config)
+        match config.keygen.min_signers {
+            min_signers @ ..2 => Err(ConfigError::MinSigners { min_signers }),
+            2.. => Ok(config),
+        }
     }
 }
 
@@ -249,6 +274,9 @@ mod tests {
         let config = parse(WHOLE).unwrap();
         assert_eq!(config.deadline_seconds, 60);
         assert_eq!(config.placement.exposure().unwrap().backups().len(), 1);
+        assert_eq!((config.keygen.min_signers, config.keygen.max_keys), (2, 10_000));
+        let limited = parse(&[WHOLE, "[keygen]\nmin_signers = 3\nmax_keys = 7\n"].concat()).unwrap().keygen;
+        assert_eq!((limited.min_signers, limited.max_keys, limited.accept_joint_counting), (3, 7, false));
     }
 
     #[test]
@@ -256,6 +284,8 @@ mod tests {
         assert!(matches!(parse("name = 1"), Err(ConfigError::Malformed { .. })));
         assert!(matches!(parse(&WHOLE.replace("aws/1/eu", "AWS")), Err(ConfigError::Domain { field: "runtime", .. })));
         assert!(matches!(parse(&WHOLE.replace(r#"["acme-keys/alice"]"#, "[]")), Err(ConfigError::Placement(_))));
+        let one = [WHOLE, "[keygen]\nmin_signers = 1\n"].concat();
+        assert!(matches!(parse(&one), Err(ConfigError::MinSigners { min_signers: 1 })));
         assert!(matches!(parse(&WHOLE.replace("listen", "lisen")), Err(ConfigError::Malformed { .. })));
     }
 }

@@ -5,7 +5,7 @@
 
 use core::time::Duration;
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, btree_map::Entry},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -100,8 +100,8 @@ pub(crate) struct Shared {
     topics: Mutex<BTreeMap<Asked, Waiting>>,
     /// The signatures that may be made at one time for each other cosigner.
     signatures: BTreeMap<PeerId, Arc<Semaphore>>,
-    /// The wallets that are being made.
-    making: Mutex<BTreeSet<String>>,
+    /// The wallets that are being made, and how many keys each has.
+    making: Mutex<BTreeMap<String, usize>>,
     /// Shares whose key generation was cut off after this cosigner had confirmed.
     interrupted: mpsc::UnboundedSender<KeyRef>,
 }
@@ -132,6 +132,20 @@ impl CosignerBuilder {
     #[must_use]
     pub const fn accept_joint_counting(mut self, accept: bool) -> Self {
         self.accepts.joint_counting = accept;
+        self
+    }
+
+    /// Takes part only in key generations whose keys need at least so many signers; by default two, which is the lowest there is.
+    #[must_use]
+    pub const fn min_signers(mut self, least: u16) -> Self {
+        self.accepts.min_signers = least;
+        self
+    }
+
+    /// Holds at most so many keys; by default 10,000. A wallet has one for each suite. Whatever waits for a certificate counts too.
+    #[must_use]
+    pub const fn max_keys(mut self, most: usize) -> Self {
+        self.accepts.max_keys = most;
         self
     }
 
@@ -248,16 +262,7 @@ impl Cosigner {
     ///
     /// [`CosignerError::Vault`].
     pub async fn count_keys(&self) -> Result<(usize, usize), CosignerError> {
-        let (mut active, mut pending, mut after) = (0usize, 0usize, None);
-        loop {
-            let page = self.shared.vault.list(after.as_ref(), 256).await?;
-            active = active.saturating_add(page.keys.iter().filter(|key| key.active.is_some()).count());
-            pending = pending.saturating_add(page.keys.iter().map(|key| key.pending.len()).sum());
-            after = page.next;
-            if after.is_none() {
-                return Ok((active, pending));
-            }
-        }
+        self.shared.count_keys().await
     }
 
     /// The ids and suites of a wallet's keys, or of the one key that `key` is the id of.
@@ -336,8 +341,8 @@ impl Shared {
         let left: BTreeMap<_, _> = peers.into_iter().map(|peer| (peer, MAX_ANSWERS)).collect();
         let (sender, receiver) = mpsc::channel(left.len().saturating_mul(MAX_ANSWERS).max(1));
         match self.topics().entry((asker, topic)) {
-            std::collections::btree_map::Entry::Occupied(_) => Err(RequestError::InProgress),
-            std::collections::btree_map::Entry::Vacant(vacant) => {
+            Entry::Occupied(_) => Err(RequestError::InProgress),
+            Entry::Vacant(vacant) => {
                 vacant.insert(Waiting { sender, left });
                 Ok(Answers { shared: Arc::clone(self), asked: (asker, topic), receiver })
             }
@@ -359,15 +364,38 @@ impl Shared {
     }
 
     /// Takes a wallet's name until the returned value is dropped, so that no two key generations run for it.
-    pub(crate) fn reserve(self: &Arc<Self>, wallet: &str) -> Result<Reserved, RequestError> {
+    pub(crate) fn reserve(self: &Arc<Self>, wallet: &str, keys: usize) -> Result<Reserved, RequestError> {
         let wallet = wallet.to_owned();
-        if !self.making().insert(wallet.clone()) {
-            return Err(RequestError::WalletInProgress { wallet });
+        match self.making().entry(wallet.clone()) {
+            Entry::Occupied(_) => return Err(RequestError::WalletInProgress { wallet }),
+            Entry::Vacant(vacant) => drop(vacant.insert(keys)),
         }
         Ok(Reserved { shared: Arc::clone(self), wallet })
     }
 
-    fn making(&self) -> MutexGuard<'_, BTreeSet<String>> {
+    /// How many keys there are if all that is being made comes about; never too few.
+    pub(crate) async fn promised_keys(&self) -> Result<usize, CosignerError> {
+        // First what is being made: a key that comes about meanwhile is counted twice, and not never.
+        let making: usize = self.making().values().sum();
+        let (active, pending) = self.count_keys().await?;
+        Ok(active.saturating_add(pending).saturating_add(making))
+    }
+
+    /// How many shares are active, and how many are pending.
+    async fn count_keys(&self) -> Result<(usize, usize), CosignerError> {
+        let (mut active, mut pending, mut after) = (0usize, 0usize, None);
+        loop {
+            let page = self.vault.list(after.as_ref(), 256).await?;
+            active = active.saturating_add(page.keys.iter().filter(|key| key.active.is_some()).count());
+            pending = pending.saturating_add(page.keys.iter().map(|key| key.pending.len()).sum());
+            after = page.next;
+            if after.is_none() {
+                return Ok((active, pending));
+            }
+        }
+    }
+
+    fn making(&self) -> MutexGuard<'_, BTreeMap<String, usize>> {
         self.making.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

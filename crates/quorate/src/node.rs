@@ -196,6 +196,8 @@ pub async fn run(
     let waivers = config.keygen.waivers()?;
     let builder = Cosigner::builder(&config.name, roster, wire, opened.vault, exposure)
         .policy(Arc::new(config.policy))
+        .min_signers(config.keygen.min_signers)
+        .max_keys(config.keygen.max_keys)
         .accept_joint_counting(config.keygen.accept_joint_counting)
         .deadline(Duration::from_secs(config.deadline_seconds.clamp(1, 3600)));
     let builder = waivers.into_iter().fold(builder, CosignerBuilder::accept_waiver);

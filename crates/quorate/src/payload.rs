@@ -23,6 +23,7 @@ mod evm;
 mod key;
 mod message;
 mod psbt;
+mod schnorr;
 mod solana;
 pub mod template;
 

@@ -145,3 +145,48 @@ pub(crate) fn reveal_limit<C: Curve>(min_signers: usize) -> usize {
 pub(crate) const fn confirm_limit<C: Curve>() -> usize {
     C::POINT_BYTES + 32
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::curve::{Bip340, Ed25519};
+
+    fn reveal<C: Curve>(min_signers: u8) -> Reveal {
+        let points = (1..=min_signers).map(|k| C::mul_generator(&C::Scalar::from(u64::from(k))));
+        let coefficients = points.flat_map(|point| C::encode_point(&point).as_ref().to_vec()).collect();
+        Reveal { coefficients, proof: [5].repeat(C::POINT_BYTES + 32), contribution: [6; 32], salt: [7; 32] }
+    }
+
+    fn written<C: Curve>() -> Vec<u8> {
+        let mut out = Writer::default();
+        reveal::<C>(2).write(&mut out);
+        out.into_bytes()
+    }
+
+    /// Whoever changes one of these changes the wire: raise the version. Commitment and confirmation are a hash and a proof, alone.
+    #[test]
+    fn reveal_of_version_1_is_what_it_was() {
+        let tail = ["06".repeat(32), "07".repeat(32)].concat();
+        // B and 2·B of each curve.
+        let ed25519 = [
+            "00000040",
+            "5866666666666666666666666666666666666666666666666666666666666666",
+            "c9a3f86aae465f0e56513864510f3997561fa2c9e85ea21dc2292309f3cd6022",
+            &"05".repeat(64),
+            &tail,
+        ];
+        let bip340 = [
+            "00000042",
+            "0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798",
+            "02c6047f9441ed7d6d3045406e95c07cd85c778e4b8cef3ca7abac09b95c709ee5",
+            &"05".repeat(65),
+            &tail,
+        ];
+        assert_eq!(hex::encode(written::<Ed25519>()), ed25519.concat());
+        assert_eq!(hex::encode(written::<Bip340>()), bip340.concat());
+        let read = Message::parse::<Bip340>(2, &written::<Bip340>(), &[8; 32], 2).unwrap().into_reveal().unwrap();
+        let mut again = Writer::default();
+        read.0.write(&mut again);
+        assert_eq!((again.as_bytes(), *read.1), (written::<Bip340>().as_slice(), [8; 32]));
+    }
+}

@@ -20,4 +20,5 @@ mod placement;
 mod placement_oracle;
 mod records;
 mod roundtrip;
+mod snapshots;
 mod wycheproof;

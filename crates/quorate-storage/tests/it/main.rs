@@ -15,6 +15,11 @@ mod conformance;
 mod crash;
 mod epoch_files;
 mod formats;
+#[cfg(target_os = "linux")]
+mod memory;
+#[cfg(target_os = "linux")]
+#[path = "../../../quorate-core/tests/it/memory_scan.rs"]
+mod memory_scan;
 mod model;
 mod passphrase;
 #[cfg(feature = "redb")]

@@ -14,6 +14,7 @@ use quorate_core::{PeerId, Secret, wire::Reader};
 use sha2::Sha256;
 
 use super::{Kind, LinkError, VERSION, read_kind};
+use crate::domain;
 
 const CODE: usize = 16;
 
@@ -21,7 +22,7 @@ pub(super) struct Gate(Secret<[u8; 32]>);
 
 impl Gate {
     pub(super) fn new(shared: &[u8; 32]) -> Result<Self, LinkError> {
-        let key = hmac(shared)?.chain_update(b"quorate/1/gate;").finalize().into_bytes();
+        let key = hmac(shared)?.chain_update(domain::GATE).finalize().into_bytes();
         Ok(Self(Secret::new(key.into())))
     }
 

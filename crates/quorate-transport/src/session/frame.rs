@@ -171,6 +171,28 @@ mod tests {
         assert!(Frame::from_bytes(&Frame::Fragment(fragment(2)).to_bytes()).is_err());
     }
 
+    /// Whoever changes one of these changes the wire: raise the version.
+    #[test]
+    fn frames_of_version_1_are_what_they_were() {
+        let fragment = |channel| Fragment { attempt: 1, number: 9, oldest: 4, channel, total: 3, index: 0, bytes: b"abc" };
+        let acks = Frame::Acks(vec![Ack { number: 3, index: WHOLE, attempt: 2 }, Ack { number: 4, index: BUSY | 1, attempt: 0 }]);
+        let numbers = [0, 0, 0, 0, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0, 4];
+        let control = [&[2, 1][..], &numbers, &[0, 0, 0, 0, 3, 0, 0], b"abc"].concat();
+        let session = [&[2, 1][..], &numbers, &[1], &[7; 32], &[0, 0, 0, 3, 0, 0], b"abc"].concat();
+        let three = [0, 0, 0, 0, 0, 0, 0, 3, 0xff, 0xff, 2];
+        let four = [0, 0, 0, 0, 0, 0, 0, 4, 0x80, 0x01, 0];
+        for (frame, bytes) in [
+            (Frame::Ping, vec![0]),
+            (Frame::Pong, vec![1]),
+            (Frame::Fragment(fragment(Channel::Control)), control),
+            (Frame::Fragment(fragment(Channel::Session(SessionId::new([7; 32])))), session),
+            (acks, [&[3, 0, 0, 0, 2][..], &three, &four].concat()),
+        ] {
+            assert_eq!(frame.to_bytes(), bytes);
+            assert_eq!(Frame::from_bytes(&bytes), Ok(frame));
+        }
+    }
+
     #[test]
     fn fragments_of_wrong_length_or_order_are_refused() {
         let fragment =

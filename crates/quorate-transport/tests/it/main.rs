@@ -19,6 +19,7 @@ mod links;
 mod network;
 mod rosters;
 mod sessions;
+mod snapshots;
 #[cfg(feature = "tcp")]
 mod tcp;
 #[cfg(feature = "tcp")]

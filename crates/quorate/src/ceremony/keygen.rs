@@ -20,13 +20,26 @@ pub(crate) fn suite(name: &str) -> Result<SuiteId, RequestError> {
     SuiteId::from_name(name).filter(|suite| SUITES.contains(suite)).ok_or_else(unknown)
 }
 
-/// What weakens the rule of the placement, and a participant takes part in all the same. By default nothing does.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// How many keys a cosigner holds at most, unless its configuration says otherwise.
+pub(crate) const DEFAULT_MAX_KEYS: usize = 10_000;
+
+/// What a participant takes part in. By default nothing may weaken the rule of the placement.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Accepts {
+    /// The lowest threshold.
+    pub(crate) min_signers: u16,
+    /// How many keys it holds at most, those included that wait for a certificate or are being made.
+    pub(crate) max_keys: usize,
     /// The domains that may be waived.
     pub(crate) waivers: BTreeSet<DomainPath>,
     /// Whether a share may count as fallen only if its store and all its key services are breached.
     pub(crate) joint_counting: bool,
+}
+
+impl Default for Accepts {
+    fn default() -> Self {
+        Self { min_signers: 2, max_keys: DEFAULT_MAX_KEYS, waivers: BTreeSet::new(), joint_counting: false }
+    }
 }
 
 /// Why a participant does not take part. The words go to the proposer.
@@ -46,6 +59,13 @@ pub(crate) enum Refusal {
     Waiver(DomainPath),
     #[error("my configuration does not accept joint counting; its operator must allow it under [keygen] accept_joint_counting")]
     JointCounting,
+    #[error(
+        "{given} signers are too few for my configuration, which takes part from {least} on; propose more, or its operator must lower \
+         [keygen] min_signers"
+    )]
+    Threshold { given: u16, least: u16 },
+    #[error("I hold as many keys as my configuration allows, {limit}; its operator must raise [keygen] max_keys")]
+    Full { limit: usize },
     #[error("my row of the placement is not what my configuration says")]
     WrongRow,
     #[error("{0}")]
@@ -86,7 +106,11 @@ pub(crate) fn check(
     if !participants.eq(proposal.placement.participants().iter()) {
         return Err(Refusal::OtherParticipants);
     }
-    // What weakens the rule is every participant's own decision, not the proposer's.
+    // The threshold, and what weakens the rule, is every participant's own decision, not the proposer's alone.
+    let given = proposal.placement.threshold().min_signers();
+    if given < accepts.min_signers {
+        return Err(Refusal::Threshold { given, least: accepts.min_signers });
+    }
     if let Some(waiver) = proposal.placement.waivers().iter().find(|waiver| !accepts.waivers.contains(waiver.domain())) {
         return Err(Refusal::Waiver(waiver.domain().clone()));
     }

@@ -53,7 +53,6 @@ pub(crate) struct SignProposal {
     pub(crate) path: DerivationPath,
     pub(crate) kind: String,
     pub(crate) payload: Vec<u8>,
-    pub(crate) label: String,
 }
 
 impl Proposal {
@@ -153,7 +152,6 @@ impl Encoding for Proposal {
                 sign.path.write(out);
                 write_text(&sign.kind, out);
                 out.bytes(&sign.payload);
-                write_text(&sign.label, out);
             }
         }
     }
@@ -174,7 +172,6 @@ impl Encoding for Proposal {
                 path: DerivationPath::read(input)?,
                 kind: read_text(input)?,
                 payload: input.bytes(MAX_PAYLOAD)?.to_vec(),
-                label: read_text(input)?,
             }),
             _ => return Err(DecodeError::InvalidValue("proposal")),
         };

@@ -209,7 +209,11 @@ async fn check(shared: &Arc<Shared>, body: &KeygenProposal, proposer: PeerId) ->
     };
     let me = rules::check(body, proposer, shared.me, (&shared.exposure, &shared.accepts), &shared.roster).map_err(refused)?;
     // Before the look into the vault, so that the name is this request's from then on.
-    let reserved = shared.reserve(&body.wallet)?;
+    let reserved = shared.reserve(&body.wallet, body.suites.len())?;
+    let limit = shared.accepts.max_keys;
+    if shared.promised_keys().await? > limit {
+        return Err(refused(rules::Refusal::Full { limit }));
+    }
     for suite in &body.suites {
         match shared.vault.key_of_name(&key_name(&body.wallet, *suite)).await {
             Err(VaultError::Input(VaultInputError::UnknownKey)) => {}

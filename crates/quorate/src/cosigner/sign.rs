@@ -178,7 +178,6 @@ async fn attempt(
         path: request.path.clone(),
         kind: request.payload.kind().to_owned(),
         payload: request.payload.encode(),
-        label: String::new(),
     };
     let approved = rules::approve(&id, &body, shared.me, key, &*shared.policy)?;
     let me = key.share.identifier();

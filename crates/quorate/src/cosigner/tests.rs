@@ -172,7 +172,6 @@ async fn repetition_of_anothers_proposal_does_not_block_the_proposer() {
         path: quorate_core::derive::DerivationPath::default(),
         kind: payload::kind::MESSAGE.to_owned(),
         payload: b"hello".to_vec(),
-        label: String::new(),
     };
     // Carol, who is to sign too, is faster at Bob's than Alice.
     let copy = Proposal { request: [9; 32], body: ProposalBody::Sign(body) };

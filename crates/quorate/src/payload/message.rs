@@ -5,7 +5,7 @@ use core::fmt;
 use quorate_core::SuiteId;
 
 use super::{
-    Description, KeyUse, MAX_PAYLOAD, Payload, PayloadError, Taproot, ToSign, check_count, description, ecdsa, key, kind,
+    Description, KeyUse, MAX_PAYLOAD, Payload, PayloadError, Taproot, ToSign, check_count, description, ecdsa, key, kind, schnorr,
 };
 
 /// What EIP-191 puts before a message; its length in decimal digits follows.
@@ -98,11 +98,14 @@ impl Payload for Message {
         Ok(vec![self.to_sign(usage)?])
     }
 
-    /// The signature itself. Of a Schnorr suite it is checked for its length alone: the cosigner verified it when it put the shares
-    /// together. Of an ECDSA key it is verified, and ends with 27 or 28 as Ethereum's wallets have it.
+    /// The signature itself, after it was verified. Of an ECDSA key it ends with 27 or 28, as Ethereum's wallets have it.
     fn attach(&self, usage: &KeyUse<'_>, signatures: &[Vec<u8>]) -> Result<Vec<u8>, PayloadError> {
         match self.to_sign(usage)? {
-            ToSign::Schnorr { .. } => single(usage, signatures),
+            ToSign::Schnorr { .. } => {
+                let signature = single(usage, signatures)?;
+                schnorr::verify(usage, &self.0, &signature)?;
+                Ok(signature)
+            }
             ToSign::Ecdsa { digest, .. } => personal(usage, digest, signatures),
         }
     }

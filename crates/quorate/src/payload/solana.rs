@@ -6,7 +6,7 @@
 use bitcoin::base64::{Engine as _, prelude::BASE64_STANDARD};
 use quorate_core::SuiteId;
 
-use super::{Description, KeyUse, Payload, PayloadError, Taproot, ToSign, check_count, key, kind};
+use super::{Description, KeyUse, Payload, PayloadError, Taproot, ToSign, check_count, key, kind, schnorr};
 
 mod describe;
 mod parse;
@@ -92,13 +92,13 @@ impl Payload for SolanaMessage {
     }
 
     /// The transaction as the network takes it: the signatures and the message. Signers other than this key, if the message has
-    /// any, find 64 zero bytes in their place. The signature is checked for its length alone: the cosigner verified it when it
-    /// put the shares together.
+    /// any, find 64 zero bytes in their place.
     fn attach(&self, usage: &KeyUse<'_>, signatures: &[Vec<u8>]) -> Result<Vec<u8>, PayloadError> {
         let slot = self.slot(usage)?;
         check_count(1, signatures)?;
         let invalid = || PayloadError::InvalidSignature { index: 0 };
         let signature: [u8; 64] = signatures.first().and_then(|bytes| bytes.as_slice().try_into().ok()).ok_or_else(invalid)?;
+        schnorr::verify(usage, &self.bytes, &signature)?;
         let mut transaction = vec![self.parsed.signer_count()];
         for (index, _) in self.parsed.signers().enumerate() {
             transaction.extend(if index == slot { signature } else { [0; 64] });

@@ -3,14 +3,14 @@
 use std::{sync::Arc, time::Duration};
 
 use quorate::{
-    AnyKeyShare, CosignerError, KeygenRequest, RequestError, SignRequest,
-    core::{SuiteId, frost::Ed25519, frost::Signature, keys::VerifyingKey, placement::Counting},
+    AnyKeyShare, CosignerError, KeygenRequest, RequestError, SignRequest, WalletKey,
+    core::{SuiteId, frost::Ed25519, frost::Signature, keys::VerifyingKey, placement::Counting, placement::Waiver},
     payload::{AnyPayload, Digest, EvmTransaction, KeyUse, KeyView as _, Message, PayloadError},
     policy::{BuiltinPolicy, Decision, Policy, SignRequestView},
     transport::wires::memory::Faults,
 };
 
-use crate::team::Team;
+use crate::team::{Team, exposure_of_one_operator};
 
 fn message(text: &str) -> AnyPayload {
     AnyPayload::new(Message::new(text).unwrap())
@@ -188,6 +188,78 @@ async fn what_weakens_the_rule_is_every_participants_own_decision() {
             other => assert!(!refused && other.is_ok(), "{other:?}"),
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn waiver_is_refused_by_every_participant_that_does_not_list_its_domain() {
+    let mut team = Team::start().await;
+    team.exposure = exposure_of_one_operator;
+    let none: [&str; 0] = [];
+    for index in 0..3 {
+        team.reboot_with_waivers(index, &none).await;
+    }
+    // The rule itself refuses it without a waiver.
+    let plain = KeygenRequest::new("v", [SuiteId::Ed25519], 2);
+    assert!(matches!(team.cosigner(0).keygen(plain).await, Err(CosignerError::Placement(_))));
+    let waiver = Waiver::new("acme".parse().unwrap(), "we run all of them", "2026-11-23").unwrap();
+    let waived = |name| KeygenRequest::new(name, [SuiteId::Ed25519], 2).waive(waiver.clone());
+    let refused_by = |made: Result<Vec<WalletKey>, CosignerError>| match made {
+        Err(CosignerError::Denied { reason }) => ("alice".to_owned(), reason),
+        Err(CosignerError::Refused { name, reason }) => (name, reason),
+        other => panic!("{other:?}"),
+    };
+    // Another name each time: whoever accepted a refused proposal keeps its name until it hears of the end.
+    let (name, reason) = refused_by(team.cosigner(0).keygen(waived("w")).await);
+    assert!(name == "alice" && reason.contains("waiver for acme"), "{name}: {reason}");
+    team.reboot_with_waivers(0, &["acme"]).await;
+    team.reboot_with_waivers(1, &["acme"]).await;
+    // Carol lists others: neither a domain below nor another one is the one that is waived.
+    team.reboot_with_waivers(2, &["acme/carol", "aws"]).await;
+    let (name, reason) = refused_by(team.cosigner(0).keygen(waived("x")).await);
+    assert!(name == "carol" && reason.contains("waiver for acme") && reason.contains("accept_waivers"), "{name}: {reason}");
+    assert!(team.cosigner(1).keys().await.unwrap().is_empty());
+    team.reboot_with_waivers(2, &["acme"]).await;
+    let made = team.cosigner(0).keygen(waived("y")).await.unwrap();
+    assert_eq!(made[0].share.placement().waivers().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn threshold_below_a_participants_lowest_is_refused() {
+    let mut team = Team::start().await;
+    team.stop(2).await;
+    team.boot_as(2, |builder| builder.min_signers(3)).await;
+    team.connected().await;
+    let wallet = |name, min_signers| KeygenRequest::new(name, [SuiteId::Ed25519], min_signers);
+    let refused = team.cosigner(0).keygen(wallet("x", 2)).await;
+    assert!(
+        matches!(&refused, Err(CosignerError::Refused { name, reason }) if name == "carol" && reason.contains("[keygen] min_signers")),
+        "{refused:?}"
+    );
+    // Nor does she propose one.
+    assert!(matches!(team.cosigner(2).keygen(wallet("y", 2)).await, Err(CosignerError::Denied { .. })));
+    assert!(team.cosigner(0).keys().await.unwrap().is_empty());
+    team.cosigner(0).keygen(wallet("z", 3)).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn key_more_than_a_participant_holds_is_refused() {
+    let mut team = Team::start().await;
+    team.stop(2).await;
+    team.boot_as(2, |builder| builder.max_keys(3)).await;
+    team.connected().await;
+    let single = |name| KeygenRequest::new(name, [SuiteId::Ed25519], 2);
+    team.cosigner(0).keygen(wallet()).await.unwrap();
+    // Two keys where one has room.
+    let full = team.cosigner(0).keygen(KeygenRequest::new("x", [SuiteId::Bip340, SuiteId::Ed25519], 2)).await;
+    assert!(
+        matches!(&full, Err(CosignerError::Refused { name, reason }) if name == "carol" && reason.contains("[keygen] max_keys")),
+        "{full:?}"
+    );
+    team.cosigner(0).keygen(single("y")).await.unwrap();
+    assert!(matches!(team.cosigner(2).keygen(single("z")).await, Err(CosignerError::Denied { .. })));
+    assert_eq!(team.cosigner(2).count_keys().await.unwrap(), (3, 0));
+    // Without her there is room.
+    team.cosigner(0).keygen(single("w").participants(["alice".to_owned(), "bob".to_owned()])).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -29,6 +29,8 @@ pub(crate) struct Team {
     pub(crate) roster: Roster,
     pub(crate) homes: Vec<Home>,
     pub(crate) cosigners: Vec<Option<Cosigner>>,
+    /// What each declares from its next boot on.
+    pub(crate) exposure: fn(usize) -> Exposure,
 }
 
 pub(crate) fn exposure(index: usize) -> Exposure {
@@ -36,6 +38,12 @@ pub(crate) fn exposure(index: usize) -> Exposure {
     let path = |text: String| text.parse().unwrap();
     let storage = Storage::new(path(format!("{cloud}/disk")), [path(format!("{}/passphrase", NAMES[index]))]).unwrap();
     Exposure::new(path(NAMES[index].into()), path(format!("{cloud}/vm")), storage)
+}
+
+/// As [`exposure`], but one company operates all three.
+pub(crate) fn exposure_of_one_operator(index: usize) -> Exposure {
+    let row = exposure(index);
+    Exposure::new("acme".parse().unwrap(), row.runtime().clone(), row.storage().clone())
 }
 
 async fn home() -> Home {
@@ -63,7 +71,7 @@ impl Team {
         let entries = NAMES.iter().zip(&homes).zip(7001..);
         let roster = entries.map(|((name, home), port)| Entry::new(*name, *home.vault.cosigner(), format!("127.0.0.1:{port}")));
         let roster = Roster::new(roster).unwrap();
-        let mut team = Self { hub: Hub::new(seed, faults), roster, homes, cosigners: Vec::new() };
+        let mut team = Self { hub: Hub::new(seed, faults), roster, homes, cosigners: Vec::new(), exposure };
         for index in 0..NAMES.len() {
             team.cosigners.push(None);
             team.boot(index).await;
@@ -85,9 +93,17 @@ impl Team {
         let vault = Vault::open(Arc::clone(&home.store) as _, Arc::clone(&home.epochs) as _, Arc::clone(&home.kek) as _);
         let vault = vault.await.unwrap();
         let wire = Arc::new(self.hub.wire(*vault.cosigner()));
-        let builder = Cosigner::builder(NAMES[index], self.roster.clone(), wire, vault, exposure(index));
+        let builder = Cosigner::builder(NAMES[index], self.roster.clone(), wire, vault, (self.exposure)(index));
         let cosigner = change(builder.deadline(Duration::from_secs(4))).start().await.unwrap();
         self.cosigners[index] = Some(cosigner);
+    }
+
+    /// Restarts a cosigner that accepts waivers for these domains.
+    pub(crate) async fn reboot_with_waivers(&mut self, index: usize, domains: &[&str]) {
+        self.stop(index).await;
+        let accept = |builder: CosignerBuilder, domain: &&str| builder.accept_waiver(domain.parse().unwrap());
+        self.boot_as(index, |builder| domains.iter().fold(builder, accept)).await;
+        self.connected().await;
     }
 
     pub(crate) async fn stop(&mut self, index: usize) {

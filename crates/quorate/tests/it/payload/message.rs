@@ -1,10 +1,18 @@
 //! Plain messages and raw digests.
 
-use quorate::payload::{
-    AddressKind, AnyPayload, Details, Digest, EvmTransaction, KeyUse, MAX_PAYLOAD, Message, Payload, PayloadError, Taproot,
-    ToSign, kind,
+use std::sync::Arc;
+
+use quorate::{
+    AnyKeyShare,
+    payload::{
+        AddressKind, AnyPayload, Details, Digest, EvmTransaction, KeyUse, MAX_PAYLOAD, Message, Payload, PayloadError, Taproot,
+        ToSign, kind,
+    },
 };
-use quorate_core::SuiteId;
+use quorate_core::{
+    SuiteId,
+    frost::{self, Bip340, Target},
+};
 
 use super::keys::{Bip340Key, EcdsaKey, Ed25519Key, PlainKey};
 
@@ -91,6 +99,31 @@ fn message_attach_refuses_wrong_counts_and_lengths() {
         Err(PayloadError::SignatureCount { given: 2, needed: 1 })
     ));
     assert!(matches!(message.attach(&usage, &[vec![0; 63]]), Err(PayloadError::InvalidSignature { index: 0 })));
+}
+
+#[test]
+fn message_attach_refuses_a_signature_of_another_message_or_key() {
+    let (key, other) = (Ed25519Key::new(1), Ed25519Key::new(2));
+    let usage = KeyUse::new(&key, &[]);
+    let to_sign = |text: &str| Message::new(text).unwrap().messages(&usage).unwrap().remove(0);
+    let message = Message::new("hello").unwrap();
+    assert!(message.attach(&usage, &[key.sign(&to_sign("hello"))]).is_ok());
+    for wrong in [key.sign(&to_sign("hullo")), other.sign(&to_sign("hello")), vec![0; 64]] {
+        assert!(matches!(message.attach(&usage, &[wrong]), Err(PayloadError::InvalidSignature { index: 0 })));
+    }
+}
+
+#[test]
+fn message_attach_verifies_under_the_bip86_output_key() {
+    // libsecp256k1 as the tests have it signs nothing but hashes.
+    let team = quorate::dev::local_team(2, 2).unwrap().keygen::<Bip340>().unwrap();
+    let key = AnyKeyShare::Bip340(Arc::clone(&team.shares()[0]));
+    let target = Target::child("m/0/7".parse().unwrap()).taproot(frost::Taproot::KEY_ONLY);
+    let signature = team.sign_for(b"hello", &target).unwrap().to_bytes();
+    let (usage, message) = (KeyUse::new(&key, &[0, 7]), Message::new(*b"hello").unwrap());
+    assert_eq!(message.attach(&usage, core::slice::from_ref(&signature)).unwrap(), signature);
+    let elsewhere = KeyUse::new(&key, &[0, 8]);
+    assert!(matches!(message.attach(&elsewhere, &[signature]), Err(PayloadError::InvalidSignature { index: 0 })));
 }
 
 #[test]

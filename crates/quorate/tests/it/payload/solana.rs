@@ -90,6 +90,21 @@ fn attach_makes_a_transaction_whose_signature_verifies_strictly() {
 }
 
 #[test]
+fn attach_refuses_a_signature_that_does_not_verify() {
+    let key = Ed25519Key::new(1);
+    let usage = KeyUse::new(&key, &[]);
+    let signed = |lamports| {
+        let payload = SolanaMessage::parse(&transfer(&key.public(), lamports)).unwrap();
+        (key.sign(&payload.messages(&usage).unwrap()[0]), payload)
+    };
+    let ((signature, payload), (other, _)) = (signed(5), signed(6));
+    assert!(payload.attach(&usage, &[signature]).is_ok());
+    for wrong in [other, vec![0; 64], vec![7; 64]] {
+        assert!(matches!(payload.attach(&usage, &[wrong]), Err(PayloadError::InvalidSignature { index: 0 })));
+    }
+}
+
+#[test]
 fn description_shows_payer_blockhash_amount_and_recipient() {
     let key = Ed25519Key::new(1);
     let usage = KeyUse::new(&key, &[]);

@@ -1,0 +1,80 @@
+//! Looks for a secret in this process's own memory, as whoever has a core dump would. Linux only: it reads `/proc/self/mem`.
+//!
+//! It sees every writable mapping, freed blocks of the heap included, but for the stack of the thread that asks: scalars pass over
+//! the stack by value, and what they leave there is overwritten by later calls and not by us.
+
+use core::cell::Cell;
+use std::{
+    fs,
+    os::unix::fs::FileExt,
+    sync::{Mutex, MutexGuard, PoisonError},
+    thread_local, vec,
+    vec::Vec,
+};
+
+/// How the needle is kept, so that it is not found in itself.
+const MASK: u8 = 0xa5;
+const CHUNK: usize = 1 << 20;
+/// A test's own frame, and those that called it, above the address that [`alone`] sees.
+const FRAME: usize = 8 << 10;
+
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+thread_local! {
+    static STACK: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Begins a test that searches: one at a time, since another one's search would copy what this one looks for.
+pub(crate) fn alone() -> MutexGuard<'static, ()> {
+    let here = 0_u8;
+    STACK.set(core::ptr::from_ref(&here).addr());
+    ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Bytes to look for.
+pub(crate) struct Needle(Vec<u8>);
+
+impl Needle {
+    /// The second half of a secret: the allocator writes its own data over the first bytes of a block that it takes back.
+    pub(crate) fn new(secret: &[u8]) -> Self {
+        Self(secret[secret.len() / 2..].iter().map(|byte| byte ^ MASK).collect())
+    }
+
+    /// How often the bytes stand in memory; some are counted twice, for the search copies what it looks at.
+    pub(crate) fn hits(&self) -> usize {
+        let mut chunk = vec![0; CHUNK];
+        let stack = STACK.get();
+        assert_ne!(stack, 0, "a test that searches begins with `alone`");
+        let memory = fs::File::open("/proc/self/mem").unwrap();
+        let mut hits = 0;
+        for line in fs::read_to_string("/proc/self/maps").unwrap().lines() {
+            let mut fields = line.split(' ');
+            let (range, rights) = (fields.next().unwrap(), fields.next().unwrap());
+            let (from, to) = range.split_once('-').unwrap();
+            let [mut from, to] = [from, to].map(|address| usize::from_str_radix(address, 16).unwrap());
+            if !rights.starts_with("rw") {
+                continue;
+            }
+            // Above the stack there may be a heap in the same mapping.
+            if (from..to).contains(&stack) {
+                from = to.min(stack + FRAME);
+            }
+            while from < to {
+                let length = CHUNK.min(to - from);
+                // A mapping may be gone by now.
+                let Ok(read) = memory.read_at(&mut chunk[..length], u64::try_from(from).unwrap()) else { break };
+                hits += self.count(&chunk[..read]);
+                // The next chunk overlaps, so that nothing is missed between the two.
+                from += if length == CHUNK { CHUNK - self.0.len() } else { length };
+            }
+        }
+        chunk.fill(0);
+        hits
+    }
+
+    fn count(&self, bytes: &[u8]) -> usize {
+        let first = self.0[0] ^ MASK;
+        let fits = |window: &&[u8]| window[0] == first && window.iter().zip(&self.0).all(|(byte, masked)| byte ^ MASK == *masked);
+        bytes.windows(self.0.len()).filter(fits).count()
+    }
+}
