@@ -22,9 +22,16 @@ use crate::{
     threshold::Threshold,
 };
 
+mod equivocation;
+mod inputs;
 mod kit;
 mod misbehave;
 mod network;
+mod presignatures;
+mod secrets;
+mod selective_failure;
+mod signatures;
+mod vole;
 
 pub(super) use network::{Network, id, random, run};
 
