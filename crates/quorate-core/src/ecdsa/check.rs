@@ -11,16 +11,16 @@ use crate::{curve::Curve, error::DecodeError, randomness::Hedged, secret::Secret
 /// A signer's private answer for one presignature.
 pub(crate) struct Answer<'a, C: Curve> {
     /// The multiplication's message.
-    pub(crate) product: &'a [u8],
+    pub(crate) product: vole::Message<'a>,
     /// Γᵘ and Γᵛ.
     pub(crate) gammas: [C::Point; 2],
     pub(crate) psi: Secret<C::Scalar>,
 }
 
-impl<'a, C: Curve> Answer<'a, C> {
+impl<'a, C: EcdsaSuite> Answer<'a, C> {
     pub(crate) fn decode(bytes: &'a [u8]) -> Result<Self, DecodeError> {
         let mut input = Reader::new(bytes);
-        let product = input.raw(vole::MESSAGE_BYTES)?;
+        let product = vole::Message::decode::<C>(input.raw(vole::MESSAGE_BYTES)?)?;
         let gammas = [C::decode_point(input.raw(C::POINT_BYTES)?)?, C::decode_point(input.raw(C::POINT_BYTES)?)?];
         let psi = Secret::new(C::decode_scalar(&input.array()?)?);
         input.finish()?;

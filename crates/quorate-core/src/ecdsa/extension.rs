@@ -36,6 +36,8 @@ use crate::{
 };
 
 mod block;
+#[cfg(test)]
+pub(super) mod forge;
 mod pads;
 mod prg;
 mod rows;

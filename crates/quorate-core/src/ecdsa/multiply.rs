@@ -141,19 +141,19 @@ impl<C: EcdsaSuite> Multiply<C> {
     fn received(&self, peer: Identifier, private: &[u8]) -> Result<Vec<Received<C>>, Error> {
         let link = self.links.get(&peer).ok_or(Error::Bug("a link is missing"))?;
         let pairing = self.run.pairings.get(&peer).ok_or(Error::Bug("a pairing is missing"))?;
+        // All that is wrong without regard to our secrets, before the first check that depends on them.
         let answers: Result<Vec<_>, _> = private.chunks_exact(multiply_bytes::<C>()).map(Answer::<C>::decode).collect();
         let answers = answers.map_err(|_| Fault::by(FaultKind::InvalidElement, peer))?;
         let me = self.run.me();
         let accept = |(index, answer): (usize, &Answer<'_, C>)| {
             let context = link.context(index);
-            vole::accept::<C>(&link.receiver, &vole::Subject { context: &context, alice: peer, bob: me, index }, answer.product)
+            vole::accept::<C>(&link.receiver, &vole::Subject { context: &context, alice: peer, bob: me, index }, &answer.product)
         };
         // The guard decides whether anyone learns the outcome.
         let outcome: Result<Vec<Shares<C>>, _> = answers.iter().enumerate().map(accept).collect();
         let products = pairing.guard.check(|| outcome).map_err(|refused| match refused {
             Refused::Dead => Error::Input(InputError::NoPairing(peer)),
             Refused::Failed(Rejected::Error(error)) => error,
-            Refused::Failed(Rejected::Malformed) => Fault::by(FaultKind::InvalidElement, peer).into(),
             Refused::Failed(Rejected::Wrong) => Fault::by(FaultKind::WrongMultiplication, peer).into(),
         })?;
         let received = answers.into_iter().zip(products);

@@ -22,9 +22,18 @@ use crate::{
     threshold::Threshold,
 };
 
+mod equivocation;
+mod inputs;
+mod kit;
+mod misbehave;
 mod network;
+mod presignatures;
+mod secrets;
+mod selective_failure;
+mod signatures;
+mod vole;
 
-pub(super) use network::{Network, random, run};
+pub(super) use network::{Network, id, random, run};
 
 fn sign_with<C: EcdsaSuite>(min: u16, max: u16, signers: &[u16]) {
     let network = Network::<C>::new(min, max);
@@ -61,7 +70,7 @@ fn batch_of_presignatures_signs_with_children() {
         let session = network::session();
         let start = |presignatures: &mut Vec<_>| OnlineSigning::start(&session, presignatures.pop().unwrap(), &request).unwrap();
         let machines = presignatures.iter_mut().map(|(id, presignatures)| (*id, start(presignatures))).collect();
-        let child = EcdsaSecp256k1::child_key(network.shares[&network::id(1)].package(), request.path()).unwrap();
+        let child = EcdsaSecp256k1::child_key(network.shares[&id(1)].package(), request.path()).unwrap();
         for signature in run(machines, |_, _, _| {}).into_values() {
             crate::keys::VerifyingKey::<EcdsaSecp256k1>(child.public)
                 .verify_digest(request.digest(), &signature.unwrap())

@@ -20,7 +20,7 @@ use super::{
 use crate::{
     curve::Curve,
     domain,
-    error::Error,
+    error::{DecodeError, Error},
     identifier::Identifier,
     randomness::Hedged,
     secret::Secret,
@@ -59,11 +59,28 @@ impl Subject<'_> {
     }
 }
 
+/// Alice's message as Bob decodes it, before anything secret looks at it.
+pub(crate) struct Message<'a> {
+    masked: &'a [u8],
+    columns: Vec<[Words; 3]>,
+    eta: Words,
+    mu: &'a [u8; 32],
+}
+
+impl<'a> Message<'a> {
+    /// Decodes a message. That a value is no canonical scalar says nothing about Bob's secrets, and is found out without them.
+    pub(crate) fn decode<C: EcdsaSuite>(bytes: &'a [u8]) -> Result<Self, DecodeError> {
+        let (masked, proof) = bytes.split_at_checked(CHOICES * 3 * 32).ok_or(DecodeError::Truncated)?;
+        let (eta, mu) = proof.split_first_chunk::<32>().ok_or(DecodeError::Truncated)?;
+        let eta = wide::canonical(eta, &C::COMPLEMENT).ok_or(DecodeError::InvalidScalar)?;
+        let mu = mu.try_into().map_err(|_| DecodeError::Truncated)?;
+        Ok(Self { masked, columns: masked_values::<C>(masked)?, eta, mu })
+    }
+}
+
 /// Why Bob does not accept Alice's message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Rejected {
-    /// A value that is no canonical scalar.
-    Malformed,
     /// The check fails.
     Wrong,
     /// Not Alice's doing.
@@ -136,15 +153,16 @@ pub(crate) fn factor<C: EcdsaSuite>(receiver: &Receiver, index: usize) -> Result
 ///
 /// Whether it is refused may tell Alice about b: call it under the pairing's guard, or hand the outcome to the guard before anyone
 /// can see it.
-pub(crate) fn accept<C: EcdsaSuite>(receiver: &Receiver, subject: &Subject<'_>, message: &[u8]) -> Result<Shares<C>, Rejected> {
-    let (masked, proof) = message.split_at_checked(CHOICES * 3 * 32).ok_or(Rejected::Malformed)?;
-    let (eta, mu) = proof.split_first_chunk::<32>().ok_or(Rejected::Malformed)?;
-    let eta = wide::canonical(eta, &C::COMPLEMENT).ok_or(Rejected::Malformed)?;
-    let columns = masked_values::<C>(masked)?;
+pub(crate) fn accept<C: EcdsaSuite>(
+    receiver: &Receiver,
+    subject: &Subject<'_>,
+    message: &Message<'_>,
+) -> Result<Shares<C>, Rejected> {
+    let Message { masked, columns, eta, mu } = message;
     let weights = subject.weights::<C>(masked).each_ref().map(wide::of::<C>);
     let choices = receiver.choices(subject.index)?;
     // q − η, to be added where η is to be subtracted.
-    let minus_eta = wide::of::<C>(&-wide::scalar::<C>(&eta));
+    let minus_eta = wide::of::<C>(&-wide::scalar::<C>(eta));
     let mut sums = Zeroizing::new([Wide::ZERO; 2]);
     let mut statement = subject.statement();
     let mut terms = columns.iter().zip(C::gadget());
@@ -165,7 +183,7 @@ pub(crate) fn accept<C: EcdsaSuite>(receiver: &Receiver, subject: &Subject<'_>, 
         combined.add(&minus_eta.map(|word| word & chosen));
         statement.append(Zeroizing::new(wide::to_bytes(&C::reduce(&combined))).as_slice());
     })?;
-    if !bool::from(statement.finish().as_slice().ct_eq(mu)) {
+    if !bool::from(statement.finish().ct_eq(*mu)) {
         return Err(Rejected::Wrong);
     }
     Ok(Secret::new(sums.each_ref().map(|sum| wide::scalar::<C>(&C::reduce(sum)))))
@@ -178,12 +196,12 @@ fn words(pad: &[u8; 144]) -> Zeroizing<[PadWords; 3]> {
     words
 }
 
-fn masked_values<C: EcdsaSuite>(bytes: &[u8]) -> Result<Vec<[Words; 3]>, Rejected> {
+fn masked_values<C: EcdsaSuite>(bytes: &[u8]) -> Result<Vec<[Words; 3]>, DecodeError> {
     let mut values = Vec::with_capacity(CHOICES);
     for column in bytes.as_chunks::<32>().0.as_chunks::<3>().0 {
         let mut decoded = [[0; 4]; 3];
         for (words, bytes) in decoded.iter_mut().zip(column) {
-            *words = wide::canonical(bytes, &C::COMPLEMENT).ok_or(Rejected::Malformed)?;
+            *words = wide::canonical(bytes, &C::COMPLEMENT).ok_or(DecodeError::InvalidScalar)?;
         }
         values.push(decoded);
     }

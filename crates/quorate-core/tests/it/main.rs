@@ -11,6 +11,7 @@
 
 mod bip340;
 mod derive;
+mod ecdsa;
 mod independent;
 mod interop;
 mod keys;
@@ -22,3 +23,4 @@ mod records;
 mod roundtrip;
 mod snapshots;
 mod wycheproof;
+mod wycheproof_ecdsa;

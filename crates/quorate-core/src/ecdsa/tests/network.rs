@@ -16,6 +16,21 @@ fn direction() -> (SenderSeeds, ReceiverSeeds) {
     (SenderSeeds { delta: Secret::new(delta), leaves: Secret::new(known) }, ReceiverSeeds { leaves: Secret::new(leaves) })
 }
 
+/// Another pairing with the same secrets and a guard of its own: what must not exist.
+pub(in crate::ecdsa) fn twin(pairing: &Pairing) -> Pairing {
+    let Pairing { id, peers, boots, sender, receiver, zero_key, .. } = pairing;
+    let SenderSeeds { delta, leaves } = sender;
+    Pairing {
+        id: *id,
+        peers: *peers,
+        boots: *boots,
+        sender: SenderSeeds { delta: Secret::new(*delta.expose()), leaves: Secret::new(*leaves.expose()) },
+        receiver: ReceiverSeeds { leaves: Secret::new(*receiver.leaves.expose()) },
+        zero_key: Secret::new(*zero_key.expose()),
+        guard: pairing::Guard::default(),
+    }
+}
+
 fn pair(a: PeerId, b: PeerId) -> (Pairing, Pairing) {
     let (id, zero_key) = (random(), random());
     let boots = [Boot::new(1, [1; 16]), Boot::new(1, [2; 16])];
@@ -42,7 +57,7 @@ pub(in crate::ecdsa) fn id(number: u16) -> Identifier {
     Identifier::new(number).unwrap()
 }
 
-fn peer(id: Identifier) -> PeerId {
+pub(in crate::ecdsa) fn peer(id: Identifier) -> PeerId {
     PeerId::new([id.to_u16() as u8; 32])
 }
 
@@ -57,15 +72,22 @@ impl<C: EcdsaSuite> Network<C> {
         let mut secret = Zeroizing::new(random::<32>());
         secret[0] &= 0x7f;
         let shares = danger::split::<C>(&secret, ChainCode::new(random()), &placement, &mut SysRng).unwrap();
-        let mut pairings: BTreeMap<Identifier, Pairings> = BTreeMap::new();
-        for a in 1..=max {
-            for b in a + 1..=max {
-                let (ours, theirs) = pair(peer(id(a)), peer(id(b)));
-                pairings.entry(id(a)).or_default().insert(id(b), Arc::new(ours));
-                pairings.entry(id(b)).or_default().insert(id(a), Arc::new(theirs));
+        let shares = shares.into_iter().map(|share| (share.identifier(), Arc::new(share))).collect();
+        let mut network = Self { shares, pairings: BTreeMap::new() };
+        network.pair_again();
+        network
+    }
+
+    /// New pairings for everybody.
+    pub(in crate::ecdsa) fn pair_again(&mut self) {
+        let participants: Vec<_> = self.shares.keys().copied().collect();
+        for (index, a) in participants.iter().enumerate() {
+            for b in &participants[index + 1..] {
+                let (ours, theirs) = pair(peer(*a), peer(*b));
+                self.pairings.entry(*a).or_default().insert(*b, Arc::new(ours));
+                self.pairings.entry(*b).or_default().insert(*a, Arc::new(theirs));
             }
         }
-        Self { shares: shares.into_iter().map(|share| (share.identifier(), Arc::new(share))).collect(), pairings }
     }
 
     pub(in crate::ecdsa) fn key(&self) -> crate::keys::VerifyingKey<C> {
@@ -73,15 +95,32 @@ impl<C: EcdsaSuite> Network<C> {
     }
 
     pub(in crate::ecdsa) fn signing(&self, signers: &[u16], request: &Request) -> BTreeMap<Identifier, Signing<C>> {
-        let (session, set) = (session(), ParticipantSet::new(signers.iter().map(|n| id(*n))).unwrap());
-        let start = |id: Identifier| Signing::start(&session, &self.shares[&id], &set, &self.pairings[&id], request, &mut SysRng);
+        self.signing_in(&session(), signers, request)
+    }
+
+    pub(in crate::ecdsa) fn signing_in(
+        &self,
+        session: &Session,
+        signers: &[u16],
+        request: &Request,
+    ) -> BTreeMap<Identifier, Signing<C>> {
+        let set = ParticipantSet::new(signers.iter().map(|n| id(*n))).unwrap();
+        let start = |id: Identifier| Signing::start(session, &self.shares[&id], &set, &self.pairings[&id], request, &mut SysRng);
         set.iter().map(|id| (id, start(id).unwrap())).collect()
     }
 
     pub(in crate::ecdsa) fn presigning(&self, signers: &[u16], batch: usize) -> BTreeMap<Identifier, Presigning<C>> {
-        let (session, set) = (session(), ParticipantSet::new(signers.iter().map(|n| id(*n))).unwrap());
-        let start =
-            |id: Identifier| Presigning::start(&session, &self.shares[&id], &set, &self.pairings[&id], batch, &mut SysRng);
+        self.presigning_in(&session(), signers, batch)
+    }
+
+    pub(in crate::ecdsa) fn presigning_in(
+        &self,
+        session: &Session,
+        signers: &[u16],
+        batch: usize,
+    ) -> BTreeMap<Identifier, Presigning<C>> {
+        let set = ParticipantSet::new(signers.iter().map(|n| id(*n))).unwrap();
+        let start = |id: Identifier| Presigning::start(session, &self.shares[&id], &set, &self.pairings[&id], batch, &mut SysRng);
         set.iter().map(|id| (id, start(id).unwrap())).collect()
     }
 }
