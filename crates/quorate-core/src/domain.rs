@@ -96,6 +96,8 @@ labels! {
     ECDSA_PRESIGN = "ecdsa/presign";
     /// Commitment to the nonces of a batch.
     ECDSA_COMMIT = "ecdsa/commit";
+    /// What the signers of an ECDSA signature want to sign.
+    ECDSA_REQUEST = "ecdsa/request";
     /// All commitments of the first round.
     ECDSA_ROUND_1 = "ecdsa/round-1";
     /// The context of one multiplication between two signers.

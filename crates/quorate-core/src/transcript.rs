@@ -4,6 +4,7 @@
 //! framed by one byte (absent, present, a list's head) and its length. Two different lists of fields never feed the hash the same bytes.
 
 use sha2::{Digest, Sha256, Sha512};
+use zeroize::Zeroizing;
 
 use crate::{curve::Curve, domain::Label, identifier::Identifier, wire::Encoding};
 
@@ -113,7 +114,7 @@ impl Transcript<Sha512> {
     /// The hash as a scalar: 64 bytes reduced, so that the bias is below 2⁻²⁵⁰.
     #[must_use]
     pub fn finish_scalar<C: Curve>(self) -> C::Scalar {
-        C::scalar_from_wide(&self.finish_wide())
+        C::scalar_from_wide(&Zeroizing::new(self.finish_wide()))
     }
 }
 

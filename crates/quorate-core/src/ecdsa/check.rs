@@ -48,8 +48,8 @@ pub(crate) fn hold<C: EcdsaSuite>(claims: &[Claim<'_, C>], hedged: &mut Hedged) 
     let mut sum = Zeroizing::new(C::Scalar::from(0));
     for claim in claims {
         for (((point, gamma), d), bytes) in claim.points.into_iter().zip(claim.gammas).zip(claim.d).zip(halves(hedged)) {
-            // The first needs none.
-            let weight = if weights.is_empty() { C::Scalar::from(1) } else { C::Scalar::from_u128(u128::from_be_bytes(bytes)) };
+            // None is 1: the multiplication's own working memory must not hold χ itself.
+            let weight = C::Scalar::from_u128(u128::from_be_bytes(bytes));
             terms.push((point, weight * claim.chi));
             *sum += weight * d;
             weights.push(weight);

@@ -1,12 +1,12 @@
 //! Round 1: every signer commits to its nonces, and begins a multiplication as Bob with every other signer.
 
-use alloc::{collections::BTreeMap, vec::Vec};
+use alloc::{collections::BTreeMap, vec, vec::Vec};
 
 use rand_core::TryCryptoRng;
 use zeroize::Zeroizing;
 
 use super::{
-    extension,
+    Request, extension,
     message::RunMessage,
     multiply::{Inputs, Link, Multiply},
     pairing::Refused,
@@ -22,12 +22,15 @@ use crate::{
     polynomial,
     randomness::Hedged,
     secret::Secret,
+    session::Context,
     transcript::{Hash, HashToScalar},
 };
 
 /// What one signer keeps from its first message to the others' first messages.
 pub(crate) struct Commit<C: EcdsaSuite> {
     run: Run<C>,
+    /// What everyone wants to sign, hashed; of presignatures, that it is not known.
+    request: [u8; 32],
     hedged: Hedged,
     /// rᵢ and φᵢ of each presignature.
     nonces: Vec<Nonce<C>>,
@@ -71,14 +74,24 @@ fn subject<'a, C: EcdsaSuite>(
     sender: Identifier,
     receiver: Identifier,
 ) -> extension::Subject<'a> {
-    extension::Subject { context: &run.context, pairing, sender, receiver, batch: run.batch }
+    extension::Subject { context: run.context.as_bytes(), pairing, sender, receiver, batch: run.batch }
 }
 
 impl<C: EcdsaSuite> Commit<C> {
     /// Begins a run.
-    pub(crate) fn begin(run: Run<C>, identity: Option<&[u8]>, rng: &mut impl TryCryptoRng) -> Result<(Self, Outbox), Error> {
+    ///
+    /// The nonces are hedged with the pairings, which are of this boot, and with the request where there is one: a process that restarts
+    /// with a generator that is stuck comes to others.
+    pub(crate) fn begin(
+        run: Run<C>,
+        request: Option<&Request>,
+        identity: Option<&[u8]>,
+        rng: &mut impl TryCryptoRng,
+    ) -> Result<(Self, Outbox), Error> {
         let encoded = Zeroizing::new(C::encode_scalar(run.share.signing_share().expose()));
-        let purpose = [run.context.as_slice(), identity.unwrap_or_default()];
+        let request = request_tag(&run.context, request);
+        let mut purpose = vec![run.context.as_bytes().as_slice(), identity.unwrap_or_default(), &request];
+        purpose.extend(run.pairings.values().map(|pairing| pairing.id().as_slice()));
         let mut hedged = Hedged::draw(rng, b"ecdsa/presign", Some(encoded.as_slice()), &purpose)?;
         let nonces: Vec<_> = (0..run.batch).map(|_| Nonce::<C>::draw(&mut hedged)).collect();
         let points: Vec<_> = nonces.iter().map(|nonce| nonce.point).collect();
@@ -91,28 +104,36 @@ impl<C: EcdsaSuite> Commit<C> {
             begun.insert(*peer, (receiver, [pairing.id().as_slice(), &message].concat()));
         }
         let outbox = Outbox {
-            broadcast: opening.commitment(&run.context, run.me()).to_vec(),
+            broadcast: [opening.commitment(run.context.as_bytes(), run.me()), request].concat(),
             private: begun.iter().map(|(peer, (_, message))| (*peer, Zeroizing::new(message.clone()))).collect(),
             receivers: run.others(),
         };
-        Ok((Self { run, hedged, nonces, opening, begun }, outbox))
+        Ok((Self { run, request, hedged, nonces, opening, begun }, outbox))
     }
 
     /// All commitments and extensions are here: checks the extensions, and multiplies as Alice.
     pub(crate) fn advance(mut self, arrived: &Arrived<RunMessage>) -> Result<(Multiply<C>, Outbox), Error> {
-        let mut commitments = BTreeMap::from([(self.run.me(), self.opening.commitment(&self.run.context, self.run.me()))]);
+        let own = self.opening.commitment(self.run.context.as_bytes(), self.run.me());
+        let mut commitments = BTreeMap::from([(self.run.me(), own)]);
         for (from, message) in &arrived.messages {
-            let commitment = message.broadcast.as_slice().try_into().map_err(|_| Error::Bug("a commitment of another length"))?;
-            commitments.insert(*from, commitment);
+            let (commitment, request) =
+                message.broadcast.split_first_chunk().ok_or(Error::Bug("a commitment of another length"))?;
+            if request != self.request {
+                return Err(Fault::by(FaultKind::DifferentRequest, *from).into());
+            }
+            commitments.insert(*from, *commitment);
         }
         let transcript = transcript(&self.run.context, &commitments);
-        let secret = Zeroizing::new(C::encode_scalar(self.run.share.signing_share().expose()));
-        self.hedged.bind(secret.as_slice(), &[&transcript, &arrived.echo]);
         let mut links = BTreeMap::new();
         for (peer, (receiver, ours)) in core::mem::take(&mut self.begun) {
             let theirs = arrived.messages.get(&peer).ok_or(Error::Bug("a message is missing"))?;
             links.insert(peer, self.link(peer, receiver, &ours, &theirs.private, &transcript)?);
         }
+        // A copied state that meets other messages, private ones too, draws other values.
+        let secret = Zeroizing::new(C::encode_scalar(self.run.share.signing_share().expose()));
+        let mut met = vec![transcript.as_slice(), &arrived.echo];
+        met.extend(links.values().map(|link: &Link<C>| link.context.as_slice()));
+        self.hedged.bind(secret.as_slice(), &met);
         let signing_shares = self.signing_shares(&transcript)?;
         let inputs = self.nonces.into_iter().zip(signing_shares).map(|(nonce, sk)| Inputs { nonce, sk }).collect();
         let Self { run, hedged, opening, .. } = self;
@@ -139,7 +160,7 @@ impl<C: EcdsaSuite> Commit<C> {
         })?;
         // Both first messages, in the order of their senders.
         let (first, second) = if self.run.me() < peer { (ours, theirs) } else { (theirs, ours) };
-        let hash = Hash::new(domain::ECDSA_MULTIPLY).field(&self.run.context).field(transcript).field(pairing.id());
+        let hash = Hash::new(domain::ECDSA_MULTIPLY).field(self.run.context.as_bytes()).field(transcript).field(pairing.id());
         let context = hash.field(first).field(second).finish();
         Ok(Link { receiver, sender, context, products: Vec::new() })
     }
@@ -161,9 +182,18 @@ impl<C: EcdsaSuite> Commit<C> {
     }
 }
 
+/// What the signers want to sign. They tell each other in the first round, so that a difference costs no signature share.
+fn request_tag(context: &Context, request: Option<&Request>) -> [u8; 32] {
+    let hash = Hash::new(domain::ECDSA_REQUEST).field(context.as_bytes());
+    match request {
+        Some(request) => hash.field(request.digest()).value(request.path()).finish(),
+        None => hash.absent().finish(),
+    }
+}
+
 /// The hash of all commitments of the first round.
-fn transcript(context: &[u8; 32], commitments: &BTreeMap<Identifier, [u8; 32]>) -> [u8; 32] {
-    let mut hash = Hash::new(domain::ECDSA_ROUND_1).field(context).list(commitments.len());
+fn transcript(context: &Context, commitments: &BTreeMap<Identifier, [u8; 32]>) -> [u8; 32] {
+    let mut hash = Hash::new(domain::ECDSA_ROUND_1).field(context.as_bytes()).list(commitments.len());
     for (signer, commitment) in commitments {
         hash = hash.identifier(*signer).field(commitment);
     }

@@ -28,9 +28,9 @@ pub(crate) struct Lengths {
 }
 
 impl Lengths {
-    /// A commitment; the pairing's id and an extension on it.
+    /// A commitment and what is to be signed; the pairing's id and an extension on it.
     pub(crate) const fn commit(batch: usize) -> Self {
-        Self { broadcast: 32, private: 32 + extension::message_bytes(batch) }
+        Self { broadcast: 64, private: 32 + extension::message_bytes(batch) }
     }
 
     /// Salt, and for each presignature Rᵢ and pkᵢ; for each presignature what [`multiply_bytes`] counts.

@@ -130,7 +130,7 @@ impl<C: EcdsaSuite> Multiply<C> {
             opening.points.extend_from_slice(nonce_point);
             points.push(decoded);
         }
-        if self.commitments.get(&peer) == Some(&opening.commitment(&self.run.context, peer)) {
+        if self.commitments.get(&peer) == Some(&opening.commitment(self.run.context.as_bytes(), peer)) {
             Ok(points)
         } else {
             Err(Fault::by(FaultKind::WrongOpening, peer).into())
@@ -237,14 +237,14 @@ impl<C: EcdsaSuite> Multiply<C> {
             v: Secret::new(*input.sk.expose() * factor.expose() + v),
             share: Arc::clone(&self.run.share),
             signers: self.run.signers.clone(),
-            pairings: self.run.pairings.clone(),
+            bonds: self.run.bonds(),
         })
     }
 
     /// Binds everything that all signers saw: both rounds' broadcasts. Signers that saw different ones come to different ids.
     fn id(&self, index: usize, nonce_bytes: &C::PointBytes, echo: &[u8; 32]) -> [u8; 32] {
         Hash::new(domain::ECDSA_PRESIGNATURE)
-            .field(&self.run.context)
+            .field(self.run.context.as_bytes())
             .field(&self.transcript)
             .field(echo)
             .number(index.try_into().unwrap_or(u64::MAX))

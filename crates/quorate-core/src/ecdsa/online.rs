@@ -8,7 +8,6 @@ use super::{
     EcdsaSignature, Presignature,
     message::RunMessage,
     multiply::unless_alone,
-    run::all_live,
     signature::nonce_point,
     suite::{EcdsaSuite, NoncePoint, is_high, scalar_of_digest},
 };
@@ -16,7 +15,7 @@ use crate::{
     curve::Curve,
     derive::DerivationPath,
     domain,
-    error::{Error, FaultKind},
+    error::{Error, Fault, FaultKind},
     identifier::{Identifier, ParticipantSet},
     machine::Outbox,
     session::Context,
@@ -80,7 +79,7 @@ impl<C: EcdsaSuite> Online<C> {
     /// nonsense still has what it needs for the signature.
     #[expect(clippy::needless_pass_by_value, reason = "the presignature is spent")]
     pub(crate) fn begin(context: &Context, presignature: Presignature<C>, request: &Request) -> Result<(Self, Outbox), Error> {
-        let Presignature { nonce_point, phi, u, v, share, signers, pairings, .. } = &presignature;
+        let Presignature { nonce_point, phi, u, v, share, signers, bonds, .. } = &presignature;
         let child = C::child_key(share.package(), &request.path)?;
         let key_bytes = match request.path.iter().next() {
             None => *share.package().key_bytes(),
@@ -93,12 +92,12 @@ impl<C: EcdsaSuite> Online<C> {
         let w = digest * phi.expose() + nonce.r * (*v.expose() + child.tweak * phi.expose());
         let u = *u.expose() + shift * phi.expose();
         let tag = tag::<C>(&presignature.id, &key_bytes, &child.tweak, request, &shift);
-        all_live(pairings)?;
+        bonds.all_live()?;
         let mut out = Writer::default();
         out.raw(&C::encode_scalar(&w));
         out.raw(&C::encode_scalar(&u));
         out.raw(&tag);
-        let outbox = Outbox { broadcast: out.into_bytes(), receivers: pairings.keys().copied().collect(), ..Outbox::default() };
+        let outbox = Outbox { broadcast: out.into_bytes(), receivers: bonds.others(), ..Outbox::default() };
         let (signers, me) = (signers.clone(), share.identifier());
         Ok((Self { signers, me, key: child.public, digest, moved, nonce, own: [w, u], tag }, outbox))
     }
@@ -112,7 +111,7 @@ impl<C: EcdsaSuite> Online<C> {
         }
         for (from, message) in messages {
             let [their_w, their_u] =
-                scalars::<C>(&message.broadcast).ok_or_else(|| unless_alone(FaultKind::InvalidElement, &[*from]))?;
+                scalars::<C>(&message.broadcast).ok_or_else(|| Fault::by(FaultKind::InvalidElement, *from))?;
             w += their_w;
             u += their_u;
         }

@@ -24,6 +24,8 @@
 //!
 //! Spec: docs/protocols.md, section 3.1; Masny and Rindal, ePrint 2019/706; Roy, `SoftSpokenOT`, ePrint 2022/192, figures 13 and 14.
 
+use alloc::sync::Arc;
+
 use crate::{
     error::DecodeError,
     identifier::PeerId,
@@ -86,7 +88,8 @@ pub struct Pairing {
     pub(crate) receiver: ReceiverSeeds,
     /// The key from which both derive the same shares of zero.
     pub(crate) zero_key: Secret<[u8; 32]>,
-    pub(crate) guard: Guard,
+    /// Shared with what was made with the pairing: that must not keep Δ alive.
+    pub(crate) guard: Arc<Guard>,
 }
 
 impl core::fmt::Debug for Pairing {

@@ -2,10 +2,7 @@
 
 use alloc::sync::Arc;
 
-use super::{
-    run::{Pairings, all_live},
-    suite::EcdsaSuite,
-};
+use super::{run::Bonds, suite::EcdsaSuite};
 use crate::{curve::Curve, identifier::ParticipantSet, keys::KeyShare, secret::Secret};
 
 /// One signer's part of a presignature. [`OnlineSigning::start`](super::OnlineSigning::start) takes it away, whether it succeeds or
@@ -14,7 +11,8 @@ use crate::{curve::Curve, identifier::ParticipantSet, keys::KeyShare, secret::Se
 /// # Security
 ///
 /// Two signatures with one presignature give the key away, so this type has no `Clone`, no serialisation and no accessor to its
-/// secrets: it cannot be stored, and a process that restarts makes new ones. Hosts with live memory snapshots must not hold any.
+/// secrets: it cannot be stored, and a process that restarts makes new ones. Hosts whose live memory is copied (snapshots, migration by
+/// cloning) must not hold any, nor a pairing or a session of threshold ECDSA: a copy of one that is run on as well gives the share away.
 /// It is tied to the pairings that made it, and useless once one of them is gone.
 pub struct Presignature<C: Curve> {
     pub(crate) id: [u8; 32],
@@ -26,7 +24,7 @@ pub struct Presignature<C: Curve> {
     pub(crate) v: Secret<C::Scalar>,
     pub(crate) share: Arc<KeyShare<C>>,
     pub(crate) signers: ParticipantSet,
-    pub(crate) pairings: Pairings,
+    pub(crate) bonds: Bonds,
 }
 
 impl<C: EcdsaSuite> Presignature<C> {
@@ -51,7 +49,7 @@ impl<C: EcdsaSuite> Presignature<C> {
     /// Whether all pairings that made it are still there. If not, drop it.
     #[must_use]
     pub fn is_live(&self) -> bool {
-        all_live(&self.pairings).is_ok()
+        self.bonds.all_live().is_ok()
     }
 }
 

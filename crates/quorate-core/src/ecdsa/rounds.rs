@@ -14,7 +14,7 @@ use super::{
     suite::EcdsaSuite,
 };
 use crate::{
-    error::{DecodeError, Error, InputError},
+    error::{DecodeError, Error},
     identifier::{Identifier, ParticipantSet},
     keys::KeyShare,
     machine::{Arrived, Machine, Next, Outbox, sealed::Rounds},
@@ -75,8 +75,9 @@ impl<C: EcdsaSuite> Presigning<C> {
         batch: usize,
         rng: &mut impl TryCryptoRng,
     ) -> Result<Self, Error> {
-        let (run, context) = Run::new(session, ProtocolId::EcdsaPresign, share, signers, pairings, batch)?;
-        let (stage, outbox) = Commit::begin(run, session.identity_secret(), rng)?;
+        let run = Run::new(session, ProtocolId::EcdsaPresign, share, signers, pairings, batch)?;
+        let context = run.context;
+        let (stage, outbox) = Commit::begin(run, None, session.identity_secret(), rng)?;
         let stage = Stage::Commit(Box::new(stage));
         let rounds = PresigningRounds { signers: signers.clone(), me: share.identifier(), batch, stage };
         Ok(Self::begin(context, rounds, outbox))
@@ -90,16 +91,14 @@ impl<C: EcdsaSuite> OnlineSigning<C> {
     ///
     /// # Errors
     ///
-    /// [`InputError::NoPairing`] if a pairing that made it is gone, [`InputError::ParticipantsDiffer`] if the session lacks a signer's
-    /// peer, and what the derivation says.
+    /// [`InputError::NoPairing`] if a pairing that made it is gone, [`InputError::ParticipantsDiffer`] if the session is with
+    /// other cosigners, and what the derivation says.
     ///
     /// # Security
     ///
     /// When the message leaves, the request counts as signed, whatever comes back.
     pub fn start(session: &Session, presignature: Presignature<C>, request: &Request) -> Result<Self, Error> {
-        if presignature.signers.iter().any(|id| session.peers().peer(id).is_none()) {
-            return Err(InputError::ParticipantsDiffer("session").into());
-        }
+        presignature.bonds.check_session(session, presignature.share.identifier())?;
         let context = run::context(session, ProtocolId::EcdsaOnline, &presignature.share, &presignature.signers);
         let (online, outbox) = Online::begin(&context, presignature, request)?;
         Ok(Self::begin(context, OnlineRounds(Box::new(online)), outbox))
@@ -121,8 +120,9 @@ impl<C: EcdsaSuite> Signing<C> {
         rng: &mut impl TryCryptoRng,
     ) -> Result<Self, Error> {
         C::child_key(share.package(), request.path())?;
-        let (run, context) = Run::new(session, ProtocolId::Ecdsa, share, signers, pairings, 1)?;
-        let (stage, outbox) = Commit::begin(run, session.identity_secret(), rng)?;
+        let run = Run::new(session, ProtocolId::Ecdsa, share, signers, pairings, 1)?;
+        let context = run.context;
+        let (stage, outbox) = Commit::begin(run, Some(request), session.identity_secret(), rng)?;
         let stage = Stage::Commit(Box::new(stage));
         let rounds = SigningRounds { signers: signers.clone(), me: share.identifier(), context, request: request.clone(), stage };
         Ok(Self::begin(context, rounds, outbox))

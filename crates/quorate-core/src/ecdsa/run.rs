@@ -2,11 +2,11 @@
 
 use alloc::{collections::BTreeMap, sync::Arc, vec::Vec};
 
-use super::{MAX_BATCH, Pairing, suite::EcdsaSuite};
+use super::{MAX_BATCH, Pairing, pairing::Guard, suite::EcdsaSuite};
 use crate::{
     domain,
     error::InputError,
-    identifier::{Identifier, ParticipantSet},
+    identifier::{Identifier, ParticipantSet, PeerId},
     keys::KeyShare,
     session::{Context, ContextFields, ProtocolId, Session},
     transcript::Hash,
@@ -14,6 +14,9 @@ use crate::{
 
 /// The pairings of this cosigner with the other signers of one key, by their identifiers.
 pub type Pairings = BTreeMap<Identifier, Arc<Pairing>>;
+
+/// The most multiplications of one run: presignatures times other signers.
+const MAX_MULTIPLICATIONS: usize = 1024;
 
 /// One run, as one signer sees it.
 pub(crate) struct Run<C: EcdsaSuite> {
@@ -23,7 +26,8 @@ pub(crate) struct Run<C: EcdsaSuite> {
     pub(crate) pairings: Pairings,
     /// How many presignatures.
     pub(crate) batch: usize,
-    pub(crate) context: [u8; 32],
+    /// The session and the size of the batch.
+    pub(crate) context: Context,
 }
 
 impl<C: EcdsaSuite> Run<C> {
@@ -34,16 +38,18 @@ impl<C: EcdsaSuite> Run<C> {
         signers: &ParticipantSet,
         pairings: &Pairings,
         batch: usize,
-    ) -> Result<(Self, Context), InputError> {
+    ) -> Result<Self, InputError> {
         check_signers(session, share, signers)?;
-        if batch == 0 || batch > MAX_BATCH {
-            return Err(InputError::BatchSize { limit: MAX_BATCH });
+        // What a run holds in memory, about 45 KB for each presignature and peer, is bounded.
+        let limit = MAX_BATCH.min(MAX_MULTIPLICATIONS / signers.len().saturating_sub(1).max(1)).max(1);
+        if batch == 0 || batch > limit {
+            return Err(InputError::BatchSize { limit });
         }
         let session_context = context(session, protocol, share, signers);
         let hash = Hash::new(domain::ECDSA_PRESIGN).field(session_context.as_bytes());
-        let context = hash.number(batch.try_into().unwrap_or(u64::MAX)).finish();
+        let context = Context::of(hash.number(batch.try_into().unwrap_or(u64::MAX)));
         let pairings = usable(session, share.identifier(), signers, pairings)?;
-        Ok((Self { share: Arc::clone(share), signers: signers.clone(), pairings, batch, context }, session_context))
+        Ok(Self { share: Arc::clone(share), signers: signers.clone(), pairings, batch, context })
     }
 
     pub(crate) fn me(&self) -> Identifier {
@@ -56,14 +62,50 @@ impl<C: EcdsaSuite> Run<C> {
 
     /// Nothing that was made with a pairing leaves once it is gone.
     pub(crate) fn all_live(&self) -> Result<(), InputError> {
-        all_live(&self.pairings)
+        match self.pairings.iter().find(|(_, pairing)| !pairing.is_live()) {
+            Some((peer, _)) => Err(InputError::NoPairing(*peer)),
+            None => Ok(()),
+        }
+    }
+
+    pub(crate) fn bonds(&self) -> Bonds {
+        let bond = |pairing: &Arc<Pairing>| Bond { peer: pairing.peer(), guard: Arc::clone(&pairing.guard) };
+        Bonds(self.pairings.iter().map(|(identifier, pairing)| (*identifier, bond(pairing))).collect())
     }
 }
 
-pub(crate) fn all_live(pairings: &Pairings) -> Result<(), InputError> {
-    match pairings.iter().find(|(_, pairing)| !pairing.is_live()) {
-        Some((peer, _)) => Err(InputError::NoPairing(*peer)),
-        None => Ok(()),
+/// What a presignature keeps of the pairings that made it: with whom they were, and whether they are still there. Not the pairings
+/// themselves, whose Δ must not outlive them in memory.
+pub(crate) struct Bonds(BTreeMap<Identifier, Bond>);
+
+struct Bond {
+    peer: PeerId,
+    guard: Arc<Guard>,
+}
+
+impl Bonds {
+    #[cfg(test)]
+    pub(crate) fn again(&self) -> Self {
+        let bond = |bond: &Bond| Bond { peer: bond.peer, guard: Arc::clone(&bond.guard) };
+        Self(self.0.iter().map(|(identifier, known)| (*identifier, bond(known))).collect())
+    }
+
+    /// The other signers.
+    pub(crate) fn others(&self) -> Vec<Identifier> {
+        self.0.keys().copied().collect()
+    }
+
+    pub(crate) fn all_live(&self) -> Result<(), InputError> {
+        match self.0.iter().find(|(_, bond)| !bond.guard.is_live()) {
+            Some((identifier, _)) => Err(InputError::NoPairing(*identifier)),
+            None => Ok(()),
+        }
+    }
+
+    /// The session is with the cosigners with whom the presignature was made.
+    pub(crate) fn check_session(&self, session: &Session, me: Identifier) -> Result<(), InputError> {
+        let same = self.0.iter().all(|(identifier, bond)| session.peers().peer(*identifier) == Some(bond.peer));
+        if same && session.peers().peer(me).is_some() { Ok(()) } else { Err(InputError::ParticipantsDiffer("session")) }
     }
 }
 

@@ -9,6 +9,8 @@
 
 use alloc::vec::Vec;
 
+use core::hint::black_box;
+
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
@@ -121,6 +123,9 @@ pub(crate) fn multiply<C: EcdsaSuite>(
         }
         pads.push(*zero);
     })?;
+    if pads.len() != CHOICES || gadget.next().is_some() {
+        return Err(Error::Bug("a multiplication of another length"));
+    }
     let weights = subject.weights::<C>(message.get(start..).unwrap_or_default());
     let eta = *check + weights[0] * factors[0] + weights[1] * factors[1];
     let weights = weights.each_ref().map(wide::of::<C>);
@@ -166,9 +171,11 @@ pub(crate) fn accept<C: EcdsaSuite>(
     let mut sums = Zeroizing::new([Wide::ZERO; 2]);
     let mut statement = subject.statement();
     let mut terms = columns.iter().zip(C::gadget());
+    let mut done = 0usize;
     receiver.pads(subject.index, &subject.pad_key(), |column, pad| {
         let chosen = chosen(choices.as_slice(), column);
         let Some((masked, element)) = terms.next() else { return };
+        done = done.saturating_add(1);
         let pads = words(pad);
         let mut values = Zeroizing::new([[0; 7]; 3]);
         for ((value, pad), masked) in values.iter_mut().zip(pads.iter()).zip(masked) {
@@ -183,6 +190,9 @@ pub(crate) fn accept<C: EcdsaSuite>(
         combined.add(&minus_eta.map(|word| word & chosen));
         statement.append(Zeroizing::new(wide::to_bytes(&C::reduce(&combined))).as_slice());
     })?;
+    if done != CHOICES {
+        return Err(Error::Bug("a multiplication of another length").into());
+    }
     if !bool::from(statement.finish().ct_eq(*mu)) {
         return Err(Rejected::Wrong);
     }
@@ -211,5 +221,6 @@ fn masked_values<C: EcdsaSuite>(bytes: &[u8]) -> Result<Vec<[Words; 3]>, DecodeE
 /// All ones if the choice of a column is 1, else zero. The least significant bit of the first byte is the first column's.
 fn chosen(choices: &[u8], column: usize) -> u64 {
     let bit = choices.get(column / 8).map_or(0, |byte| byte >> (column % 8) & 1);
-    u64::from(bit).wrapping_neg()
+    // Opaque to the compiler, which could make a branch of it.
+    black_box(u64::from(bit).wrapping_neg())
 }

@@ -3,6 +3,8 @@
 //! Little-endian words of 64 bits. Loops have fixed bounds and no branch looks at a word, so that everything runs in constant time.
 #![expect(clippy::indexing_slicing, reason = "loops with fixed bounds over arrays of fixed length")]
 
+use core::hint::black_box;
+
 use zeroize::Zeroize;
 
 use crate::curve::Curve;
@@ -198,7 +200,7 @@ fn finish_folding(folded: &[u64; 5], low: [u64; 2]) -> Words {
     let once: [u64; 5] = fold::<5, 5>(folded, low);
     let [words @ .., _]: [u64; 5] = fold::<5, 5>(&once, low);
     let (less, at_least_order) = less_order(&words, &[low[0], low[1], 1, 0]);
-    let mask = u64::from(at_least_order).wrapping_neg();
+    let mask = black_box(u64::from(at_least_order).wrapping_neg());
     let mut reduced = [0; 4];
     for i in 0..4 {
         reduced[i] = (less[i] & mask) | (words[i] & !mask);

@@ -5,7 +5,6 @@ use std::{collections::BTreeMap, sync::Arc};
 use getrandom::SysRng;
 use quorate_core::{
     Identifier, ParticipantSet, Threshold,
-    curve::Curve,
     danger,
     derive::ChainCode,
     ecdsa::{
@@ -45,7 +44,7 @@ struct Team<C: EcdsaSuite> {
 impl<C: EcdsaSuite> Team<C> {
     fn new(min: u16, max: u16) -> Self {
         let placement = danger::unchecked_placement(Threshold::new(min, max).unwrap(), ParticipantSet::first(max).unwrap());
-        let mut secret = [0; 32];
+        let mut secret = zeroize::Zeroizing::new([0; 32]);
         getrandom::fill(&mut secret[1..]).unwrap();
         let shares = danger::split::<C>(&secret, ChainCode::new([5; 32]), &placement, &mut SysRng).unwrap();
         Self { shares: shares.into_iter().map(Arc::new).collect(), pairings: pairings(max) }

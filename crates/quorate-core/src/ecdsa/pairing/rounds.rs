@@ -1,6 +1,6 @@
 //! The three rounds in which two cosigners pair. Everything travels in the private part of the messages.
 
-use alloc::{boxed::Box, collections::BTreeMap, vec};
+use alloc::{boxed::Box, collections::BTreeMap, sync::Arc, vec};
 
 use rand_core::TryCryptoRng;
 use zeroize::Zeroizing;
@@ -216,7 +216,7 @@ impl Terms {
             sender,
             receiver,
             zero_key,
-            guard: Guard::default(),
+            guard: Arc::new(Guard::default()),
         })
     }
 }

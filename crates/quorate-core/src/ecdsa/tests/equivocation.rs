@@ -100,8 +100,8 @@ impl Colluder {
     fn begin(network: &Network<K>, session: &Session, signers: &ParticipantSet, me: u16) -> (Self, Outbox) {
         let me = id(me);
         let (share, pairings) = (&network.shares[&me], &network.pairings[&me]);
-        let (run, _) = Run::new(session, ProtocolId::EcdsaPresign, share, signers, pairings, 1).unwrap();
-        let (commit, outbox) = Commit::begin(run, None, &mut SysRng).unwrap();
+        let run = Run::new(session, ProtocolId::EcdsaPresign, share, signers, pairings, 1).unwrap();
+        let (commit, outbox) = Commit::begin(run, None, None, &mut SysRng).unwrap();
         (Self { me, commit }, outbox)
     }
 
@@ -109,7 +109,7 @@ impl Colluder {
     fn answers(self, arrived: &Arrived<RunMessage>, shift: &k256::Scalar) -> [Outbox; 2] {
         let (mut multiply, honest) = self.commit.advance(arrived).unwrap();
         let salt = *honest.broadcast.first_chunk().unwrap();
-        let opening = Opening::<K> { salt, points: alloc::vec![honest.broadcast[32..65].try_into().unwrap()] };
+        let opening = Opening { salt, points: honest.broadcast[32..65].to_vec() };
         *multiply.inputs[0].sk.expose_mut() += shift;
         let (_, bent) = Multiply::begin(multiply, &opening).unwrap();
         [honest, bent]

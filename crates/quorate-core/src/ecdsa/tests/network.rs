@@ -27,7 +27,7 @@ pub(in crate::ecdsa) fn twin(pairing: &Pairing) -> Pairing {
         sender: SenderSeeds { delta: Secret::new(*delta.expose()), leaves: Secret::new(*leaves.expose()) },
         receiver: ReceiverSeeds { leaves: Secret::new(*receiver.leaves.expose()) },
         zero_key: Secret::new(*zero_key.expose()),
-        guard: pairing::Guard::default(),
+        guard: Arc::new(pairing::Guard::default()),
     }
 }
 
@@ -42,7 +42,7 @@ fn pair(a: PeerId, b: PeerId) -> (Pairing, Pairing) {
         sender,
         receiver,
         zero_key: Secret::new(zero_key),
-        guard: pairing::Guard::default(),
+        guard: Arc::new(pairing::Guard::default()),
     };
     (pairing([a, b], boots, a_sends, a_receives), pairing([b, a], [boots[1], boots[0]], b_sends, b_receives))
 }

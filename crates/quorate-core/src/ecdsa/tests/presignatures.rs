@@ -215,12 +215,13 @@ fn nonce_of_a_signature_moves_with_session_digest_and_path() {
     let again = || Presignature {
         id: presignature.id,
         nonce_point: presignature.nonce_point,
+        nonce_bytes: presignature.nonce_bytes,
         phi: Secret::new(*presignature.phi.expose()),
         u: Secret::new(*presignature.u.expose()),
         v: Secret::new(*presignature.v.expose()),
         share: Arc::clone(&presignature.share),
         signers: presignature.signers.clone(),
-        pairings: presignature.pairings.clone(),
+        bonds: presignature.bonds.again(),
     };
     let (one, two) = (network::session(), network::session());
     let requests =

@@ -98,10 +98,10 @@ fn secrets_of_a_presignature_and_a_pairing_are_in_custody() {
     let network = Network::<K>::new(2, 2);
     let presignature = run(network.presigning(&[1, 2], 1), |_, _, _| {}).remove(&id(1)).unwrap().unwrap().pop().unwrap();
     // A field that is added here is looked at once.
-    let Presignature { id: _, nonce_point: _, phi, u, v, share, signers: _, pairings } = presignature;
+    let Presignature { id: _, nonce_point: _, nonce_bytes: _, phi, u, v, share, signers: _, bonds: _ } = presignature;
     [&phi, &u, &v].into_iter().for_each(custody);
     custody(share.signing_share());
-    let Pairing { id: _, peers: _, boots: _, sender, receiver, zero_key, guard: _ } = &*pairings[&id(2)];
+    let Pairing { id: _, peers: _, boots: _, sender, receiver, zero_key, guard: _ } = &*network.pairings[&id(1)][&id(2)];
     let (SenderSeeds { delta, leaves }, ReceiverSeeds { leaves: all }) = (sender, receiver);
     custody(delta);
     custody(leaves);

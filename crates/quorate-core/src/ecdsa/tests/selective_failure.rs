@@ -40,9 +40,9 @@ impl InFlight {
         let (session, signers) = (network::session(), ParticipantSet::first(2).unwrap());
         let share = &network.shares[&id(VICTIM)];
         let mut victim = Presigning::start(&session, share, &signers, pairings, 1, &mut SysRng).unwrap();
-        let (run, _) = Run::new(&session, ProtocolId::EcdsaPresign, share, &signers, pairings, 1).unwrap();
+        let run = Run::new(&session, ProtocolId::EcdsaPresign, share, &signers, pairings, 1).unwrap();
         let letter = Letter::open(id(ATTACKER), &victim.next_outgoing().unwrap());
-        Self { victim, context: run.context, letter }
+        Self { victim, context: *run.context.as_bytes(), letter }
     }
 
     fn guess(mut self, pairing: &Pairing, tree: usize, nibble: u8) -> Seen {

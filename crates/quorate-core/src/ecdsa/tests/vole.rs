@@ -6,7 +6,7 @@ use crate::{
     domain,
     ecdsa::{
         extension,
-        vole::{self, Message, Rejected, Subject, accept, factor, multiply},
+        vole::{self, Message, Rejected, Shares, Subject, accept, factor},
         wide,
     },
     randomness::Hedged,
@@ -41,6 +41,18 @@ impl Extended {
 
 const fn subject(alice: Identifier, bob: Identifier, index: usize) -> Subject<'static> {
     Subject { context: &CONTEXT, alice, bob, index }
+}
+
+/// Alice's message by itself.
+fn multiply<C: EcdsaSuite>(
+    sender: &extension::Sender,
+    subject: &Subject<'_>,
+    factors: [&C::Scalar; 2],
+    hedged: &mut Hedged,
+) -> Result<(Vec<u8>, Shares<C>), Error> {
+    let mut message = Vec::new();
+    let shares = vole::multiply::<C>(sender, subject, factors, hedged, &mut message)?;
+    Ok((message, shares))
 }
 
 fn number<C: Curve>(bytes: &[u8]) -> C::Scalar {
