@@ -22,6 +22,7 @@ use crate::{
     threshold::Threshold,
 };
 
+mod equivocation;
 mod kit;
 mod misbehave;
 mod network;

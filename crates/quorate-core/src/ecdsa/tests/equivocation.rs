@@ -57,7 +57,10 @@ fn false_echo_names_the_peer_only_if_there_is_no_other() {
         for when in [2, 3] {
             let network = Network::<K>::new(signers.len() as u16, 3);
             let outcomes = run_against(network.signing(signers, &Request::new(random())), &[2], |round, letters| {
-                letters.iter_mut().filter(|letter| letter.from == id(2) && round == when).for_each(|letter| letter.set_echo(&[7; 32]));
+                letters
+                    .iter_mut()
+                    .filter(|letter| letter.from == id(2) && round == when)
+                    .for_each(|letter| letter.set_echo(&[7; 32]));
             });
             let response = if named.is_empty() { Response::Retry } else { Response::Exclude };
             for outcome in outcomes.values() {
@@ -90,8 +93,7 @@ fn openings_that_differ_between_receivers_are_found_by_whoever_got_the_wrong_one
 /// One who does not follow the protocol: it answers some signers as if its signing share were another one.
 struct Colluder {
     me: Identifier,
-    commit: Option<Box<Commit<K>>>,
-    context: [u8; 32],
+    commit: Commit<K>,
 }
 
 impl Colluder {
@@ -99,15 +101,13 @@ impl Colluder {
         let me = id(me);
         let (share, pairings) = (&network.shares[&me], &network.pairings[&me]);
         let (run, _) = Run::new(session, ProtocolId::EcdsaPresign, share, signers, pairings, 1).unwrap();
-        let context = run.context;
         let (commit, outbox) = Commit::begin(run, None, &mut SysRng).unwrap();
-        (Self { me, commit: Some(Box::new(commit)), context }, outbox)
+        (Self { me, commit }, outbox)
     }
 
     /// Its second messages: the first as they should be, the second with `shift` added to its share.
-    fn answers(&mut self, arrived: &Arrived<RunMessage>, shift: &k256::Scalar) -> [Outbox; 2] {
-        assert_ne!(self.context, [0; 32]);
-        let (mut multiply, honest) = self.commit.take().unwrap().advance(arrived).unwrap();
+    fn answers(self, arrived: &Arrived<RunMessage>, shift: &k256::Scalar) -> [Outbox; 2] {
+        let (mut multiply, honest) = self.commit.advance(arrived).unwrap();
         let salt = *honest.broadcast.first_chunk().unwrap();
         let opening = Opening::<K> { salt, points: alloc::vec![honest.broadcast[32..65].try_into().unwrap()] };
         *multiply.inputs[0].sk.expose_mut() += shift;
@@ -139,9 +139,9 @@ fn public_shares_that_two_colluders_bend_for_one_signer_show_as_a_different_requ
     };
     let mut arrived: BTreeMap<Identifier, BTreeMap<Identifier, RunMessage>> = BTreeMap::new();
     let parse = |lengths: Lengths, letter: &Letter| lengths.parse(&letter.broadcast, &letter.private).unwrap();
-    let from_colluders = outboxes.iter().flat_map(|(from, outbox)| {
-        outbox.receivers.iter().map(|to| send(*from, *to, outbox, &frame)).collect::<Vec<_>>()
-    });
+    let from_colluders = outboxes
+        .iter()
+        .flat_map(|(from, outbox)| outbox.receivers.iter().map(|to| send(*from, *to, outbox, &frame)).collect::<Vec<_>>());
     for letter in letters.iter().cloned().chain(from_colluders) {
         match honest.get_mut(&letter.to) {
             Some(machine) => drop(machine.handle(letter.from, &letter.bytes()).unwrap()),
@@ -153,21 +153,27 @@ fn public_shares_that_two_colluders_bend_for_one_signer_show_as_a_different_requ
     // Round 2: signer 1 hears of a share that is larger by one, and of one that is smaller.
     let frame = collect(&mut honest).into_iter().inspect(|letter| assert_eq!(letter.round(), 2)).collect::<Vec<_>>();
     let echo = frame[0].echo().try_into().unwrap();
-    for (colluder, shift) in colluders.iter_mut().zip([k256::Scalar::ONE, -k256::Scalar::ONE]) {
-        let messages = arrived.remove(&colluder.me).unwrap();
+    for (colluder, shift) in colluders.into_iter().zip([k256::Scalar::ONE, -k256::Scalar::ONE]) {
+        let me = colluder.me;
+        let messages = arrived.remove(&me).unwrap();
         let [straight, bent] = colluder.answers(&Arrived { messages, echo }, &shift);
         for (to, outbox) in [(id(1), &bent), (id(2), &straight)] {
-            honest.get_mut(&to).unwrap().handle(colluder.me, &send(colluder.me, to, outbox, &frame[0]).bytes()).unwrap();
+            honest.get_mut(&to).unwrap().handle(me, &send(me, to, outbox, &frame[0]).bytes()).unwrap();
         }
     }
-    for letter in frame.iter().filter(|letter| honest.contains_key(&letter.to)) {
+    for letter in frame.iter().filter(|letter| letter.to.to_u16() < 3) {
         honest.get_mut(&letter.to).unwrap().handle(letter.from, &letter.bytes()).unwrap();
     }
-    let mut presignatures: BTreeMap<_, _> =
+    let presignatures: BTreeMap<_, _> =
         honest.iter_mut().map(|(me, machine)| (*me, machine.take_output().expect("all checks pass").pop().unwrap())).collect();
     let [one, two] = [1, 2].map(|me| *presignatures[&id(me)].id());
     assert_ne!(one, two);
-    // Neither of the two combines anything with the other.
+    neither_combines_with_the_other(presignatures);
+    assert_all_live(&network, &[1, 2]);
+}
+
+/// Two signers of four use presignatures on which they do not agree, and the other two say to each what it wants to hear.
+fn neither_combines_with_the_other(mut presignatures: BTreeMap<Identifier, Presignature<K>>) {
     let (session, request) = (network::session(), Request::new(random()));
     let mut machines: BTreeMap<_, _> = [1, 2]
         .map(|me| (id(me), OnlineSigning::start(&session, presignatures.remove(&id(me)).unwrap(), &request).unwrap()))
@@ -178,12 +184,10 @@ fn public_shares_that_two_colluders_bend_for_one_signer_show_as_a_different_requ
         let own = letters.iter().find(|letter| letter.from == id(me)).unwrap();
         let mut outcome = Ok(());
         for from in [3, 4] {
-            // The colluders say whatever this signer wants to hear.
             outcome = machines.get_mut(&id(me)).unwrap().handle(id(from), &own.bytes()).map(drop);
             outcome.as_ref().unwrap();
         }
         outcome = machines.get_mut(&id(me)).unwrap().handle(id(other), &theirs.bytes()).map(drop).and(outcome);
         assert_eq!(outcome, Err(Fault::new(FaultKind::DifferentRequest, Vec::new()).into()));
     }
-    assert_all_live(&network, &[1, 2]);
 }

@@ -11,7 +11,7 @@ const HEAD: usize = 3 + 16 + 32;
 pub(super) struct Letter {
     pub(super) from: Identifier,
     pub(super) to: Identifier,
-    head: Vec<u8>,
+    pub(super) head: Vec<u8>,
     pub(super) broadcast: Vec<u8>,
     pub(super) private: Vec<u8>,
 }
