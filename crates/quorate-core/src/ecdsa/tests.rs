@@ -26,6 +26,7 @@ mod equivocation;
 mod kit;
 mod misbehave;
 mod network;
+mod selective_failure;
 
 pub(super) use network::{Network, id, random, run};
 
