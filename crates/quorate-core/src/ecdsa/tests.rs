@@ -27,6 +27,7 @@ mod kit;
 mod misbehave;
 mod network;
 mod selective_failure;
+mod vole;
 
 pub(super) use network::{Network, id, random, run};
 
