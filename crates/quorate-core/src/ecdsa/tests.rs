@@ -23,9 +23,11 @@ use crate::{
 };
 
 mod equivocation;
+mod inputs;
 mod kit;
 mod misbehave;
 mod network;
+mod presignatures;
 mod selective_failure;
 mod vole;
 
