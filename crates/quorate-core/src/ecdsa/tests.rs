@@ -28,7 +28,9 @@ mod kit;
 mod misbehave;
 mod network;
 mod presignatures;
+mod secrets;
 mod selective_failure;
+mod signatures;
 mod vole;
 
 pub(super) use network::{Network, id, random, run};
