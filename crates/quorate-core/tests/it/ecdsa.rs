@@ -4,8 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use getrandom::SysRng;
 use quorate_core::{
-    Identifier, ParticipantSet, Threshold,
-    danger,
+    Identifier, ParticipantSet, Threshold, danger,
     derive::ChainCode,
     ecdsa::{
         Boot, EcdsaP256, EcdsaSecp256k1, EcdsaSignature, EcdsaSuite, OnlineSigning, Pairing, Pairings, Presigning, Request,

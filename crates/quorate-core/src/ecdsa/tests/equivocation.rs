@@ -164,11 +164,16 @@ fn public_shares_that_two_colluders_bend_for_one_signer_show_as_a_different_requ
     for letter in frame.iter().filter(|letter| letter.to.to_u16() < 3) {
         honest.get_mut(&letter.to).unwrap().handle(letter.from, &letter.bytes()).unwrap();
     }
-    let mut presignatures: BTreeMap<_, _> =
+    let presignatures: BTreeMap<_, _> =
         honest.iter_mut().map(|(me, machine)| (*me, machine.take_output().expect("all checks pass").pop().unwrap())).collect();
     let [one, two] = [1, 2].map(|me| *presignatures[&id(me)].id());
     assert_ne!(one, two);
-    // Neither of the two combines anything with the other.
+    neither_combines_with_the_other(presignatures);
+    assert_all_live(&network, &[1, 2]);
+}
+
+/// Two signers of four use presignatures on which they do not agree, and the other two say to each what it wants to hear.
+fn neither_combines_with_the_other(mut presignatures: BTreeMap<Identifier, Presignature<K>>) {
     let (session, request) = (network::session(), Request::new(random()));
     let mut machines: BTreeMap<_, _> = [1, 2]
         .map(|me| (id(me), OnlineSigning::start(&session, presignatures.remove(&id(me)).unwrap(), &request).unwrap()))
@@ -179,12 +184,10 @@ fn public_shares_that_two_colluders_bend_for_one_signer_show_as_a_different_requ
         let own = letters.iter().find(|letter| letter.from == id(me)).unwrap();
         let mut outcome = Ok(());
         for from in [3, 4] {
-            // The colluders say whatever this signer wants to hear.
             outcome = machines.get_mut(&id(me)).unwrap().handle(id(from), &own.bytes()).map(drop);
             outcome.as_ref().unwrap();
         }
         outcome = machines.get_mut(&id(me)).unwrap().handle(id(other), &theirs.bytes()).map(drop).and(outcome);
         assert_eq!(outcome, Err(Fault::new(FaultKind::DifferentRequest, Vec::new()).into()));
     }
-    assert_all_live(&network, &[1, 2]);
 }

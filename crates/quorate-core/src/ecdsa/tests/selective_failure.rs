@@ -62,17 +62,13 @@ impl InFlight {
             }
             Err(error) => {
                 assert!(self.victim.next_outgoing().is_none() && self.victim.take_output().is_none());
-                match error {
-                    Error::Fault(fault) => {
-                        assert_eq!(fault, Fault::by(FaultKind::WrongExtension, id(ATTACKER)));
-                        assert_eq!(fault.response(), Response::DropPairing);
-                        Seen::Failed
-                    }
-                    other => {
-                        assert_eq!(other, InputError::NoPairing(id(ATTACKER)).into());
-                        Seen::Nothing
-                    }
+                if error == InputError::NoPairing(id(ATTACKER)).into() {
+                    return Seen::Nothing;
                 }
+                let fault = Fault::by(FaultKind::WrongExtension, id(ATTACKER));
+                assert_eq!(fault.response(), Response::DropPairing);
+                assert_eq!(error, fault.into());
+                Seen::Failed
             }
         }
     }
