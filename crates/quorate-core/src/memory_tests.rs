@@ -15,7 +15,7 @@ use crate::{
     frost::{self, SigningPackage, Target},
     keygen::Keygen,
     keys::KeyShare,
-    memory_scan::{Needle, alone},
+    memory_scan::{Needle, here, in_one_of_four_runs},
     wire::Writer,
 };
 
@@ -46,30 +46,34 @@ fn assert_gone(needles: &[Needle]) {
 
 #[test]
 fn search_finds_what_is_dropped_without_being_wiped() {
-    let _alone = alone();
-    let secret = random();
-    let needle = Needle::new(&secret);
-    let mut careless = vec![0; 1000];
-    careless[960..992].copy_from_slice(&secret);
-    drop(secret);
-    assert_held(core::slice::from_ref(&needle));
-    drop(careless);
-    assert!(needle.hits() > 0);
+    in_one_of_four_runs(|| {
+        here();
+        let secret = random();
+        let needle = Needle::new(&secret);
+        let mut careless = vec![0; 1000];
+        careless[960..992].copy_from_slice(&secret);
+        drop(secret);
+        assert_held(core::slice::from_ref(&needle));
+        drop(careless);
+        assert!(needle.hits() > 0);
+    });
 }
 
 #[test]
 fn writer_that_outgrows_its_buffers_leaves_no_copy() {
-    let _alone = alone();
-    let secret = random();
-    let needle = [Needle::new(&secret)];
-    let mut out = Writer::default();
-    for _ in 0..200 {
-        out.raw(&secret);
-    }
-    let bytes = Zeroizing::new(out.into_bytes());
-    assert_held(&needle);
-    drop((bytes, secret));
-    assert_gone(&needle);
+    in_one_of_four_runs(|| {
+        here();
+        let secret = random();
+        let needle = [Needle::new(&secret)];
+        let mut out = Writer::default();
+        for _ in 0..200 {
+            out.raw(&secret);
+        }
+        let bytes = Zeroizing::new(out.into_bytes());
+        assert_held(&needle);
+        drop((bytes, secret));
+        assert_gone(&needle);
+    });
 }
 
 /// Runs a key generation of two; gives the shares, and needles of all that went over the links in private.
@@ -101,34 +105,38 @@ fn keygen() -> ([KeyShare<Ed25519>; 2], Vec<Needle>) {
 
 #[test]
 fn keygen_leaves_no_share_and_no_dealt_part_of_one() {
-    let _alone = alone();
-    let (shares, mut needles) = keygen();
-    assert_eq!(needles.len(), 2);
-    assert_gone(&needles);
-    needles = shares.iter().map(|share| needle(share.signing_share())).collect();
-    assert_held(&needles);
-    drop(shares);
-    assert_gone(&needles);
+    in_one_of_four_runs(|| {
+        here();
+        let (shares, mut needles) = keygen();
+        assert_eq!(needles.len(), 2);
+        assert_gone(&needles);
+        needles = shares.iter().map(|share| needle(share.signing_share())).collect();
+        assert_held(&needles);
+        drop(shares);
+        assert_gone(&needles);
+    });
 }
 
 #[test]
 fn key_share_leaves_nothing_when_it_is_stored_loaded_and_used() {
-    let _alone = alone();
-    let (shares, _) = keygen();
-    let needles = shares.each_ref().map(|share| needle(share.signing_share()));
-    let shares = shares.map(|share| Arc::new(KeyShare::<Ed25519>::from_secret_bytes(&share.to_secret_bytes()).unwrap()));
-    let nonces = shares.each_ref().map(|share| frost::commit(share, &mut SysRng).unwrap());
-    let commitments = shares.iter().zip(&nonces).map(|(share, nonces)| (share.identifier(), *nonces.commitments())).collect();
-    let package = SigningPackage::new(commitments, b"message", Target::default()).unwrap();
-    let of_nonces: Vec<_> = nonces.iter().flat_map(|nonces| [needle(&nonces.hiding), needle(&nonces.binding)]).collect();
-    assert_held(&of_nonces);
-    for (share, nonces) in shares.iter().zip(nonces) {
-        frost::sign(&package, nonces, share).unwrap();
-    }
-    // Spent: by the signature that they made.
-    assert_gone(&of_nonces);
-    crate::attest::attest(&shares[0], PeerId::new([1; 32]), &[2; 32], &mut SysRng).unwrap();
-    assert_held(&needles);
-    drop(shares);
-    assert_gone(&needles);
+    in_one_of_four_runs(|| {
+        here();
+        let (shares, _) = keygen();
+        let needles = shares.each_ref().map(|share| needle(share.signing_share()));
+        let shares = shares.map(|share| Arc::new(KeyShare::<Ed25519>::from_secret_bytes(&share.to_secret_bytes()).unwrap()));
+        let nonces = shares.each_ref().map(|share| frost::commit(share, &mut SysRng).unwrap());
+        let commitments = shares.iter().zip(&nonces).map(|(share, nonces)| (share.identifier(), *nonces.commitments())).collect();
+        let package = SigningPackage::new(commitments, b"message", Target::default()).unwrap();
+        let of_nonces: Vec<_> = nonces.iter().flat_map(|nonces| [needle(&nonces.hiding), needle(&nonces.binding)]).collect();
+        assert_held(&of_nonces);
+        for (share, nonces) in shares.iter().zip(nonces) {
+            frost::sign(&package, nonces, share).unwrap();
+        }
+        // Spent: by the signature that they made.
+        assert_gone(&of_nonces);
+        crate::attest::attest(&shares[0], PeerId::new([1; 32]), &[2; 32], &mut SysRng).unwrap();
+        assert_held(&needles);
+        drop(shares);
+        assert_gone(&needles);
+    });
 }

@@ -4,7 +4,7 @@ use quorate_storage::{KeyRef, Record};
 use zeroize::Zeroizing;
 
 use crate::{
-    memory_scan::{Needle, alone},
+    memory_scan::{Needle, here, in_one_of_four_runs},
     support::{KEY, Rig, block_on, key_ref, passphrase},
 };
 
@@ -62,38 +62,42 @@ impl Record for Seen {
 
 #[test]
 fn vault_leaves_no_plaintext_of_what_it_seals_and_opens() {
-    let _alone = alone();
-    let rig = Rig::new();
-    let probe = Probe::new();
-    let key = key_ref(KEY, 4);
-    block_on(rig.vault.put_pending(&key, &probe)).unwrap();
-    block_on(rig.vault.promote(&key, &probe)).unwrap();
-    let Probe(secret, needle) = probe;
-    assert!(needle.hits() > 0, "the search does not find what is there");
-    drop(secret);
-    assert_eq!(needle.hits(), 0, "sealing leaves copies");
-    let (_, seen) = block_on(rig.vault.load_active::<Seen>(&KEY)).unwrap();
-    assert!(seen.0 > 0, "the search does not find what is opened");
-    assert_eq!(needle.hits(), 0, "opening leaves copies");
-    let (_, again) = block_on(rig.vault.load_active::<Probe>(&KEY)).unwrap();
-    assert_eq!(again.1.hits(), 0, "opening leaves copies");
+    in_one_of_four_runs(|| {
+        here();
+        let rig = Rig::new();
+        let probe = Probe::new();
+        let key = key_ref(KEY, 4);
+        block_on(rig.vault.put_pending(&key, &probe)).unwrap();
+        block_on(rig.vault.promote(&key, &probe)).unwrap();
+        let Probe(secret, needle) = probe;
+        assert!(needle.hits() > 0, "the search does not find what is there");
+        drop(secret);
+        assert_eq!(needle.hits(), 0, "sealing leaves copies");
+        let (_, seen) = block_on(rig.vault.load_active::<Seen>(&KEY)).unwrap();
+        assert!(seen.0 > 0, "the search does not find what is opened");
+        assert_eq!(needle.hits(), 0, "opening leaves copies");
+        let (_, again) = block_on(rig.vault.load_active::<Probe>(&KEY)).unwrap();
+        assert_eq!(again.1.hits(), 0, "opening leaves copies");
+    });
 }
 
 #[test]
 fn passphrase_is_gone_when_its_vault_is_open() {
-    let _alone = alone();
-    let secret = rand_bytes().iter().fold(Zeroizing::new(String::with_capacity(64)), |mut text, byte| {
-        text.extend([byte >> 4, byte & 15].map(|digit| char::from_digit(u32::from(digit), 16).unwrap()));
-        text
+    in_one_of_four_runs(|| {
+        here();
+        let secret = rand_bytes().iter().fold(Zeroizing::new(String::with_capacity(64)), |mut text, byte| {
+            text.extend([byte >> 4, byte & 15].map(|digit| char::from_digit(u32::from(digit), 16).unwrap()));
+            text
+        });
+        let needle = Needle::new(secret.as_bytes());
+        let store: std::sync::Arc<dyn quorate_storage::Store> = std::sync::Arc::new(quorate_storage::MemoryStore::default());
+        let params = quorate_storage::kek::PassphraseParams::insecure_fast();
+        let copy = || passphrase(&secret);
+        drop(block_on(quorate_storage::Passphrase::create(&store, copy(), params)).unwrap());
+        let kek = block_on(quorate_storage::Passphrase::open(&store, copy())).unwrap();
+        assert!(needle.hits() > 0, "the search does not find what is there");
+        drop(secret);
+        assert_eq!(needle.hits(), 0);
+        drop(kek);
     });
-    let needle = Needle::new(secret.as_bytes());
-    let store: std::sync::Arc<dyn quorate_storage::Store> = std::sync::Arc::new(quorate_storage::MemoryStore::default());
-    let params = quorate_storage::kek::PassphraseParams::insecure_fast();
-    let copy = || passphrase(&secret);
-    drop(block_on(quorate_storage::Passphrase::create(&store, copy(), params)).unwrap());
-    let kek = block_on(quorate_storage::Passphrase::open(&store, copy())).unwrap();
-    assert!(needle.hits() > 0, "the search does not find what is there");
-    drop(secret);
-    assert_eq!(needle.hits(), 0);
-    drop(kek);
 }
