@@ -17,6 +17,7 @@ mod epoch_files;
 mod formats;
 mod model;
 mod passphrase;
+mod peers;
 #[cfg(feature = "redb")]
 mod redb_store;
 mod sealed;
