@@ -45,11 +45,11 @@ fn exercise(payload: &AnyPayload, key: &AnyKeyShare, path: &[u32], suite: SuiteI
     };
     assert!(!messages.is_empty() && !described.unwrap().to_string().is_empty());
     for to_sign in &messages {
-        assert_eq!(to_sign.taproot == Taproot::None, suite == SuiteId::Ed25519);
+        assert_eq!(to_sign.taproot() == Taproot::None, suite == SuiteId::Ed25519);
         if payload.kind() == kind::MESSAGE {
             // A message is never a transaction of this key.
-            let disguised = SolanaMessage::parse(&to_sign.message).is_ok_and(|solana| solana.messages(&usage).is_ok());
-            let digest = suite == SuiteId::Bip340 && to_sign.message.len() == 32;
+            let disguised = SolanaMessage::parse(&to_sign.message()).is_ok_and(|solana| solana.messages(&usage).is_ok());
+            let digest = suite == SuiteId::Bip340 && to_sign.message().len() == 32;
             assert!(!disguised && !digest);
         }
     }

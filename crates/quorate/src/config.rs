@@ -11,7 +11,7 @@
 //! key_services = ["acme-keys/alice"]   # all of them are needed to open the store
 //!
 //! [policy]                             # what this cosigner signs, nothing by default; see quorate::policy
-//! payloads = ["message", "psbt", "solana"]
+//! payloads = ["message", "psbt", "evm", "solana"]
 //!
 //! [keygen]                             # what weakens a placement and is accepted all the same, nothing by default
 //! accept_waivers = ["acme"]

@@ -117,7 +117,7 @@ pub enum RequestError {
         name: String,
     },
     /// A suite that a cosigner cannot hold.
-    #[error("there is no suite {name} here; choose bip340 or ed25519")]
+    #[error("there is no suite {name} here; choose bip340, ed25519 or ecdsa-secp256k1")]
     UnknownSuite {
         /// The name.
         name: String,

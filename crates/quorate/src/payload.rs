@@ -1,21 +1,25 @@
 //! What is signed, as each cosigner itself parses it.
 //!
-//! A requester sends a whole document — a message, a PSBT, a Solana message — and never a hash of one. Every cosigner decodes it
+//! A requester sends a whole document — a message, a PSBT, an Ethereum transaction, a Solana message — and never a hash of one. Every cosigner decodes it
 //! with [`AnyPayload::decode`], shows or judges [`Payload::describe`], and derives from the same bytes what is signed with
 //! [`Payload::messages`]. So nobody signs a transaction that only somebody else has read. The one exception is [`Digest`], which a
 //! policy denies unless it allows it for a key by name.
 //!
 //! One kind of payload never yields the bytes of another: a [`Message`] that could be a Taproot signature hash or a Solana
-//! transaction is refused (see [`Message`]).
+//! transaction is refused, and under an ECDSA key it is signed behind the prefix of EIP-191 (see [`Message`]).
 //!
 //! This module signs nothing and derives no key itself: it asks a [`KeyView`].
 
 use core::fmt::Debug;
 use std::sync::Arc;
 
+use quorate_core::SuiteId;
+
 mod description;
 mod digest;
+mod ecdsa;
 mod error;
+mod evm;
 mod key;
 mod message;
 mod psbt;
@@ -25,7 +29,8 @@ pub mod template;
 pub use description::{Description, Details, Line};
 pub use digest::Digest;
 pub use error::PayloadError;
-pub use key::{KeyUse, KeyView, Network, format_path};
+pub use evm::{EvmDetails, EvmError, EvmTransaction};
+pub use key::{AddressKind, KeyUse, KeyView, Network, format_path};
 pub use message::Message;
 pub use psbt::{InputDetails, OutputDetails, Psbt, PsbtDetails, PsbtError, extract_transaction};
 pub use solana::{Action, InstructionDetails, SolanaDetails, SolanaError, SolanaMessage};
@@ -35,12 +40,14 @@ pub const MAX_PAYLOAD: usize = 1 << 20;
 
 /// The names under which payloads travel and policies know them.
 pub mod kind {
-    /// Bytes that are signed as they are.
+    /// Bytes that are signed as they are; by an ECDSA key, behind the prefix of EIP-191.
     pub const MESSAGE: &str = "message";
     /// A 32-byte hash that somebody else computed.
     pub const DIGEST: &str = "digest";
     /// A partially signed Bitcoin transaction.
     pub const PSBT: &str = "psbt";
+    /// An unsigned Ethereum transaction.
+    pub const EVM: &str = "evm";
     /// The message of a Solana transaction.
     pub const SOLANA: &str = "solana";
 }
@@ -55,6 +62,11 @@ pub trait Payload: Send + Sync + Debug {
 
     /// The bytes that travel between cosigners; [`AnyPayload::decode`] reads them back, and no other bytes give the same payload.
     fn encode(&self) -> Vec<u8>;
+
+    /// The suite of the keys that sign this, where the payload alone tells it.
+    fn suite(&self) -> Option<SuiteId> {
+        None
+    }
 
     /// Tells people and policies what a signature would do.
     ///
@@ -72,6 +84,8 @@ pub trait Payload: Send + Sync + Debug {
 
     /// Puts the signatures where they belong, and gives the finished document.
     ///
+    /// A signature of a Schnorr suite comes as its standard encodes it; one of ECDSA as r ‖ s ‖ recovery id, 65 bytes, with low s.
+    ///
     /// # Errors
     ///
     /// [`PayloadError::SignatureCount`] or [`PayloadError::InvalidSignature`] if they are not the signatures of
@@ -79,23 +93,65 @@ pub trait Payload: Send + Sync + Debug {
     fn attach(&self, usage: &KeyUse<'_>, signatures: &[Vec<u8>]) -> Result<Vec<u8>, PayloadError>;
 }
 
-/// One signature that a payload needs.
+/// One signature that a payload needs, and from which scheme.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct ToSign {
-    /// The bytes that go to the signature scheme, which hashes them itself.
-    pub message: Vec<u8>,
-    /// The non-hardened steps from the root key to the key that signs.
-    pub path: Vec<u32>,
-    /// What is added to that key before it signs.
-    pub taproot: Taproot,
+pub enum ToSign {
+    /// A signature of a Schnorr suite, which hashes the message itself.
+    Schnorr {
+        /// The bytes that go to the signature scheme.
+        message: Vec<u8>,
+        /// The non-hardened steps from the root key to the key that signs.
+        path: Vec<u32>,
+        /// What is added to that key before it signs.
+        taproot: Taproot,
+    },
+    /// A signature of an ECDSA suite, which signs a hash. The payload computed it, on this machine, from the whole document.
+    Ecdsa {
+        /// The hash.
+        digest: [u8; 32],
+        /// The non-hardened steps from the root key to the key that signs.
+        path: Vec<u32>,
+    },
 }
 
 impl ToSign {
     /// Names the bytes, the key and its tweak.
     #[must_use]
-    pub const fn new(message: Vec<u8>, path: Vec<u32>, taproot: Taproot) -> Self {
-        Self { message, path, taproot }
+    pub const fn schnorr(message: Vec<u8>, path: Vec<u32>, taproot: Taproot) -> Self {
+        Self::Schnorr { message, path, taproot }
+    }
+
+    /// Names the hash and the key.
+    #[must_use]
+    pub const fn ecdsa(digest: [u8; 32], path: Vec<u32>) -> Self {
+        Self::Ecdsa { digest, path }
+    }
+
+    /// The bytes that go to the signature scheme: a message, or for ECDSA a hash.
+    #[must_use]
+    pub fn message(&self) -> &[u8] {
+        match self {
+            Self::Schnorr { message, .. } => message,
+            Self::Ecdsa { digest, .. } => digest,
+        }
+    }
+
+    /// The non-hardened steps from the root key to the key that signs.
+    #[must_use]
+    pub fn path(&self) -> &[u32] {
+        match self {
+            Self::Schnorr { path, .. } | Self::Ecdsa { path, .. } => path,
+        }
+    }
+
+    /// What is added to that key before it signs; nothing for ECDSA.
+    #[must_use]
+    pub const fn taproot(&self) -> Taproot {
+        match self {
+            Self::Schnorr { taproot, .. } => *taproot,
+            Self::Ecdsa { .. } => Taproot::None,
+        }
     }
 }
 
@@ -136,6 +192,7 @@ impl AnyPayload {
             kind::MESSAGE => Self::new(Message::new(bytes)?),
             kind::DIGEST => Self::new(Digest::from_slice(bytes)?),
             kind::PSBT => Self::new(Psbt::parse(bytes)?),
+            kind::EVM => Self::new(EvmTransaction::parse(bytes)?),
             kind::SOLANA => Self::new(SolanaMessage::parse(bytes)?),
             _ => return Err(PayloadError::UnknownKind),
         };
@@ -150,6 +207,10 @@ impl Payload for AnyPayload {
 
     fn encode(&self) -> Vec<u8> {
         self.0.encode()
+    }
+
+    fn suite(&self) -> Option<SuiteId> {
+        self.0.suite()
     }
 
     fn describe(&self, usage: &KeyUse<'_>) -> Result<Description, PayloadError> {

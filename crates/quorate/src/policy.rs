@@ -10,7 +10,7 @@ use crate::payload::{Description, Payload};
 
 mod builtin;
 
-pub use builtin::{BuiltinPolicy, ConfigError, NotDecoded, PsbtLimits, SolanaLimits};
+pub use builtin::{BuiltinPolicy, ConfigError, EvmLimits, NotDecoded, PsbtLimits, SolanaLimits};
 
 /// Judges requests for signatures.
 ///

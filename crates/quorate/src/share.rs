@@ -5,6 +5,7 @@ use std::sync::Arc;
 use quorate_core::{
     DecodeError, Error, Identifier, Peers, Placement, SuiteId,
     derive::{self, ChainCode, Derivable, DerivationPath},
+    ecdsa::EcdsaSecp256k1,
     frost::{Bip340, Ed25519},
     keys::{KeyId, KeyShare, PendingShare},
     wire::{Encoding, Reader, Writer},
@@ -27,6 +28,8 @@ pub enum AnyKeyShare {
     Ed25519(Arc<KeyShare<Ed25519>>),
     /// BIP-340: the internal key of Taproot outputs.
     Bip340(Arc<KeyShare<Bip340>>),
+    /// ECDSA over secp256k1: Ethereum, and Bitcoin outputs of the kind P2WPKH.
+    EcdsaSecp256k1(Arc<KeyShare<EcdsaSecp256k1>>),
 }
 
 /// A share that not everyone has confirmed yet, of any suite.
@@ -34,6 +37,7 @@ pub enum AnyKeyShare {
 pub(crate) enum AnyPendingShare {
     Ed25519(Arc<PendingShare<Ed25519>>),
     Bip340(Arc<PendingShare<Bip340>>),
+    EcdsaSecp256k1(Arc<PendingShare<EcdsaSecp256k1>>),
 }
 
 /// The same expression for whatever suite a value has.
@@ -42,6 +46,7 @@ macro_rules! for_any {
         match $any {
             $kind::Ed25519($share) => $body,
             $kind::Bip340($share) => $body,
+            $kind::EcdsaSecp256k1($share) => $body,
         }
     };
 }
@@ -53,6 +58,7 @@ impl AnyKeyShare {
         match self {
             Self::Ed25519(_) => SuiteId::Ed25519,
             Self::Bip340(_) => SuiteId::Bip340,
+            Self::EcdsaSecp256k1(_) => SuiteId::EcdsaSecp256k1,
         }
     }
 
@@ -121,6 +127,9 @@ impl KeyView for AnyKeyShare {
             Self::Bip340(share) => {
                 child::<Bip340>(&share.package().verifying_key().to_point(), share.package().chain_code(), path)
             }
+            Self::EcdsaSecp256k1(share) => {
+                child::<EcdsaSecp256k1>(&share.package().verifying_key().to_point(), share.package().chain_code(), path)
+            }
         }
     }
 }
@@ -130,6 +139,7 @@ impl AnyPendingShare {
         let suite = match self {
             Self::Ed25519(_) => SuiteId::Ed25519,
             Self::Bip340(_) => SuiteId::Bip340,
+            Self::EcdsaSecp256k1(_) => SuiteId::EcdsaSecp256k1,
         };
         for_any!(Self, self, share => {
             KeyRef::new(*share.package().key_id().as_bytes(), share.package().epoch(), share.identifier(), suite)
@@ -141,6 +151,7 @@ impl AnyPendingShare {
         Ok(match self {
             Self::Ed25519(share) => AnyKeyShare::Ed25519(Arc::new(share.complete(Encoding::from_bytes(record)?)?)),
             Self::Bip340(share) => AnyKeyShare::Bip340(Arc::new(share.complete(Encoding::from_bytes(record)?)?)),
+            Self::EcdsaSecp256k1(share) => AnyKeyShare::EcdsaSecp256k1(Arc::new(share.complete(Encoding::from_bytes(record)?)?)),
         })
     }
 }
@@ -169,7 +180,8 @@ impl ShareRecord for AnyKeyShare {
         match suite {
             SuiteId::Ed25519 => Ok(Self::Ed25519(Arc::new(KeyShare::from_secret_bytes(bytes)?))),
             SuiteId::Bip340 => Ok(Self::Bip340(Arc::new(KeyShare::from_secret_bytes(bytes)?))),
-            SuiteId::Ristretto255 | SuiteId::Secp256k1 | SuiteId::P256 | SuiteId::EcdsaSecp256k1 | _ => Err(unsupported()),
+            SuiteId::EcdsaSecp256k1 => Ok(Self::EcdsaSecp256k1(Arc::new(KeyShare::from_secret_bytes(bytes)?))),
+            SuiteId::Ristretto255 | SuiteId::Secp256k1 | SuiteId::P256 | SuiteId::EcdsaP256 | _ => Err(unsupported()),
         }
     }
 
@@ -187,7 +199,8 @@ impl ShareRecord for AnyPendingShare {
         match suite {
             SuiteId::Ed25519 => Ok(Self::Ed25519(Arc::new(PendingShare::from_secret_bytes(bytes)?))),
             SuiteId::Bip340 => Ok(Self::Bip340(Arc::new(PendingShare::from_secret_bytes(bytes)?))),
-            SuiteId::Ristretto255 | SuiteId::Secp256k1 | SuiteId::P256 | SuiteId::EcdsaSecp256k1 | _ => Err(unsupported()),
+            SuiteId::EcdsaSecp256k1 => Ok(Self::EcdsaSecp256k1(Arc::new(PendingShare::from_secret_bytes(bytes)?))),
+            SuiteId::Ristretto255 | SuiteId::Secp256k1 | SuiteId::P256 | SuiteId::EcdsaP256 | _ => Err(unsupported()),
         }
     }
 

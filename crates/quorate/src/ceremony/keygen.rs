@@ -12,7 +12,7 @@ use super::message::{KeygenProposal, MAX_SUITES};
 use crate::{error::RequestError, share::is_wallet_name};
 
 /// The suites that a cosigner holds keys of.
-pub(crate) const SUITES: [SuiteId; 2] = [SuiteId::Bip340, SuiteId::Ed25519];
+pub(crate) const SUITES: [SuiteId; 3] = [SuiteId::Bip340, SuiteId::Ed25519, SuiteId::EcdsaSecp256k1];
 
 /// Parses a suite's name.
 pub(crate) fn suite(name: &str) -> Result<SuiteId, RequestError> {

@@ -20,7 +20,16 @@ pub(crate) struct Approved {
     pub(crate) payload: AnyPayload,
     pub(crate) path: Vec<u32>,
     pub(crate) description: Description,
-    pub(crate) to_sign: Vec<(Vec<u8>, Target)>,
+    pub(crate) to_sign: Vec<Task>,
+}
+
+/// One signature to be made: what a protocol has to know, all of it worked out by this cosigner itself.
+#[derive(Clone, Debug)]
+pub(crate) enum Task {
+    /// By FROST: a message, and the key that signs it.
+    Frost { message: Vec<u8>, target: Target },
+    /// By threshold ECDSA: the hash of the document, and the child that signs it.
+    Ecdsa { digest: [u8; 32], path: DerivationPath },
 }
 
 /// The most signatures of one request, and of all requests of one cosigner at one time. Each has a session of its own, and the network
@@ -55,18 +64,22 @@ pub(crate) fn approve(
             return Err(CosignerError::Denied { reason: format!("a person would have to approve it ({reason})") });
         }
     }
-    let to_sign = messages.into_iter().map(target).collect::<Result<_, _>>()?;
+    let to_sign = messages.into_iter().map(task).collect::<Result<_, _>>()?;
     Ok(Approved { payload, path, description, to_sign })
 }
 
-fn target(to_sign: ToSign) -> Result<(Vec<u8>, Target), CosignerError> {
-    let target = Target::child(DerivationPath::new(to_sign.path)?);
-    let target = match to_sign.taproot {
+fn task(to_sign: ToSign) -> Result<Task, CosignerError> {
+    let (message, path, taproot) = match to_sign {
+        ToSign::Schnorr { message, path, taproot } => (message, path, taproot),
+        ToSign::Ecdsa { digest, path } => return Ok(Task::Ecdsa { digest, path: DerivationPath::new(path)? }),
+    };
+    let target = Target::child(DerivationPath::new(path)?);
+    let target = match taproot {
         Taproot::KeyPath { merkle_root: None } => target.taproot(CoreTaproot::KEY_ONLY),
         Taproot::KeyPath { merkle_root: Some(root) } => target.taproot(CoreTaproot::with_scripts(root)),
         Taproot::None => target,
     };
-    Ok((to_sign.message, target))
+    Ok(Task::Frost { message, target })
 }
 
 /// Checks that the proposer and this cosigner are signers of this key, by the table that was fixed at key generation.

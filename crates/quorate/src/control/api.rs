@@ -63,7 +63,7 @@ impl PeerStatus {
 pub struct KeygenRequest {
     /// The wallet's name: lower-case letters, digits, `-` and `_`, at most 40.
     pub wallet: String,
-    /// The suites, by name: `bip340`, `ed25519`.
+    /// The suites, by name: `bip340`, `ed25519`, `ecdsa-secp256k1`.
     pub suites: Vec<String>,
     /// How many participants sign.
     pub min_signers: u16,
@@ -155,7 +155,7 @@ pub struct SignRequest {
     /// The child's path, `m` if absent.
     #[serde(default)]
     pub path: Option<String>,
-    /// What kind of payload: `message`, `digest`, `psbt`, `solana`.
+    /// What kind of payload: `message`, `digest`, `psbt`, `evm`, `solana`.
     pub kind: String,
     /// The payload, base64.
     pub payload: String,
@@ -181,7 +181,7 @@ pub struct Signed {
     pub description: String,
     /// The signatures, in the payload's order.
     pub signatures: Vec<String>,
-    /// The finished document, base64: a signed PSBT, a Solana transaction, or the signature itself.
+    /// The finished document, base64: a signed PSBT, an Ethereum or Solana transaction, or the signature itself.
     pub document: String,
 }
 

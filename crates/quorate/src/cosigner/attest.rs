@@ -78,6 +78,7 @@ fn prove(share: &AnyKeyShare, verifier: PeerId, challenge: &[u8; 32]) -> Result<
     Ok(match share {
         AnyKeyShare::Ed25519(share) => attest(share, verifier, challenge, rng)?.to_bytes(),
         AnyKeyShare::Bip340(share) => attest(share, verifier, challenge, rng)?.to_bytes(),
+        AnyKeyShare::EcdsaSecp256k1(share) => attest(share, verifier, challenge, rng)?.to_bytes(),
     })
 }
 
@@ -90,6 +91,9 @@ fn verify(key: &Stored<AnyKeyShare>, identifier: Identifier, me: PeerId, challen
             .map_err(Error::from)
             .and_then(|attestation| attestation.verify(share.package(), identifier, me, challenge)),
         AnyKeyShare::Bip340(share) => Attestation::from_bytes(record)
+            .map_err(Error::from)
+            .and_then(|attestation| attestation.verify(share.package(), identifier, me, challenge)),
+        AnyKeyShare::EcdsaSecp256k1(share) => Attestation::from_bytes(record)
             .map_err(Error::from)
             .and_then(|attestation| attestation.verify(share.package(), identifier, me, challenge)),
     };

@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use quorate_core::{
     Identifier, PeerId, Peers, Placement, SessionId, SuiteId, Threshold,
     curve::Curve,
+    ecdsa::EcdsaSecp256k1,
     frost::{Bip340, Ed25519},
     keygen::Keygen,
     keys::{KeyShare, PendingShare},
@@ -246,7 +247,8 @@ async fn run(
             let outcome = match suite {
                 SuiteId::Ed25519 => one::<Ed25519>(&shared, &body, me, session).await,
                 SuiteId::Bip340 => one::<Bip340>(&shared, &body, me, session).await,
-                SuiteId::Ristretto255 | SuiteId::Secp256k1 | SuiteId::P256 | SuiteId::EcdsaSecp256k1 | _ => {
+                SuiteId::EcdsaSecp256k1 => one::<EcdsaSecp256k1>(&shared, &body, me, session).await,
+                SuiteId::Ristretto255 | SuiteId::Secp256k1 | SuiteId::P256 | SuiteId::EcdsaP256 | _ => {
                     Err(CosignerError::Bug("a suite that was refused before").into())
                 }
             };
@@ -288,6 +290,15 @@ impl HeldSuite for Bip340 {
     }
     fn pending(share: Arc<PendingShare<Self>>) -> AnyPendingShare {
         AnyPendingShare::Bip340(share)
+    }
+}
+
+impl HeldSuite for EcdsaSecp256k1 {
+    fn active(share: KeyShare<Self>) -> AnyKeyShare {
+        AnyKeyShare::EcdsaSecp256k1(Arc::new(share))
+    }
+    fn pending(share: Arc<PendingShare<Self>>) -> AnyPendingShare {
+        AnyPendingShare::EcdsaSecp256k1(share)
     }
 }
 

@@ -4,7 +4,7 @@ use core::fmt;
 
 use bitcoin::hashes::{Hash as _, sha256};
 
-use super::{PsbtDetails, SolanaDetails};
+use super::{EvmDetails, PsbtDetails, SolanaDetails};
 
 /// How many characters of a message are shown.
 const SHOWN: usize = 512;
@@ -39,6 +39,8 @@ pub enum Details {
     Opaque,
     /// A Bitcoin transaction.
     Psbt(PsbtDetails),
+    /// An Ethereum transaction.
+    Evm(EvmDetails),
     /// A Solana message.
     Solana(SolanaDetails),
 }

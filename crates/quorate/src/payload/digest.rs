@@ -6,9 +6,9 @@ use bitcoin::{
 };
 use quorate_core::SuiteId;
 
-use super::{Description, KeyUse, Payload, PayloadError, Taproot, ToSign, check_count, description::hex, key, kind};
+use super::{Description, KeyUse, Payload, PayloadError, Taproot, ToSign, check_count, description::hex, ecdsa, key, kind};
 
-/// A hash of 32 bytes, signed by a BIP-340 key with the output key of BIP-86.
+/// A hash of 32 bytes, signed by a BIP-340 key with the output key of BIP-86, or by an ECDSA key as it is.
 ///
 /// # Security
 ///
@@ -33,8 +33,14 @@ impl Digest {
         bytes.try_into().map(Self).map_err(|_| PayloadError::DigestLength { length: bytes.len() })
     }
 
-    fn check(usage: &KeyUse<'_>) -> Result<(), PayloadError> {
-        if usage.key.suite() == SuiteId::Bip340 { Ok(()) } else { Err(usage.unsupported(kind::DIGEST)) }
+    fn to_sign(self, usage: &KeyUse<'_>) -> Result<ToSign, PayloadError> {
+        match usage.key.suite() {
+            SuiteId::Bip340 => Ok(ToSign::schnorr(self.0.to_vec(), usage.path.to_vec(), Taproot::KeyPath { merkle_root: None })),
+            SuiteId::EcdsaSecp256k1 => Ok(ToSign::ecdsa(self.0, usage.path.to_vec())),
+            SuiteId::Ed25519 | SuiteId::Ristretto255 | SuiteId::Secp256k1 | SuiteId::P256 | SuiteId::EcdsaP256 | _ => {
+                Err(usage.unsupported(kind::DIGEST))
+            }
+        }
     }
 }
 
@@ -48,27 +54,31 @@ impl Payload for Digest {
     }
 
     fn describe(&self, usage: &KeyUse<'_>) -> Result<Description, PayloadError> {
-        Self::check(usage)?;
+        self.to_sign(usage)?;
         Ok(Description::new("raw digest of something unknown")
             .line("digest", &hex(&self.0))
             .line("warning", "it can be the hash of a transaction that spends everything this key holds"))
     }
 
     fn messages(&self, usage: &KeyUse<'_>) -> Result<Vec<ToSign>, PayloadError> {
-        Self::check(usage)?;
-        Ok(vec![ToSign::new(self.encode(), usage.path.to_vec(), Taproot::KeyPath { merkle_root: None })])
+        Ok(vec![self.to_sign(usage)?])
     }
 
-    /// The signature itself, after it was verified under the output key.
+    /// The signature itself, after it was verified under the output key, or the ECDSA key.
     fn attach(&self, usage: &KeyUse<'_>, signatures: &[Vec<u8>]) -> Result<Vec<u8>, PayloadError> {
-        Self::check(usage)?;
+        let to_sign = self.to_sign(usage)?;
         check_count(1, signatures)?;
-        let output = key::output_key(key::internal_key(usage.key, usage.path)?, None);
-        signatures
-            .first()
-            .filter(|bytes| verified(bytes, self.0, &output).is_some())
-            .cloned()
-            .ok_or(PayloadError::InvalidSignature { index: 0 })
+        let signature = signatures.first().ok_or(PayloadError::InvalidSignature { index: 0 })?;
+        let is_valid = match to_sign {
+            ToSign::Schnorr { .. } => {
+                let output = key::output_key(key::internal_key(usage.key, usage.path)?, None);
+                verified(signature, self.0, &output).is_some()
+            }
+            ToSign::Ecdsa { digest, .. } => {
+                ecdsa::verified(signature, digest, &ecdsa::public_key(usage.key, usage.path)?).is_some()
+            }
+        };
+        if is_valid { Ok(signature.clone()) } else { Err(PayloadError::InvalidSignature { index: 0 }) }
     }
 }
 

@@ -2,14 +2,14 @@
 
 use quorate_core::{InputError, SuiteId};
 
-use super::{psbt::PsbtError, solana::SolanaError};
+use super::{evm::EvmError, psbt::PsbtError, solana::SolanaError};
 
 /// The requester gave something that this key cannot, or must not, sign. Nothing was signed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PayloadError {
     /// A kind of payload that this version does not know.
-    #[error("unknown kind of payload; known are message, digest, psbt and solana")]
+    #[error("unknown kind of payload; known are message, digest, psbt, evm and solana")]
     UnknownKind,
     /// More bytes than any payload may have.
     #[error("the payload is longer than {limit} bytes")]
@@ -56,6 +56,14 @@ pub enum PayloadError {
         /// Its place among the signatures, from 0.
         index: usize,
     },
+    /// Keys of this suite have other addresses.
+    #[error("a {suite} key has no {address} address")]
+    NoSuchAddress {
+        /// The kind of address.
+        address: super::AddressKind,
+        /// The key's suite.
+        suite: SuiteId,
+    },
     /// The key has no such child.
     #[error("the key cannot be derived")]
     Derivation(#[from] InputError),
@@ -65,6 +73,9 @@ pub enum PayloadError {
     /// What is wrong with a PSBT.
     #[error(transparent)]
     Psbt(#[from] PsbtError),
+    /// What is wrong with an Ethereum transaction.
+    #[error(transparent)]
+    Evm(#[from] EvmError),
     /// What is wrong with a Solana message.
     #[error(transparent)]
     Solana(#[from] SolanaError),

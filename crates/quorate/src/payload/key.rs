@@ -4,14 +4,14 @@ use core::fmt;
 use std::sync::OnceLock;
 
 use bitcoin::{
-    Address, KnownHrp, TapNodeHash, XOnlyPublicKey,
+    Address, CompressedPublicKey, KnownHrp, TapNodeHash, XOnlyPublicKey,
     hashes::Hash as _,
     key::{TapTweak as _, TweakedPublicKey},
     secp256k1::{PublicKey, Secp256k1, VerifyOnly},
 };
 use quorate_core::SuiteId;
 
-use super::PayloadError;
+use super::{PayloadError, ecdsa};
 
 /// A key as payloads see it: its suite and its non-hardened children, public parts only.
 ///
@@ -21,8 +21,8 @@ pub trait KeyView: Send + Sync {
     /// The suite that the key belongs to for life.
     fn suite(&self) -> SuiteId;
 
-    /// The public key at the end of a path of non-hardened steps, in its suite's encoding: 33 bytes (compressed) for a BIP-340
-    /// key, 32 for Ed25519. For BIP-340 it is the internal key of a Taproot output, not the output key.
+    /// The public key at the end of a path of non-hardened steps, in its suite's encoding: 33 bytes (compressed) for a BIP-340 or
+    /// ECDSA key, 32 for Ed25519. For BIP-340 it is the internal key of a Taproot output, not the output key.
     ///
     /// # Errors
     ///
@@ -62,6 +62,53 @@ impl From<Network> for KnownHrp {
     }
 }
 
+/// A kind of address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum AddressKind {
+    /// Bitcoin: a Taproot output without scripts, BIP-86 (`bc1p…`). For BIP-340 keys.
+    Taproot,
+    /// Bitcoin: pay to witness public key hash, as in BIP-84 (`bc1q…`). For ECDSA keys over secp256k1.
+    P2wpkh,
+    /// Ethereum and the chains that are like it, with the checksum of EIP-55 (`0x…`). For ECDSA keys over secp256k1.
+    Ethereum,
+    /// Solana: the key itself in base58. For Ed25519 keys.
+    Solana,
+}
+
+impl AddressKind {
+    /// Every kind.
+    pub const ALL: [Self; 4] = [Self::Taproot, Self::P2wpkh, Self::Ethereum, Self::Solana];
+
+    /// The kinds of addresses that keys of a suite have.
+    #[must_use]
+    pub const fn of_suite(suite: SuiteId) -> &'static [Self] {
+        match suite {
+            SuiteId::Bip340 => &[Self::Taproot],
+            SuiteId::EcdsaSecp256k1 => &[Self::Ethereum, Self::P2wpkh],
+            SuiteId::Ed25519 => &[Self::Solana],
+            SuiteId::Ristretto255 | SuiteId::Secp256k1 | SuiteId::P256 | SuiteId::EcdsaP256 | _ => &[],
+        }
+    }
+
+    /// The name in command lines and listings.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Taproot => "taproot",
+            Self::P2wpkh => "p2wpkh",
+            Self::Ethereum => "ethereum",
+            Self::Solana => "solana",
+        }
+    }
+}
+
+impl fmt::Display for AddressKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
 /// A key, the path that the request names, and the network it is about.
 #[derive(Clone, Copy)]
 pub struct KeyUse<'a> {
@@ -89,20 +136,39 @@ impl<'a> KeyUse<'a> {
         Self { network, ..self }
     }
 
-    /// The address of the key at the path: BIP-86 Taproot for BIP-340 keys, base58 as Solana has it for Ed25519.
+    /// The address of that kind of the key at the path.
     ///
     /// # Errors
     ///
-    /// As [`KeyView::child_public_key`], and [`PayloadError::UnsupportedSuite`] for keys of other suites: they have no addresses.
-    pub fn address(&self) -> Result<String, PayloadError> {
-        match self.key.suite() {
-            SuiteId::Ed25519 => Ok(bs58::encode(ed25519_key(self.key, self.path)?).into_string()),
-            SuiteId::Bip340 | SuiteId::Ristretto255 | SuiteId::Secp256k1 | SuiteId::P256 | SuiteId::EcdsaSecp256k1 | _ => {
+    /// As [`KeyView::child_public_key`], and [`PayloadError::NoSuchAddress`] if keys of the suite have no such address.
+    pub fn address(&self, kind: AddressKind) -> Result<String, PayloadError> {
+        let suite = self.key.suite();
+        if !AddressKind::of_suite(suite).contains(&kind) {
+            return Err(PayloadError::NoSuchAddress { address: kind, suite });
+        }
+        Ok(match kind {
+            AddressKind::Taproot => {
                 let output = output_key(internal_key(self.key, self.path)?, None);
                 let output = TweakedPublicKey::dangerous_assume_tweaked(output);
-                Ok(Address::p2tr_tweaked(output, KnownHrp::from(self.network)).to_string())
+                Address::p2tr_tweaked(output, KnownHrp::from(self.network)).to_string()
             }
-        }
+            AddressKind::P2wpkh => {
+                let public = CompressedPublicKey(ecdsa::public_key(self.key, self.path)?);
+                Address::p2wpkh(&public, KnownHrp::from(self.network)).to_string()
+            }
+            AddressKind::Ethereum => ecdsa::ethereum_address(&ecdsa::public_key(self.key, self.path)?).to_checksum(None),
+            AddressKind::Solana => bs58::encode(ed25519_key(self.key, self.path)?).into_string(),
+        })
+    }
+
+    /// All addresses of the key at the path; none for keys of suites that have no addresses.
+    ///
+    /// # Errors
+    ///
+    /// As [`KeyView::child_public_key`].
+    pub fn addresses(&self) -> Result<Vec<(AddressKind, String)>, PayloadError> {
+        let kinds = AddressKind::of_suite(self.key.suite()).iter();
+        kinds.map(|kind| Ok((*kind, self.address(*kind)?))).collect()
     }
 
     pub(super) fn unsupported(&self, kind: &'static str) -> PayloadError {

@@ -1,20 +1,29 @@
-//! Bytes that are signed as they are.
+//! Bytes that are signed as they are, or by an ECDSA key behind the prefix of EIP-191.
 
 use core::fmt;
 
 use quorate_core::SuiteId;
 
-use super::{Description, KeyUse, MAX_PAYLOAD, Payload, PayloadError, Taproot, ToSign, check_count, description, key, kind};
+use super::{
+    Description, KeyUse, MAX_PAYLOAD, Payload, PayloadError, Taproot, ToSign, check_count, description, ecdsa, key, kind,
+};
 
-/// Bytes that are signed as they are, without a hash or a prefix.
+/// What EIP-191 puts before a message; its length in decimal digits follows.
+const PREFIX: &[u8] = b"\x19Ethereum Signed Message:\n";
+
+/// Bytes that are signed as they are, without a hash or a prefix; by an ECDSA key, as `personal_sign` of EIP-191 has it.
 ///
-/// A BIP-340 key signs them with the output key of BIP-86, as it signs everything: the bare internal key signs nothing.
+/// A BIP-340 key signs them with the output key of BIP-86, as it signs everything: the bare internal key signs nothing. An ECDSA key
+/// signs Keccak-256 of `"\x19Ethereum Signed Message:\n"`, the length in decimal digits, and the bytes.
 ///
 /// # Security
 ///
 /// A message must not be a transaction in disguise, since policies are more generous with messages. So a BIP-340 key refuses a
 /// message of exactly 32 bytes (all that a Taproot signature hash can be, and BIP-340 never takes one length for another), and an
-/// Ed25519 key refuses a message that contains its own 32 bytes, as every Solana message contains the keys of its signers.
+/// Ed25519 key refuses a message that contains its own 32 bytes, as every Solana message contains the keys of its signers. Under an
+/// ECDSA key the prefix does it: what is hashed starts with 0x19, which no Ethereum transaction does, and Bitcoin hashes with SHA-256.
+///
+/// Spec: [EIP-191](https://eips.ethereum.org/EIPS/eip-191), version 0x45.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Message(Vec<u8>);
 
@@ -44,21 +53,27 @@ impl Message {
         &self.0
     }
 
-    /// Refuses what could be a transaction, and gives the tweak.
-    fn check(&self, usage: &KeyUse<'_>) -> Result<Taproot, PayloadError> {
+    /// Refuses what could be a transaction.
+    fn to_sign(&self, usage: &KeyUse<'_>) -> Result<ToSign, PayloadError> {
+        let as_it_is = |taproot| ToSign::schnorr(self.0.clone(), usage.path.to_vec(), taproot);
         match usage.key.suite() {
             SuiteId::Bip340 if self.0.len() == 32 => Err(PayloadError::MessageCouldBeDigest),
-            SuiteId::Bip340 => Ok(Taproot::KeyPath { merkle_root: None }),
+            SuiteId::Bip340 => Ok(as_it_is(Taproot::KeyPath { merkle_root: None })),
             SuiteId::Ed25519 => {
                 let key = key::ed25519_key(usage.key, usage.path)?;
                 if self.0.windows(key.len()).any(|window| window == key) {
                     return Err(PayloadError::MessageCouldBeTransaction);
                 }
-                Ok(Taproot::None)
+                Ok(as_it_is(Taproot::None))
             }
-            SuiteId::Ristretto255 | SuiteId::Secp256k1 | SuiteId::P256 => Ok(Taproot::None),
-            SuiteId::EcdsaSecp256k1 | _ => Err(usage.unsupported(kind::MESSAGE)),
+            SuiteId::Ristretto255 | SuiteId::Secp256k1 | SuiteId::P256 => Ok(as_it_is(Taproot::None)),
+            SuiteId::EcdsaSecp256k1 => Ok(ToSign::ecdsa(self.eip191(), usage.path.to_vec())),
+            SuiteId::EcdsaP256 | _ => Err(usage.unsupported(kind::MESSAGE)),
         }
+    }
+
+    fn eip191(&self) -> [u8; 32] {
+        ecdsa::keccak(&[PREFIX, self.0.len().to_string().as_bytes(), &self.0].concat())
     }
 }
 
@@ -72,20 +87,34 @@ impl Payload for Message {
     }
 
     fn describe(&self, usage: &KeyUse<'_>) -> Result<Description, PayloadError> {
-        self.check(usage)?;
-        Ok(description::bytes("message", &self.0))
+        let title = match self.to_sign(usage)? {
+            ToSign::Schnorr { .. } => "message",
+            ToSign::Ecdsa { .. } => "Ethereum message (EIP-191)",
+        };
+        Ok(description::bytes(title, &self.0))
     }
 
     fn messages(&self, usage: &KeyUse<'_>) -> Result<Vec<ToSign>, PayloadError> {
-        let taproot = self.check(usage)?;
-        Ok(vec![ToSign::new(self.0.clone(), usage.path.to_vec(), taproot)])
+        Ok(vec![self.to_sign(usage)?])
     }
 
-    /// The signature itself. It is checked for its length alone: the cosigner verified it when it put the shares together.
+    /// The signature itself. Of a Schnorr suite it is checked for its length alone: the cosigner verified it when it put the shares
+    /// together. Of an ECDSA key it is verified, and ends with 27 or 28 as Ethereum's wallets have it.
     fn attach(&self, usage: &KeyUse<'_>, signatures: &[Vec<u8>]) -> Result<Vec<u8>, PayloadError> {
-        self.check(usage)?;
-        single(usage, signatures)
+        match self.to_sign(usage)? {
+            ToSign::Schnorr { .. } => single(usage, signatures),
+            ToSign::Ecdsa { digest, .. } => personal(usage, digest, signatures),
+        }
     }
+}
+
+/// The one signature as `personal_sign` gives it: r ‖ s ‖ v.
+fn personal(usage: &KeyUse<'_>, digest: [u8; 32], signatures: &[Vec<u8>]) -> Result<Vec<u8>, PayloadError> {
+    check_count(1, signatures)?;
+    let public = ecdsa::public_key(usage.key, usage.path)?;
+    let verified = signatures.first().and_then(|signature| ecdsa::verified(signature, digest, &public));
+    let verified = verified.filter(|verified| verified.recovery < 2).ok_or(PayloadError::InvalidSignature { index: 0 })?;
+    Ok([&verified.r[..], &verified.s, &[27 + verified.recovery]].concat())
 }
 
 /// The one signature, which has the length of its suite.

@@ -1,8 +1,8 @@
-//! Bitcoin transactions: PSBTs whose Taproot inputs this key spends by the key path.
+//! Bitcoin transactions: PSBTs of which a BIP-340 key spends Taproot inputs by the key path, and an ECDSA key P2WPKH inputs.
 //!
 //! BIP-174 (version 0) with the fields of BIP-371. What can be checked without the key is checked when a PSBT is read
-//! ([`check`]); what it means for a key is worked out by [`plan`]; [`describe`] tells it. Inputs of other keys may be there; script
-//! paths, ECDSA inputs and version 2 are not signed.
+//! ([`check`]); what it means for a key is worked out by [`plan`]; [`describe`] tells it. Inputs of other keys may be there, also
+//! those of the same wallet's key of the other suite; script paths, other ECDSA inputs and version 2 are not signed.
 
 use core::fmt;
 
@@ -11,11 +11,12 @@ use bitcoin::{
     base64::{Engine as _, prelude::BASE64_STANDARD},
     consensus,
     hashes::Hash as _,
-    sighash::{Prevouts, SighashCache},
+    sighash::{EcdsaSighashType, Prevouts, SighashCache},
     taproot,
 };
+use quorate_core::SuiteId;
 
-use super::{Description, KeyUse, MAX_PAYLOAD, Payload, PayloadError, Taproot, ToSign, check_count, digest, kind};
+use super::{Description, KeyUse, MAX_PAYLOAD, Payload, PayloadError, Taproot, ToSign, check_count, digest, ecdsa, kind};
 
 mod check;
 mod describe;
@@ -24,16 +25,20 @@ mod plan;
 
 pub use describe::{InputDetails, OutputDetails, PsbtDetails};
 pub use error::PsbtError;
-use plan::{OwnInput, Plan};
+use plan::{Lock, OwnInput, Plan};
 
-/// A partially signed Bitcoin transaction, version 0, in which this key spends Taproot outputs.
+/// A partially signed Bitcoin transaction, version 0, in which this key spends Taproot outputs (BIP-340 keys) or P2WPKH outputs
+/// (ECDSA keys).
 ///
 /// # Security
 ///
 /// Every input needs its `witness_utxo`, also those of others: the Taproot signature commits to the amounts and scripts of all
-/// inputs, so that a signature made over a false amount is worthless. Only the signature hash types `DEFAULT` and `ALL` are
-/// signed, for the others leave parts of the transaction open. An output counts as returning to this key only if it is the
-/// BIP-86 output of one of its children: an output with the same internal key and a script tree belongs to whoever knows a script.
+/// inputs, so that a signature made over a false amount is worthless. A P2WPKH signature (BIP-143) commits to the amount of its own input
+/// alone. So an ECDSA key signs a transaction of several inputs only if each of them, those of others too, brings its
+/// `non_witness_utxo`, whose hash proves what is spent (CVE-2020-14199). Only the signature hash types `ALL` and, for Taproot, `DEFAULT`
+/// are signed, for the others leave parts of the transaction open. An output counts as returning to this key only if it is the BIP-86
+/// output, or the P2WPKH output, of one of its children: an output with the same internal key and a script tree belongs to whoever
+/// knows a script.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Psbt(Inner);
 
@@ -72,15 +77,23 @@ impl Psbt {
         &self.0
     }
 
-    /// The signature hashes of our inputs, BIP-341.
+    /// The signature hashes of our inputs, BIP-341 or BIP-143.
     fn sighashes(&self, plan: &Plan) -> Result<Vec<[u8; 32]>, PayloadError> {
         let prevouts = plan.prevouts.as_slice();
         let mut cache = SighashCache::new(&self.0.unsigned_tx);
-        let mut sighash = |own: &OwnInput| {
-            let hash = cache.taproot_key_spend_signature_hash(own.index, &Prevouts::All(prevouts), own.sighash);
-            hash.map(|hash| hash.to_byte_array()).map_err(|_| PayloadError::from(PsbtError::NoSignatureHash { input: own.index }))
+        let mut sighash = |own: &OwnInput| match &own.lock {
+            Lock::Taproot { sighash, .. } => {
+                let hash = cache.taproot_key_spend_signature_hash(own.index, &Prevouts::All(prevouts), *sighash);
+                hash.ok().map(|hash| hash.to_byte_array())
+            }
+            Lock::Wpkh { .. } => {
+                let prevout = prevouts.get(own.index)?;
+                let hash = cache.p2wpkh_signature_hash(own.index, &prevout.script_pubkey, prevout.value, EcdsaSighashType::All);
+                hash.ok().map(|hash| hash.to_byte_array())
+            }
         };
-        plan.own.iter().map(&mut sighash).collect()
+        let hashed = |own| sighash(own).ok_or_else(|| PsbtError::NoSignatureHash { input: own.index }.into());
+        plan.own.iter().map(hashed).collect()
     }
 }
 
@@ -93,6 +106,17 @@ impl Payload for Psbt {
         self.0.serialize()
     }
 
+    /// That of its inputs, if they are all of one kind.
+    fn suite(&self) -> Option<SuiteId> {
+        let mut scripts = self.0.inputs.iter().filter_map(|input| input.witness_utxo.as_ref()).map(|utxo| &utxo.script_pubkey);
+        let (taproot, wpkh) = (scripts.clone().any(|script| script.is_p2tr()), scripts.any(|script| script.is_p2wpkh()));
+        match (taproot, wpkh) {
+            (true, false) => Some(SuiteId::Bip340),
+            (false, true) => Some(SuiteId::EcdsaSecp256k1),
+            _ => None,
+        }
+    }
+
     fn describe(&self, usage: &KeyUse<'_>) -> Result<Description, PayloadError> {
         Ok(describe::describe(&self.0, &Plan::new(&self.0, usage)?, usage))
     }
@@ -100,8 +124,11 @@ impl Payload for Psbt {
     fn messages(&self, usage: &KeyUse<'_>) -> Result<Vec<ToSign>, PayloadError> {
         let plan = Plan::new(&self.0, usage)?;
         let sighashes = self.sighashes(&plan)?;
-        let to_sign = |(own, sighash): (&OwnInput, &[u8; 32])| {
-            ToSign::new(sighash.to_vec(), own.path.clone(), Taproot::KeyPath { merkle_root: own.merkle_root })
+        let to_sign = |(own, sighash): (&OwnInput, &[u8; 32])| match own.lock {
+            Lock::Taproot { merkle_root, .. } => {
+                ToSign::schnorr(sighash.to_vec(), own.path.clone(), Taproot::KeyPath { merkle_root })
+            }
+            Lock::Wpkh { .. } => ToSign::ecdsa(*sighash, own.path.clone()),
         };
         Ok(plan.own.iter().zip(&sighashes).map(to_sign).collect())
     }
@@ -114,20 +141,33 @@ impl Payload for Psbt {
         let mut psbt = self.0.clone();
         for (index, ((own, sighash), bytes)) in plan.own.iter().zip(&sighashes).zip(signatures).enumerate() {
             let invalid = || PayloadError::InvalidSignature { index };
-            let signature = digest::verified(bytes, *sighash, &own.output_key).ok_or_else(invalid)?;
-            let input = psbt.inputs.get_mut(own.index).ok_or_else(invalid)?;
-            finalize(input, &taproot::Signature { signature, sighash_type: own.sighash });
+            let witness = witness(&own.lock, bytes, *sighash).ok_or_else(invalid)?;
+            finalize(psbt.inputs.get_mut(own.index).ok_or_else(invalid)?, witness);
         }
         Ok(psbt.serialize())
     }
 }
 
-/// BIP-371's finalizer: the witness, and nothing that only signers needed.
-fn finalize(input: &mut bitcoin::psbt::Input, signature: &taproot::Signature) {
+/// What the network wants to see, if the signature verifies.
+fn witness(lock: &Lock, signature: &[u8], digest: [u8; 32]) -> Option<Witness> {
+    match lock {
+        Lock::Taproot { output_key, sighash, .. } => {
+            let signature = digest::verified(signature, digest, output_key)?;
+            Some(Witness::p2tr_key_spend(&taproot::Signature { signature, sighash_type: *sighash }))
+        }
+        Lock::Wpkh { public } => {
+            let signature = ecdsa::verified(signature, digest, public)?.signature;
+            Some(Witness::p2wpkh(&bitcoin::ecdsa::Signature { signature, sighash_type: EcdsaSighashType::All }, public))
+        }
+    }
+}
+
+/// The finalizer of BIP-174 and BIP-371: the witness, and nothing that only signers needed.
+fn finalize(input: &mut bitcoin::psbt::Input, witness: Witness) {
     *input = bitcoin::psbt::Input {
         witness_utxo: input.witness_utxo.take(),
         non_witness_utxo: input.non_witness_utxo.take(),
-        final_script_witness: Some(Witness::p2tr_key_spend(signature)),
+        final_script_witness: Some(witness),
         proprietary: core::mem::take(&mut input.proprietary),
         unknown: core::mem::take(&mut input.unknown),
         ..bitcoin::psbt::Input::default()

@@ -77,6 +77,10 @@ impl Payload for SolanaMessage {
         self.bytes.clone()
     }
 
+    fn suite(&self) -> Option<SuiteId> {
+        Some(SuiteId::Ed25519)
+    }
+
     fn describe(&self, usage: &KeyUse<'_>) -> Result<Description, PayloadError> {
         let slot = self.slot(usage)?;
         Ok(describe::describe(&self.parsed, slot))
@@ -84,7 +88,7 @@ impl Payload for SolanaMessage {
 
     fn messages(&self, usage: &KeyUse<'_>) -> Result<Vec<ToSign>, PayloadError> {
         self.slot(usage)?;
-        Ok(vec![ToSign::new(self.bytes.clone(), usage.path.to_vec(), Taproot::None)])
+        Ok(vec![ToSign::schnorr(self.bytes.clone(), usage.path.to_vec(), Taproot::None)])
     }
 
     /// The transaction as the network takes it: the signatures and the message. Signers other than this key, if the message has

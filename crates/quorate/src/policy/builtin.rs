@@ -5,12 +5,15 @@ use std::collections::BTreeSet;
 use serde::Deserialize;
 
 use super::{Decision, Policy, SignRequestView};
-use crate::payload::{Details, PsbtDetails, SolanaDetails, kind};
+use crate::payload::{Details, EvmDetails, PsbtDetails, SolanaDetails, kind};
 
-/// Allows kinds of payloads, raw digests by the key's name, and PSBTs up to a limit.
+const WEI_PER_GWEI: u128 = 1_000_000_000;
+
+/// Allows kinds of payloads, raw digests by the key's name, and transactions up to limits.
 ///
-/// By default nothing is allowed. [`documents`](Self::documents) allows messages, PSBTs and Solana messages without limits, but a person
-/// is asked about Solana messages with instructions that are not decoded here; raw digests stay denied for every key.
+/// By default nothing is allowed. [`documents`](Self::documents) allows messages, PSBTs, Ethereum transactions and Solana messages without
+/// limits, but a person is asked about Ethereum transactions with data and Solana messages with instructions that are not decoded here;
+/// raw digests stay denied for every key.
 ///
 /// # Security
 ///
@@ -29,6 +32,11 @@ use crate::payload::{Details, PsbtDetails, SolanaDetails, kind};
 ///     max_amount = 10_000_000              # satoshi that may leave the key, the fee included
 ///     ask_above = 1_000_000                # from there on, a person decides
 ///
+///     [evm]
+///     chains = [1]                         # Ethereum's main network alone
+///     max_gwei = 2_000_000_000             # that may leave the key, the fee included
+///     not_decoded = "deny"                 # calls with data, new contracts; by default a person is asked
+///
 ///     [solana]
 ///     max_lamports = 2_000_000_000         # that may leave the key, the fee included
 ///     not_decoded = "deny"                 # instructions that are not understood here; by default a person is asked
@@ -46,6 +54,8 @@ pub struct BuiltinPolicy {
     pub allow_raw_digest: BTreeSet<String>,
     /// Limits for Bitcoin transactions.
     pub psbt: PsbtLimits,
+    /// Limits for Ethereum transactions.
+    pub evm: EvmLimits,
     /// Limits for Solana transactions.
     pub solana: SolanaLimits,
 }
@@ -61,6 +71,19 @@ pub struct PsbtLimits {
     pub max_amount: Option<u64>,
     /// If the key loses more than that, a person is asked.
     pub ask_above: Option<u64>,
+}
+
+/// Limits for one Ethereum transaction. Absent limits do not limit.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct EvmLimits {
+    /// The ids of the chains that are allowed. A key has the same address on all of them.
+    pub chains: Option<BTreeSet<u64>>,
+    /// The most gwei (10⁻⁹ ether) that the key may lose: the value and the highest fee. What a call does to tokens is not counted.
+    pub max_gwei: Option<u64>,
+    /// What happens to transactions with data, which is not decoded here, and to those that create a contract.
+    pub not_decoded: NotDecoded,
 }
 
 /// Limits for one Solana transaction. Absent limits do not limit.
@@ -111,10 +134,10 @@ impl core::str::FromStr for BuiltinPolicy {
 }
 
 impl BuiltinPolicy {
-    /// Allows messages, PSBTs and Solana messages, without limits.
+    /// Allows messages, PSBTs, Ethereum transactions and Solana messages, without limits.
     #[must_use]
     pub fn documents() -> Self {
-        Self { payloads: [kind::MESSAGE, kind::PSBT, kind::SOLANA].map(str::to_owned).into(), ..Self::default() }
+        Self { payloads: [kind::MESSAGE, kind::PSBT, kind::EVM, kind::SOLANA].map(str::to_owned).into(), ..Self::default() }
     }
 
     /// Refuses what a part of a larger configuration must not say either.
@@ -172,6 +195,29 @@ impl PsbtLimits {
     }
 }
 
+impl EvmLimits {
+    fn decide(&self, details: &EvmDetails) -> Decision {
+        let (chain, spent) = (details.chain_id, details.spent);
+        let mut decision = Decision::Allow;
+        if self.chains.as_ref().is_some_and(|chains| !chains.contains(&chain)) {
+            decision = decision.and(Decision::deny(&format!("transactions on chain {chain} are not allowed here")));
+        }
+        if let Some(limit) = self.max_gwei.filter(|limit| spent > u128::from(*limit).saturating_mul(WEI_PER_GWEI)) {
+            let reason = format!("the key would lose up to {spent} wei, above the limit of {limit} gwei");
+            decision = decision.and(Decision::Deny { reason });
+        }
+        if !details.is_decoded() {
+            let reason = "the transaction has data that is not decoded here, so that nobody can tell what it does".to_owned();
+            decision = decision.and(match self.not_decoded {
+                NotDecoded::Deny => Decision::Deny { reason },
+                NotDecoded::Ask => Decision::Ask { reason },
+                NotDecoded::Allow => Decision::Allow,
+            });
+        }
+        decision
+    }
+}
+
 impl SolanaLimits {
     fn decide(&self, details: &SolanaDetails) -> Decision {
         let hidden = details.instructions.iter().position(|instruction| !instruction.is_decoded());
@@ -199,9 +245,10 @@ impl Policy for BuiltinPolicy {
     fn decide(&self, request: &SignRequestView<'_>) -> Decision {
         let limited = match (&request.description.details, request.payload.kind()) {
             (Details::Psbt(details), kind::PSBT) => self.psbt.decide(details),
+            (Details::Evm(details), kind::EVM) => self.evm.decide(details),
             (Details::Solana(details), kind::SOLANA) => self.solana.decide(details),
-            (_, kind::PSBT | kind::SOLANA) => Decision::deny("the transaction comes without its details"),
-            (Details::Opaque | Details::Psbt(_) | Details::Solana(_), _) => Decision::Allow,
+            (_, kind::PSBT | kind::EVM | kind::SOLANA) => Decision::deny("the transaction comes without its details"),
+            (Details::Opaque | Details::Psbt(_) | Details::Evm(_) | Details::Solana(_), _) => Decision::Allow,
         };
         self.decide_kind(request).and(limited)
     }

@@ -3,9 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 use quorate::{
-    CosignerError, KeygenRequest, RequestError, SignRequest,
+    AnyKeyShare, CosignerError, KeygenRequest, RequestError, SignRequest,
     core::{SuiteId, frost::Ed25519, frost::Signature, keys::VerifyingKey, placement::Counting},
-    payload::{AnyPayload, Digest, Message},
+    payload::{AnyPayload, Digest, EvmTransaction, KeyUse, KeyView as _, Message, PayloadError},
     policy::{BuiltinPolicy, Decision, Policy, SignRequestView},
     transport::wires::memory::Faults,
 };
@@ -200,4 +200,96 @@ async fn cosigner_without_a_policy_signs_nothing() {
     let asked = team.cosigner(0).sign(sign("x").signers(["bob".to_owned()])).await;
     assert!(matches!(asked, Err(CosignerError::Refused { reason, .. }) if reason.contains("nothing is allowed")));
     assert!(matches!(team.cosigner(1).sign(sign("x")).await, Err(CosignerError::Denied { .. })));
+}
+
+const ECDSA: SuiteId = SuiteId::EcdsaSecp256k1;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ecdsa_key_is_made_held_over_a_restart_derived_and_attested() {
+    let mut team = Team::start().await;
+    let wallet = KeygenRequest::new("treasury", [SuiteId::Ed25519, ECDSA], 2);
+    let made = team.cosigner(0).keygen(wallet).await.unwrap();
+    let public = made.iter().find(|key| key.share.suite() == ECDSA).unwrap().share.public_key();
+    team.stop(1).await;
+    team.boot(1).await;
+    team.connected().await;
+    let mut addresses = Vec::new();
+    for index in 0..3 {
+        let keys = team.cosigner(index).keys().await.unwrap();
+        let share = &keys.iter().find(|key| key.share.suite() == ECDSA).unwrap().share;
+        assert!(matches!(share, AnyKeyShare::EcdsaSecp256k1(_)));
+        assert_eq!((keys.len(), share.public_key()), (2, public.clone()));
+        addresses.push(KeyUse::new(share, &[0, 7]).addresses().unwrap());
+    }
+    assert!(addresses.iter().all(|of_one| *of_one == addresses[0] && of_one.len() == 2));
+    // The child that we derive is the one that another library derives from the same public key and chain code.
+    let share = &team.cosigner(1).keys().await.unwrap().into_iter().find(|key| key.share.suite() == ECDSA).unwrap().share;
+    let root = bitcoin::bip32::Xpub {
+        network: bitcoin::NetworkKind::Main,
+        depth: 0,
+        parent_fingerprint: Default::default(),
+        child_number: bitcoin::bip32::ChildNumber::from(0),
+        public_key: bitcoin::secp256k1::PublicKey::from_slice(&public).unwrap(),
+        chain_code: share.chain_code().as_bytes().into(),
+    };
+    let steps = [0, 7].map(bitcoin::bip32::ChildNumber::from);
+    let child = root.derive_pub(&bitcoin::secp256k1::Secp256k1::new(), &steps).unwrap().public_key;
+    assert_eq!(share.child_public_key(&[0, 7]).unwrap(), child.serialize());
+    let attested = team.cosigner(2).attest("treasury", Some(ECDSA)).await.unwrap();
+    assert_eq!(attested.iter().filter(|attested| attested.suite == ECDSA && attested.problem.is_none()).count(), 3);
+    let again = team.cosigner(1).keygen(KeygenRequest::new("treasury", [ECDSA], 2)).await;
+    assert!(matches!(again, Err(CosignerError::Request(RequestError::WalletExists { .. }))));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ecdsa_key_of_a_cosigner_that_was_cut_off_completes_from_a_peer() {
+    let (mut completed, mut operation) = (0, 0);
+    // The last operations of a key generation are those after the confirmation left.
+    while completed == 0 && operation < 24 {
+        let mut team = Team::start().await;
+        team.homes[2].faults.crash_at(operation, quorate::storage::Torn::After);
+        let made = team.cosigner(0).keygen(KeygenRequest::new("w", [ECDSA], 2)).await;
+        team.stop(2).await;
+        team.homes[2].faults.restart();
+        team.boot(2).await;
+        let pending = team.cosigner(2).count_keys().await.unwrap().1;
+        operation += 1;
+        if made.is_err() || pending == 0 {
+            continue;
+        }
+        team.connected().await;
+        let recovered = tokio::time::timeout(Duration::from_secs(20), async {
+            while team.cosigner(2).keys().await.unwrap().is_empty() {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        });
+        recovered.await.unwrap_or_else(|_| panic!("the share was lost"));
+        completed += 1;
+    }
+    assert_eq!(completed, 1, "no operation left a pending share");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ecdsa_documents_reach_the_policies_and_then_are_told_to_be_unsupported() {
+    let mut team = Team::start().await;
+    team.cosigner(0).keygen(KeygenRequest::new("treasury", [SuiteId::Bip340, SuiteId::Ed25519, ECDSA], 2)).await.unwrap();
+    let share = team.cosigner(0).keys().await.unwrap().into_iter().find(|key| key.share.suite() == ECDSA).unwrap().share;
+    let psbt = crate::payload::template::filled_wpkh_for(&KeyUse::new(&share, &[]));
+    let evm = EvmTransaction::parse(&crate::payload::evm::transfer()).unwrap();
+    // The payloads themselves tell which of the wallet's keys is meant.
+    for payload in [AnyPayload::new(psbt), AnyPayload::new(evm)] {
+        let signed = team.cosigner(0).sign(SignRequest::new("treasury", payload)).await;
+        assert!(matches!(signed, Err(CosignerError::Payload(PayloadError::UnsupportedSuite { suite: ECDSA, .. }))), "{signed:?}");
+    }
+    let hello = || SignRequest::new("treasury", message("hello")).suite(ECDSA).signers(["bob".to_owned()]);
+    let signed = team.cosigner(0).sign(hello()).await;
+    assert!(matches!(signed, Err(CosignerError::Payload(PayloadError::UnsupportedSuite { suite: ECDSA, .. }))));
+    let digest = AnyPayload::new(Digest::from_slice(&[7; 32]).unwrap());
+    let denied = team.cosigner(0).sign(SignRequest::new("treasury", digest).suite(ECDSA)).await;
+    assert!(matches!(denied, Err(CosignerError::Denied { reason }) if reason.contains("treasury.ecdsa-secp256k1")));
+    team.stop(1).await;
+    team.boot_with(1, Arc::new(Nothing)).await;
+    team.connected().await;
+    let refused = team.cosigner(0).sign(hello()).await;
+    assert!(matches!(refused, Err(CosignerError::Refused { name, .. }) if name == "bob"));
 }

@@ -1,8 +1,10 @@
 //! What is signed.
 
+pub(crate) mod evm;
 pub(crate) mod keys;
 mod message;
 mod psbt;
 mod robust;
 pub(crate) mod solana;
 pub(crate) mod template;
+mod wpkh;

@@ -1,15 +1,16 @@
 //! Who may have what signed.
 
 use quorate::{
-    payload::{AnyPayload, Description, Digest, KeyUse, KeyView, Message, Payload, SolanaMessage},
+    payload::{AnyPayload, Description, Digest, EvmTransaction, KeyUse, KeyView, Message, Payload, SolanaMessage},
     policy::{All, BuiltinPolicy, ConfigError, Decision, Policy, RequestedKey, SignRequestView},
 };
 use quorate_core::PeerId;
 
 use crate::payload::{
-    keys::{Bip340Key, Ed25519Key},
+    evm,
+    keys::{Bip340Key, EcdsaKey, Ed25519Key},
     solana::{lookup_transfer, transfer},
-    template::{filled_psbt, filled_solana},
+    template::{filled_psbt, filled_solana, filled_wpkh},
 };
 
 fn decide(policy: &dyn Policy, name: &str, key: &dyn KeyView, payload: &dyn Payload) -> Decision {
@@ -52,7 +53,11 @@ fn empty_policy_allows_nothing() {
 fn document_policy_allows_documents_and_denies_raw_digests() {
     let (bip340, ed25519) = (Bip340Key::new(1), Ed25519Key::new(1));
     let policy = BuiltinPolicy::documents();
-    assert_eq!(builtin(r#"payloads = ["message", "psbt", "solana"]"#), policy);
+    assert_eq!(builtin(r#"payloads = ["message", "psbt", "evm", "solana"]"#), policy);
+    let ecdsa = EcdsaKey::new(1);
+    assert_eq!(decide(&policy, "hot", &ecdsa, &EvmTransaction::parse(&evm::transfer()).unwrap()), Decision::Allow);
+    assert_eq!(decide(&policy, "hot", &ecdsa, &filled_wpkh(&ecdsa)), Decision::Allow);
+    denied_because(&decide(&policy, "hot", &ecdsa, &Digest::new([1; 32])), "raw digests are not allowed");
     let message = Message::new(*b"hello").unwrap();
     assert_eq!(decide(&policy, "hot", &bip340, &message), Decision::Allow);
     assert_eq!(decide(&policy, "hot", &bip340, &filled_psbt(&bip340)), Decision::Allow);
@@ -139,9 +144,44 @@ fn solana_instructions_that_are_not_decoded_are_asked_about_unless_configured() 
     }
 }
 
+fn decide_evm(limits: &str, bytes: &[u8]) -> Decision {
+    let key = EcdsaKey::new(1);
+    decide(&builtin(&format!("payloads = [\"evm\"]\n[evm]\n{limits}")), "hot", &key, &EvmTransaction::parse(bytes).unwrap())
+}
+
+#[test]
+fn evm_limit_counts_the_value_and_the_highest_fee_on_the_chains_that_are_named() {
+    // 0.25 ether, and 60 000 units of gas at 30 gwei.
+    let bytes = evm::transfer();
+    assert_eq!(decide_evm("max_gwei = 251_800_000\nchains = [5, 1]", &bytes), Decision::Allow);
+    denied_because(&decide_evm("max_gwei = 251_799_999", &bytes), "251800000000000000 wei, above the limit of 251799999 gwei");
+    denied_because(&decide_evm("chains = [5, 10]", &bytes), "transactions on chain 1 are not allowed");
+    denied_because(&decide_evm("chains = []", &bytes), "transactions on chain 1 are not allowed");
+}
+
+#[test]
+fn evm_calls_that_are_not_decoded_are_asked_about_unless_configured() {
+    let bytes = evm::call();
+    assert!(matches!(decide_evm("", &bytes), Decision::Ask { reason } if reason.contains("data that is not decoded")));
+    assert_eq!(decide_evm("not_decoded = \"allow\"", &bytes), Decision::Allow);
+    denied_because(&decide_evm("not_decoded = \"deny\"", &bytes), "data that is not decoded");
+    denied_because(&decide_evm("not_decoded = \"allow\"\nmax_gwei = 1", &bytes), "above the limit of 1 gwei");
+}
+
+#[test]
+fn psbt_limits_hold_for_ecdsa_keys_too() {
+    let key = EcdsaKey::new(1);
+    let with =
+        |limits: &str| decide(&builtin(&format!("payloads = [\"psbt\"]\n[psbt]\n{limits}")), "hot", &key, &filled_wpkh(&key));
+    assert_eq!(with("max_fee = 1_000\nmax_amount = 121_000"), Decision::Allow);
+    denied_because(&with("max_amount = 120_999"), "would lose 121000 sat");
+}
+
 #[test]
 fn misspelt_settings_are_refused() {
-    for text in ["payload = []", "[psbt]\nmax_fees = 1", "allow_raw_digest = true", "["] {
+    for text in
+        ["payload = []", "[psbt]\nmax_fees = 1", "[evm]\nmax_wei = 1", "[evm]\nchains = 1", "allow_raw_digest = true", "["]
+    {
         let parsed: Result<BuiltinPolicy, ConfigError> = text.parse();
         assert!(matches!(parsed, Err(ConfigError::Toml(_))), "{text}");
     }

@@ -31,6 +31,7 @@ fn scalar(share: &AnyKeyShare) -> Vec<u8> {
     let record = match share {
         AnyKeyShare::Ed25519(share) => share.to_secret_bytes(),
         AnyKeyShare::Bip340(share) => share.to_secret_bytes(),
+        AnyKeyShare::EcdsaSecp256k1(share) => share.to_secret_bytes(),
         _ => panic!("a suite without a test"),
     };
     record[5..37].to_vec()
@@ -66,7 +67,7 @@ fn whole_key_life_leaves_no_share_in_logs_wires_or_stores() {
     runtime.block_on(async {
         let team = Team::start().await;
         team.hub.start_tap();
-        let request = KeygenRequest::new("treasury", [SuiteId::Bip340, SuiteId::Ed25519], 2);
+        let request = KeygenRequest::new("treasury", [SuiteId::Bip340, SuiteId::Ed25519, SuiteId::EcdsaSecp256k1], 2);
         team.cosigner(0).keygen(request).await.unwrap();
         let payload = AnyPayload::new(Message::new("hello").unwrap());
         team.cosigner(1).sign(SignRequest::new("treasury", payload).suite(SuiteId::Ed25519)).await.unwrap();
@@ -81,7 +82,7 @@ fn whole_key_life_leaves_no_share_in_logs_wires_or_stores() {
             let records = home.store.dump();
             // A sealed key share of a 2-of-3 key takes less than 1 KiB.
             let keys: Vec<_> = records.iter().filter(|(name, _)| name.as_str().starts_with("keys/")).collect();
-            assert_eq!(keys.len(), 2);
+            assert_eq!(keys.len(), 3);
             for (name, record) in &keys {
                 println!("{name}: {} bytes", record.len());
                 assert!(record.len() < 1024, "{name} takes {} bytes", record.len());
@@ -91,7 +92,7 @@ fn whole_key_life_leaves_no_share_in_logs_wires_or_stores() {
         }
         for cosigner in team.cosigners.iter().flatten() {
             let keys = cosigner.keys().await.unwrap();
-            assert_eq!(keys.len(), 2);
+            assert_eq!(keys.len(), 3);
             for key in keys {
                 let secret = scalar(&key.share);
                 assert!(!leaks(&secret, &wires), "a share is readable on the wire");

@@ -33,6 +33,22 @@ pub(super) fn prevout(index: usize, input: &Input) -> Result<&TxOut, PsbtError> 
     input.witness_utxo.as_ref().ok_or(PsbtError::NoWitnessUtxo { input: index })
 }
 
+/// Checks that every input brings its whole previous transaction, or is the only one.
+///
+/// Unlike a Taproot signature, one of BIP-143 commits to the amount of its own input alone. Whoever makes the PSBT could ask twice for the
+/// same transaction, each time with one amount told too low or one of our inputs told to be somebody else's, and have all inputs signed
+/// for a loss that nobody was shown (CVE-2020-14199). The previous transaction's hash is the outpoint, so it cannot lie. Of a single
+/// input, the amount is the one that is signed.
+pub(super) fn check_previous(psbt: &Psbt) -> Result<(), PsbtError> {
+    if psbt.inputs.len() == 1 {
+        return Ok(());
+    }
+    match psbt.inputs.iter().position(|input| input.non_witness_utxo.is_none()) {
+        Some(input) => Err(PsbtError::NoPreviousTransaction { input }),
+        None => Ok(()),
+    }
+}
+
 /// The inputs less the outputs.
 pub(super) fn fee(psbt: &Psbt) -> Result<Amount, PsbtError> {
     let spent: Result<Vec<&TxOut>, PsbtError> =

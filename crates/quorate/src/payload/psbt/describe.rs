@@ -19,7 +19,7 @@ pub struct PsbtDetails {
     pub fee: u64,
     /// What this key loses: its inputs less the outputs that return to it; the fee is in it if the key pays it.
     pub spent: u64,
-    /// The fee for a thousand virtual bytes, if every input is Taproot (then the final size can be told).
+    /// The fee for a thousand virtual bytes, if every input is Taproot or P2WPKH (then the final size can be told, to a byte an input).
     pub fee_rate: Option<u64>,
 }
 
@@ -105,9 +105,13 @@ fn details(psbt: &Psbt, plan: &Plan, usage: &KeyUse<'_>) -> PsbtDetails {
     PsbtDetails { inputs, outputs, fee, spent: own_in.saturating_sub(own_out), fee_rate }
 }
 
-/// The size of the signed transaction if every input spends Taproot by the key path, BIP-141.
+/// The size of the signed transaction if every input spends Taproot by the key path, or P2WPKH, BIP-141.
 fn virtual_size(transaction: &Transaction, plan: &Plan) -> Option<u64> {
     let witness = |(index, prevout): (usize, &TxOut)| {
+        if prevout.script_pubkey.is_p2wpkh() {
+            // A count, two lengths, a signature of at most 72 bytes with its hash type, and the key.
+            return Some(108);
+        }
         let all = plan.own_input(index).is_some_and(OwnInput::names_sighash);
         // A count, a length and the signature of 64 bytes, or 65 if it names its hash type.
         prevout.script_pubkey.is_p2tr().then_some(66_u64.saturating_add(u64::from(all)))

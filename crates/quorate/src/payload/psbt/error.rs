@@ -22,8 +22,17 @@ pub enum PsbtError {
         limit: usize,
     },
     /// An input does not say what it spends.
-    #[error("input {input} has no witness_utxo; Taproot signatures need it for every input, those of others too")]
+    #[error("input {input} has no witness_utxo; it is needed for every input, those of others too")]
     NoWitnessUtxo {
+        /// The input, from 0.
+        input: usize,
+    },
+    /// Nothing proves what an input of another than a Taproot transaction spends.
+    #[error(
+        "input {input} has no non_witness_utxo; a P2WPKH signature commits to the amount of its own input alone, so that the whole \
+         previous transaction is needed for every input if there are several"
+    )]
+    NoPreviousTransaction {
         /// The input, from 0.
         input: usize,
     },
@@ -43,10 +52,13 @@ pub enum PsbtError {
     #[error("the amounts exceed all the bitcoin there is, or the outputs exceed the inputs")]
     Amounts,
     /// The key has nothing to do here.
-    #[error("no input belongs to this key; check the derivation path, and that the inputs are its Taproot outputs")]
+    #[error(
+        "no input belongs to this key; check the derivation path, and that the inputs are its outputs: Taproot of a bip340 key, \
+         P2WPKH of an ecdsa-secp256k1 key"
+    )]
     NothingToSign,
     /// A signature hash type that leaves parts of the transaction open.
-    #[error("input {input} asks for {sighash}; only SIGHASH_DEFAULT and SIGHASH_ALL are signed")]
+    #[error("input {input} asks for {sighash}; only SIGHASH_ALL is signed, and SIGHASH_DEFAULT for Taproot")]
     SighashType {
         /// The input, from 0.
         input: usize,

@@ -3,16 +3,19 @@
 use std::collections::BTreeMap;
 
 use bitcoin::{
-    ScriptBuf, TapSighashType, TxOut, XOnlyPublicKey,
+    PublicKey as AnyPublicKey, ScriptBuf, TapSighashType, TxOut, XOnlyPublicKey,
     bip32::{ChildNumber, DerivationPath, Fingerprint},
     hashes::Hash as _,
     key::TweakedPublicKey,
     psbt::{Input, Output, Psbt, PsbtSighashType},
+    secp256k1::PublicKey,
+    sighash::EcdsaSighashType,
     taproot::TapLeafHash,
 };
+use quorate_core::SuiteId;
 
 use super::{
-    super::{KeyUse, PayloadError, key},
+    super::{KeyUse, PayloadError, ecdsa, key},
     PsbtError, check,
 };
 
@@ -33,29 +36,36 @@ pub(super) struct Plan {
 pub(super) struct OwnInput {
     pub(super) index: usize,
     pub(super) path: Vec<u32>,
-    pub(super) merkle_root: Option<[u8; 32]>,
-    pub(super) sighash: TapSighashType,
-    pub(super) output_key: XOnlyPublicKey,
+    pub(super) lock: Lock,
+}
+
+/// What a signature of ours has to open.
+pub(super) enum Lock {
+    /// A Taproot output, by its key path.
+    Taproot { merkle_root: Option<[u8; 32]>, sighash: TapSighashType, output_key: XOnlyPublicKey },
+    /// Pay to witness public key hash, with the signature hash type `ALL`.
+    Wpkh { public: PublicKey },
 }
 
 impl OwnInput {
-    /// Whether the signature ends with a byte that names its hash type.
+    /// Whether a Taproot signature ends with a byte that names its hash type.
     pub(super) fn names_sighash(&self) -> bool {
-        self.sighash != TapSighashType::Default
+        matches!(self.lock, Lock::Taproot { sighash, .. } if sighash != TapSighashType::Default)
     }
 }
 
-type Origins = BTreeMap<XOnlyPublicKey, (Vec<TapLeafHash>, (Fingerprint, DerivationPath))>;
+type TaprootOrigins = BTreeMap<XOnlyPublicKey, (Vec<TapLeafHash>, (Fingerprint, DerivationPath))>;
+type Origins = BTreeMap<PublicKey, (Fingerprint, DerivationPath)>;
 
 impl Plan {
     /// Works it out.
     ///
     /// # Errors
     ///
-    /// [`PsbtError::NothingToSign`], [`PsbtError::SighashType`] or [`PsbtError::AlreadySigned`], and what the key view says.
+    /// [`PsbtError::NothingToSign`], [`PsbtError::SighashType`], [`PsbtError::AlreadySigned`] or
+    /// [`PsbtError::NoPreviousTransaction`], and what the key view says.
     pub(super) fn new(psbt: &Psbt, usage: &KeyUse<'_>) -> Result<Self, PayloadError> {
-        let requested = key::internal_key(usage.key, usage.path).map_err(|error| named(error, usage))?;
-        let finder = Finder { usage, requested };
+        let finder = Finder::new(usage)?;
         let mut plan = Self { prevouts: Vec::with_capacity(psbt.inputs.len()), own: Vec::new(), returns: Vec::new() };
         for (index, input) in psbt.inputs.iter().enumerate() {
             let prevout = check::prevout(index, input)?;
@@ -64,6 +74,9 @@ impl Plan {
         }
         if plan.own.is_empty() {
             return Err(PsbtError::NothingToSign.into());
+        }
+        if matches!(finder.requested, Requested::Wpkh(_)) {
+            check::check_previous(psbt)?;
         }
         for (output, psbt_output) in psbt.unsigned_tx.output.iter().zip(&psbt.outputs) {
             plan.returns.push(finder.return_path(output, psbt_output));
@@ -77,63 +90,113 @@ impl Plan {
     }
 }
 
-/// Tells the kind of payload that the suite does not sign.
-fn named(error: PayloadError, usage: &KeyUse<'_>) -> PayloadError {
-    if matches!(error, PayloadError::UnsupportedSuite { .. }) { usage.unsupported(super::kind::PSBT) } else { error }
-}
-
 /// Recognises the key's scripts.
 struct Finder<'a> {
     usage: &'a KeyUse<'a>,
-    requested: XOnlyPublicKey,
+    requested: Requested,
 }
 
-impl Finder<'_> {
-    fn own_input(&self, index: usize, input: &Input, prevout: &TxOut) -> Result<Option<OwnInput>, PayloadError> {
-        let merkle_root = input.tap_merkle_root.map(|root| root.to_byte_array());
-        let found = self.child_of(&prevout.script_pubkey, merkle_root, input.tap_internal_key, &input.tap_key_origins);
-        let Some((path, output_key)) = found else { return Ok(None) };
-        if input.tap_key_sig.is_some() || input.final_script_witness.is_some() || input.final_script_sig.is_some() {
-            return Err(PsbtError::AlreadySigned { input: index }.into());
-        }
-        let sighash = accepted_sighash(index, input.sighash_type)?;
-        Ok(Some(OwnInput { index, path, merkle_root, sighash, output_key }))
+/// The key at the path that the request names.
+enum Requested {
+    Taproot(XOnlyPublicKey),
+    Wpkh(PublicKey),
+}
+
+impl<'a> Finder<'a> {
+    fn new(usage: &'a KeyUse<'a>) -> Result<Self, PayloadError> {
+        let requested = match usage.key.suite() {
+            SuiteId::Bip340 => Requested::Taproot(key::internal_key(usage.key, usage.path)?),
+            SuiteId::EcdsaSecp256k1 => Requested::Wpkh(ecdsa::public_key(usage.key, usage.path)?),
+            SuiteId::Ed25519 | SuiteId::Ristretto255 | SuiteId::Secp256k1 | SuiteId::P256 | SuiteId::EcdsaP256 | _ => {
+                return Err(usage.unsupported(super::kind::PSBT));
+            }
+        };
+        Ok(Self { usage, requested })
     }
 
-    /// The child whose BIP-86 output this is. A script tree, if the PSBT tells of one, does not help: such an output is not ours alone.
-    fn return_path(&self, output: &TxOut, psbt_output: &Output) -> Option<Vec<u32>> {
-        let found = self.child_of(&output.script_pubkey, None, psbt_output.tap_internal_key, &psbt_output.tap_key_origins);
-        found.map(|(path, _)| path)
+    fn own_input(&self, index: usize, input: &Input, prevout: &TxOut) -> Result<Option<OwnInput>, PayloadError> {
+        let script = &prevout.script_pubkey;
+        match &self.requested {
+            Requested::Taproot(requested) => {
+                let merkle_root = input.tap_merkle_root.map(|root| root.to_byte_array());
+                let found = self.taproot(*requested, script, merkle_root, (input.tap_internal_key, &input.tap_key_origins));
+                let Some((path, output_key)) = found else { return Ok(None) };
+                check_unsigned(index, input, input.tap_key_sig.is_some())?;
+                let sighash = accepted_sighash(index, input.sighash_type)?;
+                Ok(Some(OwnInput { index, path, lock: Lock::Taproot { merkle_root, sighash, output_key } }))
+            }
+            Requested::Wpkh(requested) => {
+                let Some((path, public)) = self.wpkh(*requested, script, &input.bip32_derivation) else { return Ok(None) };
+                check_unsigned(index, input, input.partial_sigs.contains_key(&AnyPublicKey::new(public)))?;
+                accepted_ecdsa_sighash(index, input.sighash_type)?;
+                Ok(Some(OwnInput { index, path, lock: Lock::Wpkh { public } }))
+            }
+        }
+    }
+
+    /// The child whose BIP-86 output, or P2WPKH output, this is. A script tree, if the PSBT tells of one, does not help: such an output
+    /// is not ours alone.
+    fn return_path(&self, output: &TxOut, hints: &Output) -> Option<Vec<u32>> {
+        let script = &output.script_pubkey;
+        match &self.requested {
+            Requested::Taproot(requested) => {
+                let hints = (hints.tap_internal_key, &hints.tap_key_origins);
+                self.taproot(*requested, script, None, hints).map(|(path, _)| path)
+            }
+            Requested::Wpkh(requested) => self.wpkh(*requested, script, &hints.bip32_derivation).map(|(path, _)| path),
+        }
     }
 
     /// The child whose output the script is: the one that the request names, or the one that the PSBT names and that really is
     /// this key's. Fingerprints are not asked: the derived key either is the internal key or is not.
-    fn child_of(
+    fn taproot(
         &self,
+        requested: XOnlyPublicKey,
         script: &ScriptBuf,
         merkle_root: Option<[u8; 32]>,
-        internal: Option<XOnlyPublicKey>,
-        origins: &Origins,
+        (internal, origins): (Option<XOnlyPublicKey>, &TaprootOrigins),
     ) -> Option<(Vec<u32>, XOnlyPublicKey)> {
         if !script.is_p2tr() {
             return None;
         }
-        if let Some(output_key) = self.matching(script, self.requested, merkle_root) {
+        if let Some(output_key) = matching(script, requested, merkle_root) {
             return Some((self.usage.path.to_vec(), output_key));
         }
         let internal = internal?;
-        let output_key = self.matching(script, internal, merkle_root)?;
+        let output_key = matching(script, internal, merkle_root)?;
         let (_, (_, path)) = origins.get(&internal)?;
         let path = plain_steps(path)?;
         let derived = key::internal_key(self.usage.key, &path).ok()?;
         (derived == internal).then_some((path, output_key))
     }
 
-    fn matching(&self, script: &ScriptBuf, internal: XOnlyPublicKey, merkle_root: Option<[u8; 32]>) -> Option<XOnlyPublicKey> {
-        let output_key = key::output_key(internal, merkle_root.as_ref());
-        let expected = ScriptBuf::new_p2tr_tweaked(TweakedPublicKey::dangerous_assume_tweaked(output_key));
-        (*script == expected).then_some(output_key)
+    /// The same for a P2WPKH output, and the key that it wants to see.
+    fn wpkh(&self, requested: PublicKey, script: &ScriptBuf, origins: &Origins) -> Option<(Vec<u32>, PublicKey)> {
+        if !script.is_p2wpkh() {
+            return None;
+        }
+        let pays = |public: &PublicKey| *script == ScriptBuf::new_p2wpkh(&ecdsa::witness_hash(public));
+        if pays(&requested) {
+            return Some((self.usage.path.to_vec(), requested));
+        }
+        let (public, (_, path)) = origins.iter().find(|(public, _)| pays(public))?;
+        let path = plain_steps(path)?;
+        let derived = ecdsa::public_key(self.usage.key, &path).ok()?;
+        (derived == *public).then_some((path, derived))
     }
+}
+
+fn matching(script: &ScriptBuf, internal: XOnlyPublicKey, merkle_root: Option<[u8; 32]>) -> Option<XOnlyPublicKey> {
+    let output_key = key::output_key(internal, merkle_root.as_ref());
+    let expected = ScriptBuf::new_p2tr_tweaked(TweakedPublicKey::dangerous_assume_tweaked(output_key));
+    (*script == expected).then_some(output_key)
+}
+
+fn check_unsigned(index: usize, input: &Input, has_signature: bool) -> Result<(), PsbtError> {
+    if has_signature || input.final_script_witness.is_some() || input.final_script_sig.is_some() {
+        return Err(PsbtError::AlreadySigned { input: index });
+    }
+    Ok(())
 }
 
 /// The steps of a path, if none is hardened (such a child is not this key's) and it is not absurdly long.
@@ -153,5 +216,13 @@ fn accepted_sighash(index: usize, asked: Option<PsbtSighashType>) -> Result<TapS
     match asked.taproot_hash_ty() {
         Ok(accepted @ (TapSighashType::Default | TapSighashType::All)) => Ok(accepted),
         _ => Err(PsbtError::SighashType { input: index, sighash: asked }),
+    }
+}
+
+/// BIP-143: everything is signed, or nothing is.
+fn accepted_ecdsa_sighash(index: usize, asked: Option<PsbtSighashType>) -> Result<(), PsbtError> {
+    match asked.map(|asked| (asked, asked.ecdsa_hash_ty())) {
+        None | Some((_, Ok(EcdsaSighashType::All))) => Ok(()),
+        Some((sighash, _)) => Err(PsbtError::SighashType { input: index, sighash }),
     }
 }

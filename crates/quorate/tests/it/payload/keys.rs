@@ -5,7 +5,7 @@ use bitcoin::{
     bip32::{ChildNumber, Xpriv, Xpub},
     hashes::Hash as _,
     key::TapTweak as _,
-    secp256k1::{All, Keypair, Message, Secp256k1},
+    secp256k1::{All, Keypair, Message, PublicKey, Secp256k1, SecretKey},
 };
 use ed25519_dalek::{Signer as _, SigningKey};
 use quorate::payload::{KeyView, PayloadError, Taproot, ToSign};
@@ -27,10 +27,10 @@ impl Bip340Key {
 
     /// Signs as the participants of the key together would.
     pub(crate) fn sign(&self, to_sign: &ToSign) -> Vec<u8> {
-        let Taproot::KeyPath { merkle_root } = to_sign.taproot else { panic!("a BIP-340 key signs tweaked") };
+        let Taproot::KeyPath { merkle_root } = to_sign.taproot() else { panic!("a BIP-340 key signs tweaked") };
         let root = merkle_root.map(TapNodeHash::from_byte_array);
-        let tweaked = self.keypair(&to_sign.path).tap_tweak(&self.secp, root).to_keypair();
-        let message = Message::from_digest_slice(&to_sign.message).unwrap();
+        let tweaked = self.keypair(&to_sign.path()).tap_tweak(&self.secp, root).to_keypair();
+        let message = Message::from_digest_slice(&to_sign.message()).unwrap();
         self.secp.sign_schnorr_no_aux_rand(&message, &tweaked).serialize().to_vec()
     }
 }
@@ -38,6 +38,52 @@ impl Bip340Key {
 impl KeyView for Bip340Key {
     fn suite(&self) -> SuiteId {
         SuiteId::Bip340
+    }
+
+    fn child_public_key(&self, path: &[u32]) -> Result<Vec<u8>, PayloadError> {
+        let root = Xpub::from_priv(&self.secp, &self.root);
+        Ok(root.derive_pub(&self.secp, &steps(path)?).unwrap().public_key.serialize().to_vec())
+    }
+}
+
+/// An ECDSA key with children.
+pub(crate) struct EcdsaKey {
+    secp: Secp256k1<All>,
+    root: Xpriv,
+}
+
+impl EcdsaKey {
+    pub(crate) fn new(seed: u8) -> Self {
+        Self { secp: Secp256k1::new(), root: Xpriv::new_master(NetworkKind::Main, &[seed; 32]).unwrap() }
+    }
+
+    /// A key with a known root.
+    pub(crate) fn with_secret(digits: &str) -> Self {
+        let mut key = Self::new(0);
+        key.root.private_key = digits.parse().unwrap();
+        key
+    }
+
+    pub(crate) fn secret(&self, path: &[u32]) -> SecretKey {
+        self.root.derive_priv(&self.secp, &steps(path).unwrap()).unwrap().private_key
+    }
+
+    pub(crate) fn public(&self, path: &[u32]) -> PublicKey {
+        self.secret(path).public_key(&self.secp)
+    }
+
+    /// Signs as the participants of the key together would: r, s, recovery id.
+    pub(crate) fn sign(&self, to_sign: &ToSign) -> Vec<u8> {
+        let ToSign::Ecdsa { digest, path } = to_sign else { panic!("an ECDSA key signs digests") };
+        let signature = self.secp.sign_ecdsa_recoverable(&Message::from_digest(*digest), &self.secret(path));
+        let (recovery, compact) = signature.serialize_compact();
+        [&compact[..], &[recovery.to_i32() as u8]].concat()
+    }
+}
+
+impl KeyView for EcdsaKey {
+    fn suite(&self) -> SuiteId {
+        SuiteId::EcdsaSecp256k1
     }
 
     fn child_public_key(&self, path: &[u32]) -> Result<Vec<u8>, PayloadError> {
@@ -80,8 +126,8 @@ impl Ed25519Key {
     }
 
     pub(crate) fn sign(&self, to_sign: &ToSign) -> Vec<u8> {
-        assert_eq!(to_sign.taproot, Taproot::None);
-        self.0.sign(&to_sign.message).to_bytes().to_vec()
+        assert_eq!(to_sign.taproot(), Taproot::None);
+        self.0.sign(&to_sign.message()).to_bytes().to_vec()
     }
 }
 

@@ -16,8 +16,8 @@ use bitcoin::{
     transaction::Version,
 };
 use quorate::payload::{
-    AnyPayload, Details, KeyUse, KeyView as _, Network, Payload, PayloadError, Psbt, PsbtDetails, PsbtError, Taproot,
-    extract_transaction, kind,
+    AddressKind, AnyPayload, Details, KeyUse, KeyView as _, Network, Payload, PayloadError, Psbt, PsbtDetails, PsbtError,
+    Taproot, extract_transaction, kind,
 };
 use quorate_core::SuiteId;
 
@@ -115,7 +115,7 @@ fn bip341_sighash(transaction: &Transaction, prevouts: &[TxOut], index: u32, has
     sha256::Hash::from_engine(engine).to_byte_array()
 }
 
-fn prevouts(psbt: &Inner) -> Vec<TxOut> {
+pub(crate) fn prevouts(psbt: &Inner) -> Vec<TxOut> {
     psbt.inputs.iter().map(|input| input.witness_utxo.clone().unwrap()).collect()
 }
 
@@ -129,9 +129,9 @@ fn messages_are_the_signature_hashes_of_bip341() {
     for (index, (message, hash_type)) in messages.iter().zip([TapSighashType::Default, TapSighashType::All]).enumerate() {
         let mut cache = SighashCache::new(&inner.unsigned_tx);
         let expected = cache.taproot_key_spend_signature_hash(index, &Prevouts::All(&prevouts), hash_type).unwrap();
-        assert_eq!(message.message, expected.to_byte_array());
-        assert_eq!(message.message, bip341_sighash(&inner.unsigned_tx, &prevouts, index as u32, hash_type as u8));
-        assert_eq!(message.taproot, Taproot::KeyPath { merkle_root: None });
+        assert_eq!(message.message(), expected.to_byte_array());
+        assert_eq!(message.message(), bip341_sighash(&inner.unsigned_tx, &prevouts, index as u32, hash_type as u8));
+        assert_eq!(message.taproot(), Taproot::KeyPath { merkle_root: None });
     }
     assert_eq!(messages.len(), 2);
 }
@@ -177,7 +177,7 @@ fn fifty_inputs_are_fifty_messages_of_one_payload() {
     let payload = Psbt::parse(&inner.serialize()).unwrap();
     let messages = payload.messages(&usage).unwrap();
     assert_eq!(messages.len(), 50);
-    messages.iter().enumerate().for_each(|(step, message)| assert_eq!(message.path, [0, step as u32]));
+    messages.iter().enumerate().for_each(|(step, message)| assert_eq!(message.path(), [0, step as u32]));
     let signatures: Vec<Vec<u8>> = messages.iter().map(|to_sign| key.sign(to_sign)).collect();
     let signed = payload.attach(&usage, &signatures).unwrap();
     let transaction: Transaction = consensus::deserialize(&extract_transaction(&signed).unwrap()).unwrap();
@@ -203,9 +203,9 @@ fn description_shows_amounts_addresses_fee_and_change() {
     let payload = Psbt::parse(&wallet_psbt(&key).serialize()).unwrap();
     let description = payload.describe(&usage).unwrap();
     let text = description.to_string();
-    let own = usage.address().unwrap();
+    let own = usage.address(AddressKind::Taproot).unwrap();
     let payee = Bip340Key::new(200);
-    let payee = KeyUse::new(&payee, &[]).on(Network::Regtest).address().unwrap();
+    let payee = KeyUse::new(&payee, &[]).on(Network::Regtest).address(AddressKind::Taproot).unwrap();
     assert!(own.starts_with("bcrt1p"), "{own}");
     for part in [
         format!("input 0: 0.00060000 BTC from {own} (signed by m)"),
@@ -240,16 +240,16 @@ fn described_fee_rate_is_that_of_the_signed_transaction() {
 fn inputs_of_others_are_neither_signed_nor_counted() {
     let (key, other) = (Bip340Key::new(1), Bip340Key::new(2));
     let usage = KeyUse::new(&key, &[]);
-    let wpkh = ScriptBuf::new_p2wpkh(&bitcoin::WPubkeyHash::from_byte_array([5; 20]));
+    let pkh = ScriptBuf::new_p2pkh(&bitcoin::PubkeyHash::from_byte_array([5; 20]));
     let mut inner = psbt(
-        &[(script(&other, &[], None), 7_000), (script(&key, &[], None), 5_000), (wpkh, 3_000)],
+        &[(script(&other, &[], None), 7_000), (script(&key, &[], None), 5_000), (pkh, 3_000)],
         &[(script(&other, &[], None), 10_000), (script(&key, &[], None), 4_000)],
     );
     inner.inputs[0].sighash_type = Some(TapSighashType::None.into());
     let payload = Psbt::parse(&inner.serialize()).unwrap();
     let messages = payload.messages(&usage).unwrap();
     assert_eq!(messages.len(), 1);
-    assert_eq!(messages[0].message, bip341_sighash(&inner.unsigned_tx, &prevouts(&inner), 1, 0));
+    assert_eq!(messages[0].message(), bip341_sighash(&inner.unsigned_tx, &prevouts(&inner), 1, 0));
     let details = details(&payload, &usage);
     assert_eq!((details.fee, details.spent, details.fee_rate), (1_000, 1_000, None));
     assert_eq!(details.inputs.iter().map(|input| input.path.as_deref()).collect::<Vec<_>>(), [None, Some("m"), None]);
@@ -269,7 +269,7 @@ fn input_with_a_script_tree_is_signed_with_its_tweak() {
     inner.inputs[0].tap_merkle_root = Some(TapNodeHash::from_byte_array(root));
     let payload = Psbt::parse(&inner.serialize()).unwrap();
     let messages = payload.messages(&usage).unwrap();
-    assert_eq!(messages[0].taproot, Taproot::KeyPath { merkle_root: Some(root) });
+    assert_eq!(messages[0].taproot(), Taproot::KeyPath { merkle_root: Some(root) });
     assert!(payload.attach(&usage, &[key.sign(&messages[0])]).is_ok());
 }
 
@@ -442,7 +442,7 @@ fn attach_refuses_swapped_missing_and_foreign_signatures() {
 #[test]
 fn keys_of_other_suites_do_not_sign_psbts() {
     let payload = Psbt::parse(&wallet_psbt(&Bip340Key::new(1)).serialize()).unwrap();
-    for suite in SuiteId::ALL.into_iter().filter(|suite| *suite != SuiteId::Bip340) {
+    for suite in SuiteId::ALL.into_iter().filter(|suite| !matches!(suite, SuiteId::Bip340 | SuiteId::EcdsaSecp256k1)) {
         let key = PlainKey { suite, public: Bip340Key::new(1).child_public_key(&[]).unwrap() };
         let refused = payload.messages(&KeyUse::new(&key, &[]));
         assert!(matches!(refused, Err(PayloadError::UnsupportedSuite { kind: kind::PSBT, suite: found }) if found == suite));
@@ -476,14 +476,17 @@ fn addresses_are_those_of_bip86() {
     ] {
         let key = PlainKey { suite: SuiteId::Bip340, public: hex::decode(format!("02{internal}")).unwrap() };
         assert_eq!(hex::encode(key.taproot_output_key(&[], None).unwrap()), output);
-        assert_eq!(KeyUse::new(&key, &[]).address().unwrap(), address);
+        assert_eq!(KeyUse::new(&key, &[]).addresses().unwrap(), [(AddressKind::Taproot, address.to_owned())]);
     }
 }
 
 #[test]
 fn address_of_a_key_without_addresses_is_refused() {
     let key = PlainKey { suite: SuiteId::P256, public: vec![2; 33] };
-    assert!(matches!(KeyUse::new(&key, &[]).address(), Err(PayloadError::UnsupportedSuite { .. })));
+    assert_eq!(KeyUse::new(&key, &[]).addresses().unwrap(), []);
+    for kind in AddressKind::ALL {
+        assert!(matches!(KeyUse::new(&key, &[]).address(kind), Err(PayloadError::NoSuchAddress { .. })));
+    }
     let broken = PlainKey { suite: SuiteId::Bip340, public: vec![2; 32] };
-    assert!(matches!(KeyUse::new(&broken, &[]).address(), Err(PayloadError::KeyEncoding)));
+    assert!(matches!(KeyUse::new(&broken, &[]).addresses(), Err(PayloadError::KeyEncoding)));
 }

@@ -3,44 +3,50 @@
 use proptest::prelude::*;
 use quorate::payload::{AnyPayload, KeyUse, Payload as _, kind};
 
-use super::keys::{Bip340Key, Ed25519Key};
+use super::keys::{Bip340Key, EcdsaKey, Ed25519Key};
 
 /// Decodes, and does with the payload all that a cosigner would.
 fn exercise(kind: &str, bytes: &[u8]) {
-    let (bip340, ed25519) = (Bip340Key::new(1), Ed25519Key::new(1));
+    let (bip340, ed25519, ecdsa) = (Bip340Key::new(1), Ed25519Key::new(1), EcdsaKey::new(1));
     let Ok(payload) = AnyPayload::decode(kind, bytes) else { return };
     assert_eq!(payload.encode(), bytes);
-    for usage in [KeyUse::new(&bip340, &[]), KeyUse::new(&ed25519, &[])] {
+    for usage in [KeyUse::new(&bip340, &[]), KeyUse::new(&ed25519, &[]), KeyUse::new(&ecdsa, &[])] {
         let described = payload.describe(&usage);
         let messages = payload.messages(&usage);
         assert_eq!(described.is_ok(), messages.is_ok());
         if let Ok(messages) = messages {
             assert!(!messages.is_empty());
             assert!(payload.attach(&usage, &vec![vec![0; 65]; messages.len()]).is_err());
+            assert!(payload.attach(&usage, &vec![vec![1; 65]; messages.len()]).is_err());
         }
     }
 }
 
-fn valid(kind: &str) -> Vec<u8> {
-    let (bip340, ed25519) = (Bip340Key::new(1), Ed25519Key::new(1));
-    match kind {
-        kind::PSBT => super::template::filled_psbt(&bip340).encode(),
-        _ => super::template::filled_solana(&ed25519).encode(),
+/// The documents of every kind.
+const DOCUMENTS: [(&str, u8); 5] = [(kind::PSBT, 0), (kind::PSBT, 1), (kind::EVM, 0), (kind::EVM, 1), (kind::SOLANA, 0)];
+
+fn valid((kind, variant): (&str, u8)) -> Vec<u8> {
+    match (kind, variant) {
+        (kind::PSBT, 0) => super::template::filled_psbt(&Bip340Key::new(1)).encode(),
+        (kind::PSBT, _) => super::template::filled_wpkh(&EcdsaKey::new(1)).encode(),
+        (kind::EVM, 0) => super::evm::transfer(),
+        (kind::EVM, _) => super::evm::call(),
+        _ => super::template::filled_solana(&Ed25519Key::new(1)).encode(),
     }
 }
 
 #[test]
 fn valid_documents_survive_the_exercise() {
-    for kind in [kind::PSBT, kind::SOLANA] {
-        let bytes = valid(kind);
-        assert!(AnyPayload::decode(kind, &bytes).is_ok());
-        exercise(kind, &bytes);
+    for document in DOCUMENTS {
+        let bytes = valid(document);
+        assert!(AnyPayload::decode(document.0, &bytes).is_ok());
+        exercise(document.0, &bytes);
     }
 }
 
 proptest! {
     #[test]
-    fn arbitrary_bytes_never_panic(kind in prop::sample::select(vec![kind::MESSAGE, kind::DIGEST, kind::PSBT, kind::SOLANA]), bytes: Vec<u8>) {
+    fn arbitrary_bytes_never_panic(kind in prop::sample::select(vec![kind::MESSAGE, kind::DIGEST, kind::PSBT, kind::EVM, kind::SOLANA]), bytes: Vec<u8>) {
         exercise(kind, &bytes);
     }
 
@@ -48,15 +54,16 @@ proptest! {
     fn arbitrary_bytes_after_the_magic_never_panic(bytes: Vec<u8>) {
         exercise(kind::PSBT, &[b"psbt\xff".as_slice(), &bytes].concat());
         exercise(kind::SOLANA, &[[0x80, 1, 0, 0].as_slice(), &bytes].concat());
+        exercise(kind::EVM, &[[2, 0xf8, bytes.len() as u8].as_slice(), &bytes].concat());
     }
 
     #[test]
     fn mutated_documents_never_panic(
-        kind in prop::sample::select(vec![kind::PSBT, kind::SOLANA]),
+        document in prop::sample::select(DOCUMENTS.to_vec()),
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
         cut in prop::option::of(any::<prop::sample::Index>()),
     ) {
-        let mut bytes = valid(kind);
+        let mut bytes = valid(document);
         for (index, byte) in changes {
             let index = index.index(bytes.len());
             bytes[index] = byte;
@@ -64,6 +71,6 @@ proptest! {
         if let Some(cut) = cut {
             bytes.truncate(cut.index(bytes.len()));
         }
-        exercise(kind, &bytes);
+        exercise(document.0, &bytes);
     }
 }

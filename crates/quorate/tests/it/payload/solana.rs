@@ -2,7 +2,7 @@
 
 use ed25519_dalek::Signature;
 use quorate::payload::{
-    Action, AnyPayload, Details, KeyUse, Payload, PayloadError, SolanaDetails, SolanaError, SolanaMessage, kind,
+    Action, AddressKind, AnyPayload, Details, KeyUse, Payload, PayloadError, SolanaDetails, SolanaError, SolanaMessage, kind,
 };
 
 use quorate_core::SuiteId;
@@ -81,7 +81,7 @@ fn attach_makes_a_transaction_whose_signature_verifies_strictly() {
     let payload = SolanaMessage::parse(&bytes).unwrap();
     let to_sign = payload.messages(&usage).unwrap();
     assert_eq!(to_sign.len(), 1);
-    assert_eq!(to_sign[0].message, bytes);
+    assert_eq!(to_sign[0].message(), bytes);
     let transaction = payload.attach(&usage, &[key.sign(&to_sign[0])]).unwrap();
     let (count, rest) = transaction.split_first().unwrap();
     let (signature, message) = rest.split_at(64);
@@ -95,7 +95,7 @@ fn description_shows_payer_blockhash_amount_and_recipient() {
     let usage = KeyUse::new(&key, &[]);
     let bytes = transfer(&key.public(), 1_500_000_000);
     let text = SolanaMessage::parse(&bytes).unwrap().describe(&usage).unwrap().to_string();
-    let (from, to) = (usage.address().unwrap(), bs58::encode(RECIPIENT).into_string());
+    let (from, to) = (usage.address(AddressKind::Solana).unwrap(), bs58::encode(RECIPIENT).into_string());
     for part in [
         format!("fee payer: {from} (this key)"),
         format!("recent blockhash: {}", bs58::encode(BLOCKHASH).into_string()),
