@@ -58,12 +58,12 @@ impl PeerFaults {
 
 impl Encoding for PeerFaults {
     fn write(&self, out: &mut Writer) {
-        out.raw(&self.count.to_be_bytes());
+        out.u32(self.count);
         out.u64(self.last);
     }
 
     fn read(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Self { count: u32::from_be_bytes(input.array()?), last: input.u64()? })
+        Ok(Self { count: input.u32()?, last: input.u64()? })
     }
 }
 

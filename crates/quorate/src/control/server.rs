@@ -143,9 +143,11 @@ impl From<CosignerError> for Failure {
             | CosignerError::Roster(_)
             | CosignerError::Protocol(quorate_core::Error::Input(_)) => (StatusCode::BAD_REQUEST, "input"),
             CosignerError::Denied { .. } => (StatusCode::FORBIDDEN, "denied"),
-            CosignerError::Refused { .. } => (StatusCode::CONFLICT, "refused"),
+            CosignerError::Refused { .. } | CosignerError::BackOff { .. } => (StatusCode::CONFLICT, "refused"),
             CosignerError::Fault { .. } => (StatusCode::CONFLICT, "fault"),
-            CosignerError::Unavailable { .. } | CosignerError::Network(_) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
+            CosignerError::Unavailable { .. } | CosignerError::Lacking { .. } | CosignerError::Network(_) => {
+                (StatusCode::SERVICE_UNAVAILABLE, "unavailable")
+            }
             CosignerError::Protocol(_) | CosignerError::Vault(_) | CosignerError::Randomness | CosignerError::Bug(_) => {
                 (StatusCode::INTERNAL_SERVER_ERROR, "internal")
             }

@@ -11,7 +11,8 @@ use tokio::{sync::Semaphore, task::JoinSet};
 use super::{ANSWER_WITHIN, Answers, Shared, fresh};
 use crate::{
     ceremony::message::{Message, Proposal, ProposalBody, Random},
-    error::CosignerError,
+    error::{CosignerError, Lack},
+    pairing::message::PairMessage,
 };
 
 /// How many requests of one peer are worked on at one time.
@@ -42,6 +43,11 @@ fn answer(shared: &Arc<Shared>, work: &mut Work, from: PeerId, message: Message)
         Message::Propose(_) | Message::AskAttestation { .. } | Message::AskCertificate { .. } => {
             work.begin(shared, from, message)
         }
+        Message::Pair(PairMessage::Hello { boot }) => shared.learn_boot(from, *boot),
+        Message::Pair(PairMessage::Offer { boot, .. } | PairMessage::Ask { boot, .. }) => {
+            shared.learn_boot(from, *boot);
+            work.begin(shared, from, message);
+        }
         Message::AskExposure { question } => {
             let answer = Message::Exposure { question: *question, exposure: shared.exposure.clone() };
             // A peer that cannot be told asks again.
@@ -49,6 +55,8 @@ fn answer(shared: &Arc<Shared>, work: &mut Work, from: PeerId, message: Message)
         }
         Message::Accept { proposal: topic, .. }
         | Message::Refuse { proposal: topic, .. }
+        | Message::Lacks { proposal: topic, .. }
+        | Message::Pair(PairMessage::Accept { offer: topic, .. })
         | Message::Done { proposal: topic }
         | Message::Exposure { question: topic, .. }
         | Message::Attestation { challenge: topic, .. }
@@ -85,8 +93,12 @@ async fn work_on(shared: &Arc<Shared>, from: PeerId, message: Message) {
             super::attest::answer(shared, from, key_id, epoch, challenge).await;
         }
         Message::AskCertificate { key_id, epoch } => super::recover::answer(shared, from, key_id, epoch).await,
+        Message::Pair(PairMessage::Offer { random, .. }) => shared.answer_offer(from, random).await,
+        Message::Pair(PairMessage::Ask { topic, accepted, .. }) => shared.asked_to_pair(from, topic, accepted).await,
         Message::Accept { .. }
         | Message::Refuse { .. }
+        | Message::Lacks { .. }
+        | Message::Pair(PairMessage::Hello { .. } | PairMessage::Accept { .. })
         | Message::Begin { .. }
         | Message::Cancel { .. }
         | Message::Done { .. }
@@ -103,6 +115,7 @@ async fn take_part(shared: &Arc<Shared>, from: PeerId, proposal: Proposal) {
     let outcome = match &proposal.body {
         ProposalBody::Keygen(_) => super::keygen::take_part(shared, from, &proposal).await,
         ProposalBody::Sign(_) => super::sign::take_part(shared, from, &proposal).await,
+        ProposalBody::Presign(body) => super::presign::take_part(shared, from, &proposal, body).await,
     };
     let request = hex::encode(proposal.request);
     match outcome {
@@ -113,6 +126,10 @@ async fn take_part(shared: &Arc<Shared>, from: PeerId, proposal: Proposal) {
         Err(error) => {
             let reason = describe(&error);
             tracing::warn!(target: "quorate::audit", request, proposer = %shared.name_of(from), reason, "refused or failed");
+            if let Some(lack) = error.lack() {
+                let _told = shared.tell(from, &Message::Lacks { proposal: digest, lack });
+                return;
+            }
             // What is wrong with the vault, and where it is, is the operator's concern and not the proposer's.
             let reason = if matches!(error, CosignerError::Vault(_)) { error.to_string() } else { reason };
             let _told = shared.tell(from, &Message::Refuse { proposal: digest, reason });
@@ -187,7 +204,7 @@ pub(super) async fn all_done(shared: &Shared, answers: &mut Answers, others: &[(
     let wait = async {
         while !open.is_empty() {
             match answers.next().await {
-                Some((from, Message::Done { .. } | Message::Refuse { .. })) => drop(open.remove(&from)),
+                Some((from, Message::Done { .. } | Message::Refuse { .. } | Message::Lacks { .. })) => drop(open.remove(&from)),
                 Some(_) => {}
                 None => return,
             }
@@ -209,6 +226,32 @@ pub(super) async fn propose(
     others: &[(Identifier, PeerId)],
     within: core::time::Duration,
 ) -> Result<(Vec<Random>, Answers), CosignerError> {
+    let (randoms, answers) = ask(shared, proposal, me, others, within).await?;
+    begin_all(shared, proposal, others, &randoms)?;
+    Ok((randoms, answers))
+}
+
+/// Tells all to begin.
+pub(super) fn begin_all(
+    shared: &Shared,
+    proposal: &Proposal,
+    others: &[(Identifier, PeerId)],
+    randoms: &[Random],
+) -> Result<(), CosignerError> {
+    let digest = proposal.digest();
+    tell_all(shared, others, &Message::Begin { proposal: digest, randoms: randoms.to_vec() }).inspect_err(|_| {
+        let _told = tell_all(shared, others, &Message::Cancel { proposal: digest });
+    })
+}
+
+/// Proposes to all `others` and waits for their consent.
+pub(super) async fn ask(
+    shared: &Arc<Shared>,
+    proposal: &Proposal,
+    me: Identifier,
+    others: &[(Identifier, PeerId)],
+    within: core::time::Duration,
+) -> Result<(Vec<Random>, Answers), CosignerError> {
     let digest = proposal.digest();
     let mut answers = shared.expect(shared.me, digest, others.iter().map(|(_, peer)| *peer))?;
     let mut randoms = vec![Random { identifier: me, value: fresh()? }];
@@ -216,14 +259,14 @@ pub(super) async fn propose(
         tell_all(shared, others, &Message::Propose(proposal.clone()))?;
         match tokio::time::timeout(within, collect(&mut answers, others, &mut randoms)).await {
             Ok(Ok(())) => randoms.sort_unstable_by_key(|random| random.identifier),
-            Ok(Err((peer, reason))) => return Err(CosignerError::Refused { name: shared.name_of(peer), reason }),
+            Ok(Err(refused)) => return Err(refused.named(shared)),
             Err(_elapsed) => {
                 let answered = |identifier| randoms.iter().any(|random| random.identifier == identifier);
                 let silent = others.iter().filter(|(identifier, _)| !answered(*identifier));
                 return Err(CosignerError::Unavailable { names: silent.map(|(_, peer)| shared.name_of(*peer)).collect() });
             }
         }
-        tell_all(shared, others, &Message::Begin { proposal: digest, randoms: randoms.clone() })
+        Ok(())
     };
     if let Err(refused) = asked.await {
         // Nobody is left waiting for a begin that does not come.
@@ -240,11 +283,29 @@ pub(super) fn tell_all(shared: &Shared, others: &[(Identifier, PeerId)], message
     if names.is_empty() { Ok(()) } else { Err(CosignerError::Unavailable { names }) }
 }
 
-async fn collect(
-    answers: &mut Answers,
-    others: &[(Identifier, PeerId)],
-    randoms: &mut Vec<Random>,
-) -> Result<(), (PeerId, String)> {
+/// Another cosigner's no.
+pub(super) enum No {
+    Refused(PeerId, String),
+    Lacks(PeerId, Lack),
+}
+
+impl No {
+    pub(super) fn of(from: PeerId, message: Message) -> Result<Self, Message> {
+        if let Message::Refuse { reason, .. } = message {
+            return Ok(Self::Refused(from, reason));
+        }
+        if let Message::Lacks { lack, .. } = message { Ok(Self::Lacks(from, lack)) } else { Err(message) }
+    }
+
+    pub(super) fn named(self, shared: &Shared) -> CosignerError {
+        match self {
+            Self::Refused(peer, reason) => CosignerError::Refused { name: shared.name_of(peer), reason },
+            Self::Lacks(peer, lack) => CosignerError::Lacking { name: shared.name_of(peer), lack },
+        }
+    }
+}
+
+async fn collect(answers: &mut Answers, others: &[(Identifier, PeerId)], randoms: &mut Vec<Random>) -> Result<(), No> {
     while randoms.len() <= others.len() {
         let Some((from, message)) = answers.next().await else {
             return Ok(());
@@ -252,9 +313,10 @@ async fn collect(
         let Some((identifier, _)) = others.iter().find(|(_, peer)| *peer == from) else {
             continue;
         };
-        if let Message::Refuse { reason, .. } = message {
-            return Err((from, reason));
-        }
+        let message = match No::of(from, message) {
+            Ok(no) => return Err(no),
+            Err(message) => message,
+        };
         if let Message::Accept { random, .. } = message
             && randoms.iter().all(|random| random.identifier != *identifier)
         {
