@@ -121,6 +121,9 @@ pub(crate) struct Shared {
     making: Mutex<BTreeSet<String>>,
     /// Shares whose key generation was cut off after this cosigner had confirmed.
     interrupted: mpsc::UnboundedSender<KeyRef>,
+    /// The presignatures that were spent.
+    #[cfg(test)]
+    spent: Mutex<Vec<[u8; 32]>>,
 }
 
 impl core::fmt::Debug for Shared {
@@ -223,6 +226,8 @@ impl CosignerBuilder {
             batches,
             making: Mutex::default(),
             interrupted,
+            #[cfg(test)]
+            spent: Mutex::default(),
         });
         tracing::info!(target: "quorate::audit", name = shared.name, peer = %me, boot, "started");
         let tasks = vec![

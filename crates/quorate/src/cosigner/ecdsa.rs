@@ -183,7 +183,11 @@ pub(super) async fn one(
     let session = shared.session(id, peers);
     let signature = async {
         match presignature {
-            Some(presignature) => finish(shared, OnlineSigning::start(&session, presignature, request)?, id, peers).await,
+            Some(presignature) => {
+                #[cfg(test)]
+                shared.spent.lock().unwrap().push(*presignature.id());
+                finish(shared, OnlineSigning::start(&session, presignature, request)?, id, peers).await
+            }
             None => {
                 let machine = Signing::start(&session, share, signers, pairings, request, &mut getrandom::SysRng)?;
                 finish(shared, machine, id, peers).await
