@@ -16,6 +16,10 @@
 //! [keygen]                             # what weakens a placement and is accepted all the same, nothing by default
 //! accept_waivers = ["acme"]
 //! accept_joint_counting = false
+//!
+//! [ecdsa]                              # what is kept in memory for ECDSA signatures
+//! presignatures = 8                    # for each key and set of signers; 0 on hosts with live snapshots, suspend to disk or cloning
+//! pairing_hours = 24                   # the age at which what two cosigners share is made anew
 //! ```
 
 use std::path::{Path, PathBuf};
@@ -54,6 +58,9 @@ pub struct Config {
     /// What weakens the rule of a placement, and is accepted all the same; nothing, if absent.
     #[serde(default)]
     pub keygen: KeygenConfig,
+    /// What it keeps in memory for ECDSA signatures.
+    #[serde(default)]
+    pub ecdsa: EcdsaConfig,
     /// How long a ceremony may take, in seconds.
     #[serde(default = "default_deadline")]
     pub deadline_seconds: u64,
@@ -61,6 +68,36 @@ pub struct Config {
 
 const fn default_deadline() -> u64 {
     60
+}
+
+/// What a cosigner keeps in memory for ECDSA signatures.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct EcdsaConfig {
+    /// How many presignatures, for each key and set of signers that this cosigner signs with. Zero, none for anybody: for hosts with live
+    /// memory snapshots, suspend to disk or cloning, where one that is used twice gives the key away.
+    pub presignatures: u16,
+    /// The age in hours at which the pairing with another cosigner is made anew.
+    pub pairing_hours: u16,
+}
+
+impl Default for EcdsaConfig {
+    fn default() -> Self {
+        Self { presignatures: 8, pairing_hours: 24 }
+    }
+}
+
+impl EcdsaConfig {
+    /// Checks the numbers.
+    fn check(&self) -> Result<(), ConfigError> {
+        let wrong = |field, limit| Err(ConfigError::Number { section: "ecdsa", field, limit });
+        match (self.presignatures, self.pairing_hours) {
+            (1025.., _) => wrong("presignatures", "between 0 and 1024"),
+            (_, 0 | 8761..) => wrong("pairing_hours", "between 1 and 8760"),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// What a cosigner accepts in the key generations that others propose.
@@ -153,6 +190,16 @@ pub enum ConfigError {
         /// What is wrong with it.
         source: DomainPathError,
     },
+    /// A number out of its range.
+    #[error("in [{section}], {field} must be {limit}")]
+    Number {
+        /// The section of the file.
+        section: &'static str,
+        /// The field.
+        field: &'static str,
+        /// What it may be.
+        limit: &'static str,
+    },
     /// The row cannot be built.
     #[error("the [placement] of the configuration does not stand")]
     Placement(#[source] Box<PlacementError>),
@@ -177,13 +224,14 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// [`ConfigError::Malformed`], [`ConfigError::Domain`], [`ConfigError::Placement`], [`ConfigError::Policy`].
+    /// [`ConfigError::Malformed`], [`ConfigError::Domain`], [`ConfigError::Number`], [`ConfigError::Placement`], [`ConfigError::Policy`].
     pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
         let malformed = |source| ConfigError::Malformed { path: path.to_owned(), source: Box::new(source) };
         let mut config: Self = toml::from_str(text).map_err(malformed)?;
         config.policy = config.policy.checked().map_err(ConfigError::Policy)?;
         config.placement.exposure()?;
         config.keygen.waivers()?;
+        config.ecdsa.check()?;
         Ok(config)
     }
 }
@@ -249,6 +297,16 @@ mod tests {
         let config = parse(WHOLE).unwrap();
         assert_eq!(config.deadline_seconds, 60);
         assert_eq!(config.placement.exposure().unwrap().backups().len(), 1);
+    }
+
+    #[test]
+    fn presignatures_and_pairings_have_defaults_and_limits() {
+        let ecdsa = |text: &str| parse(&format!("{WHOLE}\n[ecdsa]\n{text}")).map(|config| config.ecdsa);
+        assert!(matches!(ecdsa(""), Ok(EcdsaConfig { presignatures: 8, pairing_hours: 24 })));
+        assert!(matches!(ecdsa("presignatures = 0"), Ok(EcdsaConfig { presignatures: 0, pairing_hours: 24 })));
+        assert!(matches!(ecdsa("presignatures = 1025"), Err(ConfigError::Number { field: "presignatures", .. })));
+        assert!(matches!(ecdsa("pairing_hours = 0"), Err(ConfigError::Number { field: "pairing_hours", .. })));
+        assert!(matches!(ecdsa("presignature = 1"), Err(ConfigError::Malformed { .. })));
     }
 
     #[test]

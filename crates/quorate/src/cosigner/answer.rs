@@ -17,17 +17,20 @@ use crate::{
 
 /// How many requests of one peer are worked on at one time.
 const MAX_WORK: usize = 64;
+/// How many of its messages about pairings, apart from those: requests wait for pairings.
+const MAX_PAIRING_WORK: usize = 4;
 
 /// The work for others. Dropping it ends all of it.
 struct Work {
     tasks: JoinSet<()>,
     permits: BTreeMap<PeerId, Arc<Semaphore>>,
+    pairing: BTreeMap<PeerId, Arc<Semaphore>>,
 }
 
 /// Runs until the network is shut down, or it is aborted; the work that it began ends with it.
 pub(super) async fn answer_all(shared: Arc<Shared>) {
-    let permits = shared.roster.iter().map(|entry| (entry.identity, Arc::new(Semaphore::new(MAX_WORK)))).collect();
-    let mut work = Work { tasks: JoinSet::new(), permits };
+    let permits = |count| shared.roster.iter().map(|entry| (entry.identity, Arc::new(Semaphore::new(count)))).collect();
+    let mut work = Work { tasks: JoinSet::new(), permits: permits(MAX_WORK), pairing: permits(MAX_PAIRING_WORK) };
     while let Some((from, bytes)) = shared.network.next_control().await {
         let Ok(message) = Message::from_bytes(&bytes) else {
             tracing::warn!(target: "quorate::audit", from = %shared.name_of(from), "a malformed message was ignored");
@@ -70,7 +73,8 @@ fn answer(shared: &Arc<Shared>, work: &mut Work, from: PeerId, message: Message)
 impl Work {
     /// Works on what takes longer, bounded in number for each peer, so that a peer can only crowd out itself.
     fn begin(&mut self, shared: &Arc<Shared>, from: PeerId, message: Message) {
-        let permit = self.permits.get(&from).and_then(|permits| Arc::clone(permits).try_acquire_owned().ok());
+        let permits = if matches!(message, Message::Pair(_)) { &self.pairing } else { &self.permits };
+        let permit = permits.get(&from).and_then(|permits| Arc::clone(permits).try_acquire_owned().ok());
         let Some(permit) = permit else {
             if let Message::Propose(proposal) = message {
                 let reason = "too many of your requests are being worked on; wait for them".to_owned();
