@@ -8,8 +8,8 @@ use std::{
 };
 
 use quorate_core::{
-    Identifier, ParticipantSet, PeerId, Peers, Placement, Session, SessionId, SuiteId, Threshold, danger, derive::ChainCode,
-    frost::FrostSuite, keys::KeyShare,
+    Identifier, ParticipantSet, PeerId, Peers, Placement, Session, SessionId, SuiteId, Threshold, curve::Curve, danger,
+    derive::ChainCode, keys::KeyShare,
 };
 use rand::{SeedableRng, rngs::StdRng};
 use zeroize::Zeroizing;
@@ -28,13 +28,14 @@ pub(crate) fn unchecked(min: u16, max: u16) -> Placement {
 }
 
 /// All shares of one 2-of-3 key, from `fixtures/`: the library's own counter of draws would make another key in each process.
-pub(crate) fn shares<C: FrostSuite>() -> &'static [Arc<KeyShare<C>>] {
+pub(crate) fn shares<C: Curve>() -> &'static [Arc<KeyShare<C>>] {
     cached(|| {
         let records: Vec<Vec<u8>> = match C::SUITE {
             SuiteId::Ed25519 => parts(include_bytes!("../fixtures/shares-1")),
             SuiteId::Bip340 => parts(include_bytes!("../fixtures/shares-2")),
             SuiteId::Ristretto255 => parts(include_bytes!("../fixtures/shares-3")),
             SuiteId::Secp256k1 => parts(include_bytes!("../fixtures/shares-4")),
+            SuiteId::EcdsaSecp256k1 => parts(include_bytes!("../fixtures/shares-6")),
             _ => parts(include_bytes!("../fixtures/shares-5")),
         };
         records.iter().map(|record| Arc::new(KeyShare::<C>::from_secret_bytes(record).unwrap())).collect::<Vec<_>>()
@@ -52,7 +53,7 @@ fn parts(mut bytes: &[u8]) -> Vec<Vec<u8>> {
 }
 
 /// What is in `fixtures/shares-…`: a new key.
-pub(crate) fn new_shares<C: FrostSuite>() -> Vec<u8> {
+pub(crate) fn new_shares<C: Curve>() -> Vec<u8> {
     let secret = Zeroizing::new(C::encode_scalar(&C::Scalar::from(0x5eed_5eed_u64)));
     let shares = danger::split::<C>(&secret, ChainCode::new([3; 32]), &unchecked(2, 3), &mut rng(1)).unwrap();
     let record = |share: &KeyShare<C>| {

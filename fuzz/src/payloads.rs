@@ -6,18 +6,20 @@ use std::sync::Arc;
 use quorate::{
     AnyKeyShare,
     payload::{
-        AnyPayload, KeyUse, Network, Payload, PayloadError, SolanaMessage, Taproot, extract_transaction, kind, template as fill,
+        AnyPayload, KeyUse, Network, Payload, PayloadError, SolanaMessage, Taproot, ToSign, extract_transaction, kind,
+        template as fill,
     },
 };
 use quorate_core::SuiteId;
 
 use crate::{cursor::Cursor, keys::shares};
 
-pub(crate) const KINDS: [&str; 4] = [kind::MESSAGE, kind::DIGEST, kind::PSBT, kind::SOLANA];
+pub(crate) const KINDS: [&str; 5] = [kind::MESSAGE, kind::DIGEST, kind::PSBT, kind::SOLANA, kind::EVM];
 
 pub(crate) fn key(suite: SuiteId) -> AnyKeyShare {
     match suite {
         SuiteId::Ed25519 => AnyKeyShare::Ed25519(Arc::clone(&shares()[0])),
+        SuiteId::EcdsaSecp256k1 => AnyKeyShare::EcdsaSecp256k1(Arc::clone(&shares()[0])),
         _ => AnyKeyShare::Bip340(Arc::clone(&shares()[0])),
     }
 }
@@ -25,13 +27,13 @@ pub(crate) fn key(suite: SuiteId) -> AnyKeyShare {
 /// Kind, path and payload.
 pub(crate) fn payload(data: &[u8]) {
     let mut input = Cursor::new(data);
-    let kind = KINDS[input.below(4)];
+    let kind = KINDS[input.below(5)];
     let path = [0, 7];
     let path = &path[..input.below(3)];
     let bytes = input.rest();
     let Ok(payload) = AnyPayload::decode(kind, bytes) else { return };
     assert_eq!((payload.kind(), payload.encode().as_slice()), (kind, bytes));
-    for suite in [SuiteId::Ed25519, SuiteId::Bip340] {
+    for suite in [SuiteId::Ed25519, SuiteId::Bip340, SuiteId::EcdsaSecp256k1] {
         exercise(&payload, &key(suite), path, suite);
     }
 }
@@ -45,16 +47,18 @@ fn exercise(payload: &AnyPayload, key: &AnyKeyShare, path: &[u32], suite: SuiteI
     };
     assert!(!messages.is_empty() && !described.unwrap().to_string().is_empty());
     for to_sign in &messages {
-        assert_eq!(to_sign.taproot() == Taproot::None, suite == SuiteId::Ed25519);
+        assert_eq!(to_sign.taproot() == Taproot::None, suite != SuiteId::Bip340);
+        assert_eq!(matches!(to_sign, ToSign::Ecdsa { .. }), suite == SuiteId::EcdsaSecp256k1);
         if payload.kind() == kind::MESSAGE {
             // A message is never a transaction of this key.
-            let disguised = SolanaMessage::parse(&to_sign.message()).is_ok_and(|solana| solana.messages(&usage).is_ok());
+            let disguised = SolanaMessage::parse(to_sign.message()).is_ok_and(|solana| solana.messages(&usage).is_ok());
             let digest = suite == SuiteId::Bip340 && to_sign.message().len() == 32;
             assert!(!disguised && !digest);
         }
     }
-    if matches!(payload.kind(), kind::PSBT | kind::DIGEST) {
+    if matches!(payload.kind(), kind::PSBT | kind::DIGEST | kind::EVM) || suite == SuiteId::EcdsaSecp256k1 {
         assert!(payload.attach(&usage, &vec![vec![1; 64]; messages.len()]).is_err());
+        assert!(payload.attach(&usage, &vec![vec![1; 65]; messages.len()]).is_err());
     }
     let miscounted = payload.attach(&usage, &vec![vec![1; 64]; messages.len() + 1]);
     assert!(matches!(miscounted, Err(PayloadError::SignatureCount { .. })), "{miscounted:?}");
@@ -63,7 +67,7 @@ fn exercise(payload: &AnyPayload, key: &AnyKeyShare, path: &[u32], suite: SuiteI
 /// Documents with a placeholder, and signed ones.
 pub(crate) fn template(data: &[u8]) {
     let Some((kind, bytes)) = data.split_first() else { return };
-    match kind % 3 {
+    match kind % 4 {
         0 => {
             let key = key(SuiteId::Bip340);
             let usage = KeyUse::new(&key, &[0]);
@@ -78,6 +82,13 @@ pub(crate) fn template(data: &[u8]) {
                 assert!(AnyPayload::decode(kind::SOLANA, &filled.encode()).is_ok());
             }
         }
-        _ => drop(extract_transaction(bytes)),
+        2 => drop(extract_transaction(bytes)),
+        _ => {
+            let key = key(SuiteId::EcdsaSecp256k1);
+            let usage = KeyUse::new(&key, &[0]);
+            if let Ok(filled) = fill::psbt(bytes, &usage) {
+                assert!(AnyPayload::decode(kind::PSBT, &filled.encode()).is_ok());
+            }
+        }
     }
 }

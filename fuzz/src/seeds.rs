@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use quorate_core::{
     Identifier, PeerId, Peers, Placement, SuiteId, Threshold,
     attest::attest,
+    ecdsa::EcdsaSecp256k1,
     frost::{self, Bip340, Ed25519, FrostSuite, P256, Ristretto255, Secp256k1, SignatureShare, SigningPackage, Taproot, Target},
     keygen::Keygen,
     keys::KeyShare,
@@ -65,6 +66,7 @@ pub fn fixtures() -> Seeds {
         of(SuiteId::Ristretto255, new_shares::<Ristretto255>()),
         of(SuiteId::Secp256k1, new_shares::<Secp256k1>()),
         of(SuiteId::P256, new_shares::<P256>()),
+        of(SuiteId::EcdsaSecp256k1, new_shares::<EcdsaSecp256k1>()),
     ]
 }
 
@@ -315,10 +317,22 @@ fn api_json() -> Seeds {
 }
 
 const PSBT: &str = include_str!("../../examples/data/transfer.psbt");
+const WPKH: &str = include_str!("../../examples/data/transfer-p2wpkh.psbt");
+const EVM: &str = include_str!("../../examples/data/transfer.evm");
 const SOLANA: &str = include_str!("../../examples/data/transfer.solana");
 
 fn payload() -> Seeds {
-    use quorate::payload::{KeyUse, Payload as _, template};
+    use quorate::payload::{EvmTransaction, KeyUse, Payload as _, template};
+    let ecdsa = crate::payloads::key(SuiteId::EcdsaSecp256k1);
+    let wpkh = template::psbt(WPKH.as_bytes(), &KeyUse::new(&ecdsa, &[])).unwrap().encode();
+    let evm = EvmTransaction::parse(EVM.as_bytes()).unwrap().encode();
+    // The example of EIP-155.
+    let legacy =
+        EvmTransaction::parse(b"ec098504a817c800825208943535353535353535353535353535353535353535880de0b6b3a764000080018080");
+    // The example with an access list of one account with one storage key.
+    let items = evm.get(2..evm.len() - 1).unwrap();
+    let list = [&[0xf8, 0x38, 0xf7, 0x94][..], &[9; 20], &[0xe1, 0xa0], &[7; 32]].concat();
+    let listed = [&[2, 0xf8, (items.len() + list.len()) as u8][..], items, &list].concat();
     let (bip340, ed25519) = (crate::payloads::key(SuiteId::Bip340), crate::payloads::key(SuiteId::Ed25519));
     let psbt = |path: &[u32]| template::psbt(PSBT.as_bytes(), &KeyUse::new(&bip340, path)).unwrap().encode();
     let solana = template::solana(SOLANA.as_bytes(), &KeyUse::new(&ed25519, &[])).unwrap().encode();
@@ -330,6 +344,10 @@ fn payload() -> Seeds {
         ("psbt-child", with(2, 2, &psbt(&[0, 7]))),
         ("solana", with(3, 0, &solana)),
         ("solana-lookup", with(3, 0, &lookup)),
+        ("evm", with(4, 0, &evm)),
+        ("evm-legacy", with(4, 1, &legacy.unwrap().encode())),
+        ("evm-listed", with(4, 2, &listed)),
+        ("psbt-p2wpkh", with(2, 0, &wpkh)),
         ("message", with(0, 1, b"hello")),
         ("digest", with(1, 0, &[7; 32])),
     ])
@@ -343,6 +361,7 @@ fn template() -> Seeds {
         ("psbt-binary", [&[0][..], &raw].concat()),
         ("solana", with(1, SOLANA)),
         ("signed", [&[2][..], &raw].concat()),
+        ("psbt-p2wpkh", with(3, WPKH)),
     ])
 }
 

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-pub(crate) use sign::{Network, SignArgs, SignKind, Signer, Signing, Text, VerifyArgs, VerifyKind};
+pub(crate) use sign::{AddressKind, Network, SignArgs, SignKind, Signer, Signing, Text, VerifyArgs, VerifyKind};
 pub(crate) use team::{InitArgs, NodeArgs, PlacementArgs, PlacementCommand, RosterArgs, RosterCommand};
 
 /// What `quorate --help` says at its end.
@@ -52,7 +52,7 @@ pub(crate) enum Command {
     Keygen(KeygenArgs),
     /// List the keys that a cosigner holds shares of.
     Keys(Connection),
-    /// Show a wallet's addresses: Taproot (P2TR) for bip340 keys, Solana for ed25519 keys.
+    /// Show a wallet's addresses: Taproot for bip340 keys, Ethereum and P2WPKH for ecdsa-secp256k1 keys, Solana for ed25519 keys.
     Address(AddressArgs),
     /// Have a message, a digest or a transaction signed.
     Sign(SignArgs),
@@ -103,8 +103,14 @@ pub(crate) struct KeygenArgs {
     /// The wallet's name: lower-case letters, digits, - and _, at most 40.
     #[arg(value_name = "WALLET")]
     pub(crate) wallet: String,
-    /// What the keys are for: bip340 (Bitcoin Taproot), ed25519 (Solana and others). Repeat it for several keys.
-    #[arg(long = "suite", value_name = "SUITE", default_values = ["bip340", "ed25519"], value_parser = ["bip340", "ed25519"])]
+    /// What the keys are for: bip340 (Bitcoin Taproot), ed25519 (Solana and others), ecdsa-secp256k1 (Ethereum, Bitcoin P2WPKH; these
+    /// keys do not sign yet). Repeat it for several keys.
+    #[arg(
+        long = "suite",
+        value_name = "SUITE",
+        default_values = ["bip340", "ed25519", "ecdsa-secp256k1"],
+        value_parser = ["bip340", "ed25519", "ecdsa-secp256k1"]
+    )]
     pub(crate) suites: Vec<String>,
     /// How many participants sign.
     #[arg(long, value_name = "COUNT", default_value_t = 2, value_parser = clap::value_parser!(u16).range(2..))]
@@ -133,6 +139,9 @@ pub(crate) struct AddressArgs {
     /// Only the key of this suite.
     #[arg(long, value_name = "SUITE")]
     pub(crate) suite: Option<String>,
+    /// Only addresses of this kind [default: all that the keys have].
+    #[arg(long, value_enum)]
+    pub(crate) kind: Option<AddressKind>,
     /// The child key's path, for example m/0/7; hardened steps do not exist.
     #[arg(long, value_name = "PATH", default_value = "m")]
     pub(crate) path: String,

@@ -28,6 +28,7 @@ use quorate::{
     control::api::{AttestRequest, KeygenRequest},
     core::{
         Identifier, Placement, PlacementError, Threshold,
+        ecdsa::EcdsaSecp256k1,
         frost::{Bip340, Ed25519},
         placement::{Exposure, Storage},
     },
@@ -100,7 +101,10 @@ fn set_up(cleanup: &Cleanup, report: &mut Report) -> Option<(Team, Wallet)> {
         Ok((team, "alice at aws, bob at gcp, carol at hetzner; recording proxies between all of them".to_owned()))
     })?;
     let wallet = report.step("a 2-of-3 wallet is made", || make_wallet(&team))?;
-    report.tell(&format!("\n  bitcoin  {}\n  solana   {}\n", wallet.taproot_address, wallet.solana_address));
+    report.tell(&format!(
+        "\n  bitcoin   {}\n  bitcoin   {}\n  ethereum  {}\n  solana    {}\n",
+        wallet.taproot_address, wallet.wpkh_address, wallet.ethereum_address, wallet.solana_address
+    ));
     let explained = report.step("the placement is explained", || {
         let placement = placement::decode(&wallet.bip340.placement)?;
         let explanation = placement.explain();
@@ -113,8 +117,8 @@ fn set_up(cleanup: &Cleanup, report: &mut Report) -> Option<(Team, Wallet)> {
     report.step("every cosigner proves that it holds its shares", || {
         let request = AttestRequest { key: wallet.bip340.wallet.clone(), suite: None };
         let proofs = team.member("bob")?.client().attest(&request)?;
-        let all = proofs.len() == 6 && proofs.iter().all(|proof| proof.holds_share);
-        if all { Ok(((), "6 of 6 proofs".to_owned())) } else { Err(Trouble::Broken("a proof is missing")) }
+        let all = proofs.len() == 9 && proofs.iter().all(|proof| proof.holds_share);
+        if all { Ok(((), "9 of 9 proofs".to_owned())) } else { Err(Trouble::Broken("a proof is missing")) }
     })?;
     Some((team, wallet))
 }
@@ -126,7 +130,7 @@ fn indented(text: &str) -> String {
 fn make_wallet(team: &Team) -> Result<(Wallet, String), Trouble> {
     let request = KeygenRequest {
         wallet: "drill".to_owned(),
-        suites: vec!["bip340".to_owned(), "ed25519".to_owned()],
+        suites: ["bip340", "ed25519", "ecdsa-secp256k1"].map(str::to_owned).into(),
         min_signers: 2,
         ..KeygenRequest::default()
     };
@@ -143,12 +147,12 @@ fn make_wallet(team: &Team) -> Result<(Wallet, String), Trouble> {
     if !made.iter().all(|info| info.separated) {
         return Err(Trouble::Broken("the placement was not checked"));
     }
-    Ok((Wallet::new(&made)?, "bip340 and ed25519; all three hold shares of both keys".to_owned()))
+    Ok((Wallet::new(&made)?, "bip340, ed25519 and ecdsa-secp256k1; all three hold shares of all keys".to_owned()))
 }
 
 fn sign(team: &Team, wallet: &Wallet, pair: [&str; 2]) -> Result<((), String), Trouble> {
     wallet.sign(&team.member(pair[0])?.client(), pair)?;
-    Ok(((), "PSBT (2 inputs) and Solana transfer; libsecp256k1 and ed25519-dalek accept them".to_owned()))
+    Ok(((), documents::SIGNED.to_owned()))
 }
 
 fn without_carol(team: &Team, wallet: &Wallet, cleanup: &Cleanup) -> Result<((), String), Trouble> {
@@ -174,10 +178,10 @@ fn rob(team: &Team, cleanup: &Cleanup) -> Result<(Vec<Loot>, String), Trouble> {
         count += loot.shares();
         all.push(loot);
     }
-    if count != 6 {
+    if count != 9 {
         return Err(Trouble::Broken("the thief could not open every stolen store, so that its failures would prove nothing"));
     }
-    Ok((all, format!("{size} bytes of files, opened with the passphrases: two shares in each")))
+    Ok((all, format!("{size} bytes of files, opened with the passphrases: three shares in each")))
 }
 
 /// Copies all files of a directory, and keeps their bytes.
@@ -220,32 +224,40 @@ fn searched_wires(loot: &[Loot], wires: &[u8]) -> Result<((), String), Trouble> 
     }
     nothing::<Bip340>(&thief::search_wires::<Bip340>(first.share()?, wires)?)?;
     nothing::<Ed25519>(&thief::search_wires::<Ed25519>(first.share()?, wires)?)?;
+    nothing::<EcdsaSecp256k1>(&thief::search_wires::<EcdsaSecp256k1>(first.share()?, wires)?)?;
     Ok(((), format!("{} bytes of all key generations and signatures hold no share and no key", wires.len())))
 }
 
 /// The thief with one provider: every attempt must fail.
 fn robbed(loot: &Loot, wallet: &Wallet, report: &mut Report) {
-    type Attempt<'a> = (&'a str, &'a str, [&'a dyn Fn() -> Result<bool, Trouble>; 2]);
+    // One function a suite, bip340 and ed25519 first; ECDSA has no signature that one participant could try to make alone.
+    type Attempt<'a> = (&'a str, &'a str, &'a [&'a dyn Fn() -> Result<bool, Trouble>]);
     let attempts: [Attempt<'_>; 3] = [
         (
             "open its store and combine the share alone",
             "opened, and refused: one share is not enough",
-            [&|| thief::combine_and_forge::<Bip340>(wallet, &[loot]), &|| thief::combine_and_forge::<Ed25519>(wallet, &[loot])],
+            &[
+                &|| thief::combine_and_forge::<Bip340>(wallet, &[loot]),
+                &|| thief::combine_and_forge::<Ed25519>(wallet, &[loot]),
+                &|| thief::combine_and_forge::<EcdsaSecp256k1>(wallet, &[loot]),
+            ],
         ),
         (
             "take the share for the key, guess second shares",
             "no guess gives the public key or a valid signature",
-            [&|| thief::guess::<Bip340>(wallet, loot.share()?), &|| thief::guess::<Ed25519>(wallet, loot.share()?)],
+            &[&|| thief::guess::<Bip340>(wallet, loot.share()?), &|| thief::guess::<Ed25519>(wallet, loot.share()?), &|| {
+                thief::guess::<EcdsaSecp256k1>(wallet, loot.share()?)
+            }],
         ),
         (
             "sign alone in two names",
             "no signature verifies",
-            [&|| thief::sign_alone::<Bip340>(wallet, loot.share()?), &|| thief::sign_alone::<Ed25519>(wallet, loot.share()?)],
+            &[&|| thief::sign_alone::<Bip340>(wallet, loot.share()?), &|| thief::sign_alone::<Ed25519>(wallet, loot.share()?)],
         ),
     ];
     for (what, result, suites) in attempts {
         report.step(&format!("rob {}: {what}", loot.name), || {
-            for (attempt, suite) in suites.iter().zip([Bip340::NAME, Ed25519::NAME]) {
+            for (attempt, suite) in suites.iter().zip([Bip340::NAME, Ed25519::NAME, EcdsaSecp256k1::NAME]) {
                 if attempt()? {
                     return Err(Trouble::Stolen { what: what.to_owned(), suite });
                 }
@@ -256,6 +268,7 @@ fn robbed(loot: &Loot, wallet: &Wallet, report: &mut Report) {
     report.step(&format!("rob {}: search its files and opened records", loot.name), || {
         nothing::<Bip340>(&thief::search::<Bip340>(loot)?)?;
         nothing::<Ed25519>(&thief::search::<Ed25519>(loot)?)?;
+        nothing::<EcdsaSecp256k1>(&thief::search::<EcdsaSecp256k1>(loot)?)?;
         Ok(((), "no share in the clear on disk, nobody else's share anywhere".to_owned()))
     });
 }
@@ -269,17 +282,21 @@ fn two_robbed(loot: &[Loot], wallet: &Wallet) -> Result<((), String), Trouble> {
     for (place, first) in loot.iter().enumerate() {
         for second in loot.iter().skip(place + 1) {
             let both = [first, second];
-            let forged =
-                thief::combine_and_forge::<Bip340>(wallet, &both)? && thief::combine_and_forge::<Ed25519>(wallet, &both)?;
+            let forged = thief::combine_and_forge::<Bip340>(wallet, &both)?
+                && thief::combine_and_forge::<Ed25519>(wallet, &both)?
+                && thief::combine_and_forge::<EcdsaSecp256k1>(wallet, &both)?;
             if !forged {
                 return Err(Trouble::Control("with two shares the thief forged no signature"));
             }
-            if !thief::search_finds_planted::<Bip340>(first, second)? || !thief::search_finds_planted::<Ed25519>(first, second)? {
+            let found = thief::search_finds_planted::<Bip340>(first, second)?
+                && thief::search_finds_planted::<Ed25519>(first, second)?
+                && thief::search_finds_planted::<EcdsaSecp256k1>(first, second)?;
+            if !found {
                 return Err(Trouble::Control("the search did not find a share that was there"));
             }
         }
     }
-    Ok(((), "with any two the thief recovers both keys; the independent libraries accept its forgeries".to_owned()))
+    Ok(((), "with any two the thief recovers all three keys; the independent libraries accept its forgeries".to_owned()))
 }
 
 /// Three operators, but all stores at one cloud: no key can be made.

@@ -7,7 +7,7 @@ use quorate::{
     control::ClientError,
     core::{DecodeError, InputError, PlacementError},
     node::NodeError,
-    payload::PayloadError,
+    payload::{AddressKind, PayloadError},
     transport::RosterError,
 };
 
@@ -64,12 +64,15 @@ pub(crate) enum Failure {
     /// Not hexadecimal digits, or not as many as needed.
     #[error("{what} must be {digits}")]
     Hex { what: &'static str, digits: &'static str },
-    /// Neither a Taproot nor a Solana address.
-    #[error("{address:?} is neither a Taproot address nor a Solana address")]
+    /// An address of no kind that is known here.
+    #[error("{address:?} is neither a Taproot or P2WPKH address nor an Ethereum or Solana address")]
     Address { address: String },
     /// No such key at the cosigner.
     #[error("the cosigner knows no key of the wallet {key:?}{}; `quorate keys` lists what it knows", suite_note(suite.as_deref()))]
     UnknownKey { key: String, suite: Option<String> },
+    /// A wallet whose keys have no address of that kind.
+    #[error("no key of {key:?} that was asked for has an address of the kind {kind}")]
+    NoAddress { key: String, kind: AddressKind },
     /// A wallet with keys of several suites where one is needed.
     #[error("the wallet {key:?} has keys of several suites; say which with --suite")]
     SeveralKeys { key: String },
@@ -122,6 +125,7 @@ impl Failure {
             | Self::Hex { .. }
             | Self::Address { .. }
             | Self::UnknownKey { .. }
+            | Self::NoAddress { .. }
             | Self::SeveralKeys { .. } => 2,
         }
     }

@@ -6,6 +6,7 @@ use quorate::{
         SuiteId,
         curve::Curve as _,
         derive::{ChainCode, Derivable, DerivationPath, derive},
+        ecdsa::EcdsaSecp256k1,
         frost::{Bip340, Ed25519},
         keys::VerifyingKey,
     },
@@ -52,9 +53,8 @@ impl KeyView for PublicKey {
         match self.suite {
             Bip340::SUITE => self.child::<Bip340>(&path),
             Ed25519::SUITE => self.child::<Ed25519>(&path),
-            SuiteId::Ristretto255 | SuiteId::Secp256k1 | SuiteId::P256 | SuiteId::EcdsaSecp256k1 | _ => {
-                Err(PayloadError::KeyEncoding)
-            }
+            EcdsaSecp256k1::SUITE => self.child::<EcdsaSecp256k1>(&path),
+            SuiteId::Ristretto255 | SuiteId::Secp256k1 | SuiteId::P256 | SuiteId::EcdsaP256 | _ => Err(PayloadError::KeyEncoding),
         }
     }
 }

@@ -28,6 +28,30 @@ impl From<Network> for quorate::payload::Network {
     }
 }
 
+/// A kind of address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum AddressKind {
+    /// Bitcoin, bc1p…: of bip340 keys.
+    Taproot,
+    /// Bitcoin, bc1q…: of ecdsa-secp256k1 keys.
+    P2wpkh,
+    /// Ethereum, 0x…: of ecdsa-secp256k1 keys.
+    Ethereum,
+    /// Solana: of ed25519 keys.
+    Solana,
+}
+
+impl From<AddressKind> for quorate::payload::AddressKind {
+    fn from(kind: AddressKind) -> Self {
+        match kind {
+            AddressKind::Taproot => Self::Taproot,
+            AddressKind::P2wpkh => Self::P2wpkh,
+            AddressKind::Ethereum => Self::Ethereum,
+            AddressKind::Solana => Self::Solana,
+        }
+    }
+}
+
 #[derive(Args, Debug)]
 pub(crate) struct SignArgs {
     #[command(subcommand)]
@@ -40,7 +64,7 @@ pub(crate) struct Signing {
     /// The wallet's name, or a key's id.
     #[arg(value_name = "WALLET")]
     pub(crate) key: String,
-    /// The key's suite, if the wallet has several and the payload does not tell: bip340, ed25519.
+    /// The key's suite, if the wallet has several and the payload does not tell: bip340, ed25519, ecdsa-secp256k1.
     #[arg(long, value_name = "SUITE")]
     pub(crate) suite: Option<String>,
     /// The child key's path, for example m/0/7; hardened steps do not exist.
@@ -73,7 +97,8 @@ pub(crate) struct Text {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum SignKind {
-    /// Sign bytes as they are; prints the signature in hexadecimal digits.
+    /// Sign bytes as they are, or with an ecdsa-secp256k1 key as Ethereum's wallets do (EIP-191); prints the signature in
+    /// hexadecimal digits.
     Message {
         #[command(flatten)]
         signing: Signing,
@@ -99,6 +124,18 @@ pub(crate) enum SignKind {
         #[arg(long, short, value_name = "FILE")]
         out: Option<PathBuf>,
     },
+    /// Sign an Ethereum transaction: the bytes that its sender signs (EIP-1559, or legacy with a chain id), binary or hexadecimal; gives
+    /// the signed transaction.
+    Evm {
+        #[command(flatten)]
+        signing: Signing,
+        /// The unsigned transaction; - is standard input.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// Write the signed transaction here, binary [default: hexadecimal digits on standard output].
+        #[arg(long, short, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
     /// Sign a Solana transaction: its message, binary or base64; gives the signed transaction.
     Solana {
         #[command(flatten)]
@@ -121,13 +158,13 @@ pub(crate) struct VerifyArgs {
 /// Whose signature it should be.
 #[derive(Args, Debug)]
 pub(crate) struct Signer {
-    /// The address: a Taproot address (bc1p…, tb1p…) or a Solana address. Needs no cosigner.
+    /// The address: a Bitcoin address (bc1p…, bc1q…), an Ethereum address (0x…) or a Solana address. Needs no cosigner.
     #[arg(long, value_name = "ADDRESS", required_unless_present = "wallet")]
     pub(crate) address: Option<String>,
     /// Or a wallet's name, at the running cosigner of --dir or --socket, which is asked for the public key alone.
     #[arg(long, value_name = "WALLET", conflicts_with = "address")]
     pub(crate) wallet: Option<String>,
-    /// The key's suite, if the wallet has several: bip340, ed25519.
+    /// The key's suite, if the wallet has several: bip340, ed25519, ecdsa-secp256k1.
     #[arg(long, value_name = "SUITE", conflicts_with = "address")]
     pub(crate) suite: Option<String>,
     /// The child key's path, with --wallet.
@@ -143,7 +180,7 @@ pub(crate) enum VerifyKind {
     Message {
         #[command(flatten)]
         signer: Signer,
-        /// The signature, 128 hexadecimal digits.
+        /// The signature, 128 hexadecimal digits; 130 of an Ethereum address.
         #[arg(long, value_name = "HEX")]
         signature: String,
         #[command(flatten)]
@@ -153,7 +190,7 @@ pub(crate) enum VerifyKind {
     Digest {
         #[command(flatten)]
         signer: Signer,
-        /// The signature, 128 hexadecimal digits.
+        /// The signature, 128 hexadecimal digits; 130 of an Ethereum address.
         #[arg(long, value_name = "HEX")]
         signature: String,
         /// 64 hexadecimal digits.
@@ -165,6 +202,14 @@ pub(crate) enum VerifyKind {
         #[command(flatten)]
         signer: Signer,
         /// The signed PSBT, binary or base64; - is standard input.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+    /// Check that an Ethereum transaction was signed by the signer.
+    Evm {
+        #[command(flatten)]
+        signer: Signer,
+        /// The signed transaction, binary or hexadecimal; - is standard input.
         #[arg(value_name = "FILE")]
         file: PathBuf,
     },

@@ -5,7 +5,7 @@ use std::path::Path;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use quorate::{
     control::api::{SignRequest, Signed},
-    payload::{Payload as _, Psbt, SolanaMessage, kind},
+    payload::{EvmTransaction, Payload as _, Psbt, SolanaMessage, kind},
 };
 
 use super::{client, message_bytes, read_file, write_file};
@@ -19,7 +19,7 @@ pub(super) fn run(kind: SignKind, output: Output) -> Result<(), Failure> {
     match kind {
         SignKind::Message { signing, text } => {
             let signed = request(signing, kind::MESSAGE, &message_bytes(&text)?, output)?;
-            output.answer(&signed, &signed.signatures.join("\n"))
+            output.answer(&signed, &hex::encode(finished(&signed)?))
         }
         SignKind::Digest { signing, digest } => {
             let digits = Failure::Hex { what: "the digest", digits: "64 hexadecimal digits" };
@@ -30,6 +30,14 @@ pub(super) fn run(kind: SignKind, output: Output) -> Result<(), Failure> {
         SignKind::Psbt { signing, file, out } => {
             let psbt = Psbt::parse(&read_file(&file)?)?.encode();
             document(&request(signing, kind::PSBT, &psbt, output)?, out.as_deref(), output)
+        }
+        SignKind::Evm { signing, file, out } => {
+            let transaction = EvmTransaction::parse(&read_file(&file)?)?.encode();
+            let signed = request(signing, kind::EVM, &transaction, output)?;
+            match out {
+                Some(path) => document(&signed, Some(&path), output),
+                None => output.answer(&signed, &format!("0x{}", hex::encode(finished(&signed)?))),
+            }
         }
         SignKind::Solana { signing, file, out } => {
             let message = SolanaMessage::parse(&read_file(&file)?)?.encode();
@@ -65,7 +73,11 @@ fn request(signing: Signing, kind: &str, payload: &[u8], output: Output) -> Resu
 /// Hands over the finished document.
 fn document(signed: &Signed, out: Option<&Path>, output: Output) -> Result<(), Failure> {
     let Some(path) = out else { return output.answer(signed, &signed.document) };
-    let bytes = BASE64_STANDARD.decode(&signed.document);
-    write_file(path, &bytes.map_err(|_| quorate::core::DecodeError::InvalidValue("document"))?)?;
+    write_file(path, &finished(signed)?)?;
     output.answer(signed, &format!("wrote {}", path.display()))
+}
+
+/// The bytes of the finished document.
+fn finished(signed: &Signed) -> Result<Vec<u8>, Failure> {
+    Ok(BASE64_STANDARD.decode(&signed.document).map_err(|_| quorate::core::DecodeError::InvalidValue("document"))?)
 }

@@ -1,4 +1,4 @@
-//! The transactions of the drill: a Bitcoin and a Solana transfer, of coins that exist nowhere, moved to the drill's own wallet.
+//! The transactions of the drill: Bitcoin, Ethereum and Solana transfers, of coins that exist nowhere, moved to the drill's own wallet.
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use bitcoin::Psbt;
@@ -7,23 +7,41 @@ use quorate::{
         Client,
         api::{KeyInfo, SignRequest},
     },
-    payload::{KeyUse, Payload as _, kind, template},
+    payload::{AddressKind, EvmTransaction, KeyUse, Payload as _, kind, template},
 };
 
 use super::trouble::Trouble;
 use crate::{independent::Signer, key::PublicKey};
 
 const PSBT_TEMPLATE: &[u8] = include_bytes!("../../../../examples/data/transfer.psbt");
+const WPKH_TEMPLATE: &[u8] = include_bytes!("../../../../examples/data/transfer-p2wpkh.psbt");
+const EVM_TRANSACTION: &[u8] = include_bytes!("../../../../examples/data/transfer.evm");
 const SOLANA_TEMPLATE: &[u8] = include_bytes!("../../../../examples/data/transfer.solana");
 
-/// A wallet's two keys, as the world sees them, and what is there to sign.
+/// Whether ECDSA keys sign. They do not yet; the drill makes and robs them all the same.
+const ECDSA_SIGNS: bool = false;
+
+/// What the drill says of the signatures of a pair.
+pub(super) const SIGNED: &str = if ECDSA_SIGNS {
+    "PSBTs (Taproot and P2WPKH, 2 inputs each), Ethereum and Solana transfers; libsecp256k1, alloy and ed25519-dalek accept them"
+} else {
+    "PSBT (2 inputs) and Solana transfer; libsecp256k1 and ed25519-dalek accept them"
+};
+
+/// A wallet's three keys, as the world sees them, and what is there to sign.
 #[derive(Clone, Debug)]
 pub(super) struct Wallet {
     pub(super) bip340: KeyInfo,
     pub(super) taproot_address: String,
+    pub(super) wpkh_address: String,
+    pub(super) ethereum_address: String,
     pub(super) solana_address: String,
-    /// The unsigned PSBT, binary.
+    /// The unsigned PSBT of Taproot coins, binary.
     pub(super) psbt: Vec<u8>,
+    /// The same of P2WPKH coins.
+    pub(super) wpkh_psbt: Vec<u8>,
+    /// The bytes of the Ethereum transaction that are signed.
+    pub(super) evm: Vec<u8>,
     /// The Solana message.
     pub(super) solana: Vec<u8>,
 }
@@ -31,21 +49,26 @@ pub(super) struct Wallet {
 impl Wallet {
     pub(super) fn new(keys: &[KeyInfo]) -> Result<Self, Trouble> {
         let of = |suite: &str| keys.iter().find(|info| info.suite == suite).cloned();
-        let (Some(bip340), Some(ed25519)) = (of("bip340"), of("ed25519")) else {
+        let (Some(bip340), Some(ed25519), Some(ecdsa)) = (of("bip340"), of("ed25519"), of("ecdsa-secp256k1")) else {
             return Err(Trouble::Broken("key generation did not make the keys that were asked for"));
         };
-        let (bitcoin_key, solana_key) = (PublicKey::new(&bip340)?, PublicKey::new(&ed25519)?);
+        let (bitcoin_key, solana_key, ecdsa_key) = (PublicKey::new(&bip340)?, PublicKey::new(&ed25519)?, PublicKey::new(&ecdsa)?);
         let (bitcoin_use, solana_use) = (KeyUse::new(&bitcoin_key, &[]), KeyUse::new(&solana_key, &[]));
+        let ecdsa_use = KeyUse::new(&ecdsa_key, &[]);
         Ok(Self {
-            taproot_address: bitcoin_use.address()?,
-            solana_address: solana_use.address()?,
+            taproot_address: bitcoin_use.address(AddressKind::Taproot)?,
+            wpkh_address: ecdsa_use.address(AddressKind::P2wpkh)?,
+            ethereum_address: ecdsa_use.address(AddressKind::Ethereum)?,
+            solana_address: solana_use.address(AddressKind::Solana)?,
             psbt: template::psbt(PSBT_TEMPLATE, &bitcoin_use)?.encode(),
+            wpkh_psbt: template::psbt(WPKH_TEMPLATE, &ecdsa_use)?.encode(),
+            evm: EvmTransaction::parse(EVM_TRANSACTION)?.encode(),
             solana: template::solana(SOLANA_TEMPLATE, &solana_use)?.encode(),
             bip340,
         })
     }
 
-    /// Has both transactions signed by exactly these cosigners, and checks them with libraries that are not ours.
+    /// Has all transactions signed by exactly these cosigners, and checks them with libraries that are not ours.
     pub(super) fn sign(&self, client: &Client, signers: [&str; 2]) -> Result<(), Trouble> {
         let request = |kind: &str, payload: &[u8]| SignRequest {
             key: self.bip340.wallet.clone(),
@@ -59,18 +82,27 @@ impl Wallet {
             BASE64_STANDARD.decode(&signed.document).map_err(|_| Trouble::Broken("a signed document is not base64"))
         };
         self.check_psbt(&document(kind::PSBT, &self.psbt)?)?;
+        if ECDSA_SIGNS {
+            self.check_wpkh(&document(kind::PSBT, &self.wpkh_psbt)?)?;
+            self.check_evm(&document(kind::EVM, &self.evm)?)?;
+        }
         self.check_solana(&document(kind::SOLANA, &self.solana)?)
     }
 
     /// The same transaction, every input of the wallet's address signed.
     pub(super) fn check_psbt(&self, signed: &[u8]) -> Result<(), Trouble> {
-        let read = |bytes| Psbt::deserialize(bytes).map_err(|_| Trouble::Broken("a signed PSBT cannot be read"));
-        let (signed_psbt, asked) = (read(signed)?, read(&self.psbt)?);
-        if signed_psbt.unsigned_tx != asked.unsigned_tx {
-            return Err(Trouble::Broken("another transaction was signed than was asked for"));
-        }
-        let verified = Signer::of_address(&self.taproot_address)?.verify_psbt(signed)?;
-        if verified == asked.inputs.len() { Ok(()) } else { Err(Trouble::Broken("not every input is signed")) }
+        check_psbt(&self.psbt, &self.taproot_address, signed)
+    }
+
+    /// The same for the P2WPKH coins.
+    pub(super) fn check_wpkh(&self, signed: &[u8]) -> Result<(), Trouble> {
+        check_psbt(&self.wpkh_psbt, &self.wpkh_address, signed)
+    }
+
+    /// The same transaction, from the wallet's address.
+    pub(super) fn check_evm(&self, transaction: &[u8]) -> Result<(), Trouble> {
+        let signed = Signer::of_address(&self.ethereum_address)?.verify_evm(transaction)?;
+        if signed == self.evm { Ok(()) } else { Err(Trouble::Broken("another transaction was signed than was asked for")) }
     }
 
     /// The same message, signed by the wallet's address.
@@ -80,4 +112,14 @@ impl Wallet {
         }
         Ok(Signer::of_address(&self.solana_address)?.verify_solana(transaction)?)
     }
+}
+
+fn check_psbt(asked: &[u8], address: &str, signed: &[u8]) -> Result<(), Trouble> {
+    let read = |bytes| Psbt::deserialize(bytes).map_err(|_| Trouble::Broken("a signed PSBT cannot be read"));
+    let (signed_psbt, asked) = (read(signed)?, read(asked)?);
+    if signed_psbt.unsigned_tx != asked.unsigned_tx {
+        return Err(Trouble::Broken("another transaction was signed than was asked for"));
+    }
+    let verified = Signer::of_address(address)?.verify_psbt(signed)?;
+    if verified == asked.inputs.len() { Ok(()) } else { Err(Trouble::Broken("not every input is signed")) }
 }

@@ -1,10 +1,12 @@
 //! Signing with a whole secret, by libraries that are not ours: what a thief does with a key.
 
+use alloy_consensus::{SignableTransaction as _, TxEip1559, transaction::RlpEcdsaDecodableTx as _};
+use alloy_eips::Encodable2718 as _;
 use bitcoin::{
     Psbt, TxOut, Witness,
     hashes::Hash as _,
     key::TapTweak as _,
-    secp256k1::{Keypair, Message, Secp256k1},
+    secp256k1::{Keypair, Message, Secp256k1, SecretKey},
     sighash::{Prevouts, SighashCache, TapSighashType},
     taproot,
 };
@@ -13,13 +15,17 @@ use ed25519_dalek::{
     VerifyingKey,
     hazmat::{ExpandedSecretKey, raw_sign},
 };
-use quorate::core::frost::{Bip340, Ed25519, FrostSuite};
+use quorate::core::{
+    curve::Curve,
+    ecdsa::EcdsaSecp256k1,
+    frost::{Bip340, Ed25519},
+};
 use sha2::Sha512;
 
 use super::documents::Wallet;
 
 /// A suite whose wallet the thief wants to empty.
-pub(super) trait Forge: FrostSuite {
+pub(super) trait Forge: Curve {
     /// Signs the wallet's transaction with what the thief takes for the key, and asks the independent library whether it is accepted
     /// under the wallet's address.
     fn is_accepted(wallet: &Wallet, secret: &[u8; 32]) -> bool;
@@ -35,6 +41,23 @@ impl Forge for Ed25519 {
     fn is_accepted(wallet: &Wallet, secret: &[u8; 32]) -> bool {
         solana(wallet, secret).is_some_and(|forged| wallet.check_solana(&forged).is_ok())
     }
+}
+
+impl Forge for EcdsaSecp256k1 {
+    fn is_accepted(wallet: &Wallet, secret: &[u8; 32]) -> bool {
+        evm(&wallet.evm, secret).is_some_and(|forged| wallet.check_evm(&forged).is_ok())
+    }
+}
+
+/// Signs an EIP-1559 transaction.
+fn evm(unsigned: &[u8], secret: &[u8; 32]) -> Option<Vec<u8>> {
+    let (2, mut items) = unsigned.split_first()? else { return None };
+    let transaction = TxEip1559::rlp_decode(&mut items).ok()?;
+    let digest = Message::from_digest(transaction.signature_hash().0);
+    let key = SecretKey::from_slice(secret).ok()?;
+    let (recovery, compact) = Secp256k1::new().sign_ecdsa_recoverable(&digest, &key).serialize_compact();
+    let signature = alloy_primitives::Signature::from_bytes_and_parity(&compact, recovery.to_i32() & 1 == 1);
+    Some(transaction.into_signed(signature).encoded_2718())
 }
 
 /// Signs every input with the BIP-86 output key of an internal secret key.

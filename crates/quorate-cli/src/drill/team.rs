@@ -130,7 +130,7 @@ impl Member {
             key_services: vec![key_service.to_owned()],
             deployer: None,
             relay: None,
-            allow: ["psbt", "solana"].map(str::to_owned).into(),
+            allow: ["psbt", "evm", "solana"].map(str::to_owned).into(),
             passphrase: PassphraseArgs::default(),
         };
         let (peer_id, _) = init(&args, passphrase)?;

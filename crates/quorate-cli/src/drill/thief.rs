@@ -10,7 +10,8 @@ use quorate::{
     core::{
         Identifier,
         danger::combine,
-        frost::{self, Bip340, Ed25519, SigningCommitments, SigningPackage, Taproot, Target},
+        ecdsa::EcdsaSecp256k1,
+        frost::{self, Bip340, Ed25519, FrostSuite, SigningCommitments, SigningPackage, Taproot, Target},
         keys::KeyShare,
     },
     danger::AnyKeyShare,
@@ -50,6 +51,7 @@ impl Loot {
         let record = |share: &AnyKeyShare| match share {
             AnyKeyShare::Ed25519(share) => share.to_secret_bytes(),
             AnyKeyShare::Bip340(share) => share.to_secret_bytes(),
+            AnyKeyShare::EcdsaSecp256k1(share) => share.to_secret_bytes(),
             _ => Zeroizing::default(),
         };
         Zeroizing::new(self.shares.iter().flat_map(|share| record(share).to_vec()).collect())
@@ -59,17 +61,37 @@ impl Loot {
 /// A suite of the drill's wallet.
 pub(super) trait Suite: Forge {
     const NAME: &'static str;
+    fn share_of(any: &AnyKeyShare) -> Option<&KeyShare<Self>>;
+}
+
+/// A suite whose participants sign by FROST.
+pub(super) trait Schnorr: Suite + FrostSuite {
     /// How the wallet uses its root key.
     fn target() -> Target;
-    fn share_of(any: &AnyKeyShare) -> Option<&KeyShare<Self>>;
+}
+
+impl Schnorr for Bip340 {
+    fn target() -> Target {
+        Target::default().taproot(Taproot::KEY_ONLY)
+    }
+}
+
+impl Schnorr for Ed25519 {
+    fn target() -> Target {
+        Target::default()
+    }
+}
+
+impl Suite for EcdsaSecp256k1 {
+    const NAME: &'static str = "ecdsa-secp256k1";
+
+    fn share_of(any: &AnyKeyShare) -> Option<&KeyShare<Self>> {
+        if let AnyKeyShare::EcdsaSecp256k1(share) = any { Some(share) } else { None }
+    }
 }
 
 impl Suite for Bip340 {
     const NAME: &'static str = "bip340";
-
-    fn target() -> Target {
-        Target::default().taproot(Taproot::KEY_ONLY)
-    }
 
     fn share_of(any: &AnyKeyShare) -> Option<&KeyShare<Self>> {
         if let AnyKeyShare::Bip340(share) = any { Some(share) } else { None }
@@ -78,10 +100,6 @@ impl Suite for Bip340 {
 
 impl Suite for Ed25519 {
     const NAME: &'static str = "ed25519";
-
-    fn target() -> Target {
-        Target::default()
-    }
 
     fn share_of(any: &AnyKeyShare) -> Option<&KeyShare<Self>> {
         if let AnyKeyShare::Ed25519(share) = any { Some(share) } else { None }
@@ -129,7 +147,7 @@ fn signing_share<C: Suite>(share: &KeyShare<C>) -> Result<Zeroizing<C::Scalar>, 
 }
 
 /// Signs as a coordinator that speaks for two participants, with one share for both.
-pub(super) fn sign_alone<C: Suite>(wallet: &Wallet, share: &KeyShare<C>) -> Result<bool, Trouble> {
+pub(super) fn sign_alone<C: Schnorr>(wallet: &Wallet, share: &KeyShare<C>) -> Result<bool, Trouble> {
     let me = share.identifier();
     let others = share.package().participants().iter().filter(|other| *other != me);
     let mut accepted = false;
@@ -139,7 +157,7 @@ pub(super) fn sign_alone<C: Suite>(wallet: &Wallet, share: &KeyShare<C>) -> Resu
     Ok(accepted)
 }
 
-fn sign_for_both<C: Suite>(share: &KeyShare<C>, me: Identifier, other: Identifier, message: &[u8]) -> Result<bool, Trouble> {
+fn sign_for_both<C: Schnorr>(share: &KeyShare<C>, me: Identifier, other: Identifier, message: &[u8]) -> Result<bool, Trouble> {
     let rng = &mut getrandom::SysRng;
     let (mine, theirs) = (frost::commit(share, rng)?, frost::commit(share, rng)?);
     let (my_commitments, their_commitments) = (*mine.commitments(), *theirs.commitments());

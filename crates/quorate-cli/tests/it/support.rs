@@ -105,6 +105,8 @@ impl Place {
             "--allow",
             "psbt",
             "--allow",
+            "evm",
+            "--allow",
             "solana",
         ])
     }

@@ -65,9 +65,40 @@ fn malformed_digests_signatures_addresses_and_documents_exit_with_2_or_1() {
     let address = "EMYCFwR4KeLbPXQfyoGL2EioPAmX9eAn3NAtu44WHx29";
     let signature = "00".repeat(64);
     line(&format!("verify message hi --signature 00 --address {address}")).fails(2, "128 hexadecimal digits");
-    line(&format!("verify message hi --signature {signature} --address hello")).fails(2, "neither a Taproot address nor");
+    line(&format!("verify message hi --signature {signature} --address hello"))
+        .fails(2, "neither a Taproot or P2WPKH address nor");
     line(&format!("verify psbt {psbt} --address bc1pt3hnxf9s7lpexv7e5jyt9dz3j0qvzlyhkxhgqrjc4sr0q5hwm0hsd23ch7"))
         .fails(1, "PSBT");
+}
+
+#[test]
+fn verify_checks_ethereum_and_p2wpkh_without_a_cosigner() {
+    // The example in the documentation of web3.js.
+    let address = "0x2c7536E3605D9C16a7a3D7b1898e529396a65c23";
+    let signature = "0xb91467e570a6466aa9e9876cbcd013baba02900b8979d43fe208a4a4f339f5fd6007e74cd82e037b800186422fc2da167c747ef045e5d18a5f\
+                     5d4300f8e1a0291c";
+    let check = |address: &str, message: &str, signature: &str| {
+        quorate(["verify", "message", "--address", address, "--signature", signature, message])
+    };
+    assert!(check(address, "Some data", signature).succeeds().contains("is valid"));
+    check(address, "Some date", signature).fails(1, "the signature is not valid");
+    check("0x7E5F4552091A69125d5DfCb7b8C2659029395Bdf", "Some data", signature).fails(1, "the signature is not valid");
+    // A capital at the wrong place is a wrong checksum, none at all is no checksum.
+    check("0x2C7536E3605D9C16a7a3D7b1898e529396a65c23", "Some data", signature).fails(2, "neither a Taproot");
+    check(&address.to_lowercase(), "Some data", signature).succeeds();
+    check("bc1qcr8te4kr609gcawutmrza0j4xv80jy8z306fyu", "Some data", signature).fails(1, "nothing for this signer");
+    // The example of EIP-155, signed with the key 0x4646…46.
+    let place = Place::new();
+    let raw = "0xf86c098504a817c800825208943535353535353535353535353535353535353535880de0b6b3a76400008025a028ef61340bd939bc2195fe537567866003\
+               e1a15d3c71ff63e1590620aa636276a067cbe9d8997f761aecb703304b3800ccf555c9f3dc64214b297fb1966a3b6d83";
+    let file = text(&place.write("signed.evm", raw, 0o600));
+    let verify = |file: &str, address: &str| quorate(["verify", "evm", file, "--address", address]);
+    assert!(verify(&file, "0x9d8A62f656a8d1615C1294fd71e9CFb3E4855A4F").succeeds().contains("is valid"));
+    verify(&file, address).fails(1, "the signature is not valid");
+    let cut = text(&place.write("cut.evm", raw.trim_end_matches("83"), 0o600));
+    verify(&cut, "0x9d8A62f656a8d1615C1294fd71e9CFb3E4855A4F").fails(1, "not a signed Ethereum transaction");
+    let unsigned = "../../examples/data/transfer.evm";
+    verify(unsigned, address).fails(1, "not a signed Ethereum transaction");
 }
 
 #[test]

@@ -13,6 +13,7 @@ use serde_json::Value;
 use crate::support::{Node, Place, free_port, quorate, text};
 
 const PSBT: &[u8] = include_bytes!("../../../../examples/data/transfer.psbt");
+const EVM: &[u8] = include_bytes!("../../../../examples/data/transfer.evm");
 const SOLANA: &[u8] = include_bytes!("../../../../examples/data/transfer.solana");
 const NAMES: [&str; 3] = ["alice", "bob", "carol"];
 
@@ -61,7 +62,7 @@ fn wallet_lives_on_the_command_line() {
     let mut nodes = start_team(&place);
 
     let made = place.at("alice", "keygen treasury --json").json();
-    assert_eq!(made.as_array().unwrap().len(), 2);
+    assert_eq!(made.as_array().unwrap().len(), 3);
     place.at("alice", "keygen treasury").fails(2, "there is a wallet treasury already");
     let keys = place.at("carol", "keys --json").json();
     let addresses = place.at("bob", "address treasury --json").json();
@@ -74,13 +75,14 @@ fn wallet_lives_on_the_command_line() {
     let child = place.at("bob", "address treasury --suite bip340 --path m/0/7 --network testnet").succeeds();
     assert!(child.contains("tb1p"), "{child}");
     place.at("bob", "address treasury --path m/0'").fails(2, "hardened");
+    ecdsa(&place, &addresses);
     place.at("bob", "address other").fails(2, "knows no key of the wallet");
 
     messages(&place, &taproot, &solana);
     transactions(&place, &keys, &taproot, &solana);
 
     let proofs = place.at("bob", "attest treasury --json").json();
-    assert!(proofs.as_array().unwrap().len() == 6 && proofs.as_array().unwrap().iter().all(|proof| proof["holds_share"] == true));
+    assert!(proofs.as_array().unwrap().len() == 9 && proofs.as_array().unwrap().iter().all(|proof| proof["holds_share"] == true));
     assert!(place.at("alice", "placement explain treasury").succeeds().contains("Taking the key needs 2 domains"));
     assert!(place.at("alice", "status").succeeds().contains("up"));
 
@@ -90,6 +92,29 @@ fn wallet_lives_on_the_command_line() {
     place.at("alice", "sign message treasury never --suite ed25519 --signer alice --signer carol").fails(3, "carol");
     let proofs = place.at("alice", "attest treasury --suite ed25519 --json");
     assert_eq!((proofs.code, proofs.out.matches("\"holds_share\": true").count()), (1, 2), "{}", proofs.out);
+}
+
+/// Addresses of an ECDSA key, and what is said of its signatures, which do not exist yet.
+fn ecdsa(place: &Place, addresses: &Value) {
+    let suite = "ecdsa-secp256k1";
+    let of = |kind: &str| {
+        let entry = addresses.as_array().unwrap().iter().find(|entry| entry["kind"] == kind).unwrap();
+        assert_eq!(entry["suite"] == suite, matches!(kind, "ethereum" | "p2wpkh"));
+        entry["address"].as_str().unwrap().to_owned()
+    };
+    let (ethereum, wpkh) = (of("ethereum"), of("p2wpkh"));
+    assert!(ethereum.starts_with("0x") && ethereum.len() == 42 && wpkh.starts_with("bc1q"));
+    assert_eq!((addresses.as_array().unwrap().len(), of("taproot").len()), (4, 62));
+    let only = place.at("carol", "address treasury --kind ethereum").succeeds();
+    assert!(only.contains(&ethereum) && !only.contains(&wpkh));
+    assert!(place.at("carol", "address treasury --kind p2wpkh --network testnet").succeeds().contains("tb1q"));
+    place.at("carol", "address treasury --kind solana --suite bip340").fails(2, "an address of the kind solana");
+    assert!(place.at("carol", "keys").succeeds().contains(&format!("{ethereum} {wpkh}")));
+    let unsigned = text(&place.write("unsigned.evm", EVM, 0o600));
+    place.at("alice", &format!("sign evm treasury {unsigned}")).fails(2, "does not sign a payload of kind evm");
+    place
+        .at("alice", &format!("sign message treasury hello --suite {suite}"))
+        .fails(2, "does not sign a payload of kind message");
 }
 
 fn messages(place: &Place, taproot: &str, solana: &str) {

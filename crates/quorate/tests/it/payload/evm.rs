@@ -121,7 +121,7 @@ fn legacy_transaction_meets_the_example_of_eip_155() {
         "f86c098504a817c800825208943535353535353535353535353535353535353535880de0b6b3a76400008025a028ef61340bd939bc2195fe537567866003\
          e1a15d3c71ff63e1590620aa636276a067cbe9d8997f761aecb703304b3800ccf555c9f3dc64214b297fb1966a3b6d83"
     );
-    let details = details(&hex::decode(&text[2..]).unwrap(), &key);
+    let details = details(&payload.encode(), &key);
     assert_eq!((details.chain_id, details.nonce, details.gas_limit), (1, 9, 21_000));
     assert_eq!((details.max_fee_per_gas, details.max_priority_fee_per_gas), (20_000_000_000, None));
     assert_eq!(details.spent, 1_000_000_000_000_000_000 + 21_000 * 20_000_000_000);
@@ -196,7 +196,7 @@ fn addresses_have_the_checksums_of_eip_55() {
         "0xdbF03B407c01E7cD3CBea99509d93f8DDDC8C6FB",
         "0xD1220A0cf47c7B9Be7A2E6BA89F429762e7b9aDb",
     ] {
-        let item = [vec![0x94], hex::decode(&address[2..]).unwrap()].concat();
+        let item = [vec![0x94], hex::decode(address.trim_start_matches("0x")).unwrap()].concat();
         assert_eq!(details(&with(5, &item), &key).to.unwrap(), address);
     }
 }
@@ -370,7 +370,7 @@ fn largest_transactions_are_read_and_larger_ones_are_not() {
 #[test]
 fn text_is_read_as_hexadecimal_digits_and_travels_as_binary() {
     let text = format!("0x{}\n", hex::encode(transfer()));
-    for text in [&text[..], &text[2..], text.to_uppercase().trim_start_matches("0X")] {
+    for text in [text.as_str(), text.trim_start_matches("0x"), text.to_uppercase().trim_start_matches("0X")] {
         assert_eq!(EvmTransaction::parse(text.as_bytes()).unwrap().encode(), transfer());
         assert!(matches!(AnyPayload::decode(kind::EVM, text.as_bytes()), Err(PayloadError::NotCanonical)));
     }

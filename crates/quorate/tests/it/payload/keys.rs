@@ -29,8 +29,8 @@ impl Bip340Key {
     pub(crate) fn sign(&self, to_sign: &ToSign) -> Vec<u8> {
         let Taproot::KeyPath { merkle_root } = to_sign.taproot() else { panic!("a BIP-340 key signs tweaked") };
         let root = merkle_root.map(TapNodeHash::from_byte_array);
-        let tweaked = self.keypair(&to_sign.path()).tap_tweak(&self.secp, root).to_keypair();
-        let message = Message::from_digest_slice(&to_sign.message()).unwrap();
+        let tweaked = self.keypair(to_sign.path()).tap_tweak(&self.secp, root).to_keypair();
+        let message = Message::from_digest_slice(to_sign.message()).unwrap();
         self.secp.sign_schnorr_no_aux_rand(&message, &tweaked).serialize().to_vec()
     }
 }
@@ -127,7 +127,7 @@ impl Ed25519Key {
 
     pub(crate) fn sign(&self, to_sign: &ToSign) -> Vec<u8> {
         assert_eq!(to_sign.taproot(), Taproot::None);
-        self.0.sign(&to_sign.message()).to_bytes().to_vec()
+        self.0.sign(to_sign.message()).to_bytes().to_vec()
     }
 }
 
