@@ -59,6 +59,8 @@ pub(crate) struct SignProposal {
     pub(crate) label: String,
     /// The presignatures to use, one for each signature; or none.
     pub(crate) presignatures: Vec<[u8; 32]>,
+    /// Which try of this request by these signers it is: a signer may not have heard yet that the one before is over.
+    pub(crate) attempt: u8,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -180,6 +182,7 @@ impl Encoding for Proposal {
                 out.bytes(&sign.payload);
                 write_text(&sign.label, out);
                 out.sequence(&sign.presignatures);
+                out.u8(sign.attempt);
             }
             ProposalBody::Presign(presign) => {
                 out.u8(3);
@@ -209,6 +212,7 @@ impl Encoding for Proposal {
                 payload: input.bytes(MAX_PAYLOAD)?.to_vec(),
                 label: read_text(input)?,
                 presignatures: input.sequence(MAX_SIGNATURES, 32)?,
+                attempt: input.u8()?,
             }),
             3 => ProposalBody::Presign(PresignProposal {
                 key_id: input.array()?,

@@ -69,9 +69,10 @@ pub(super) async fn sign(
     approved: &Approved,
 ) -> Result<Vec<Vec<u8>>, CosignerError> {
     let line = shared.own_line(key, &body.signers);
+    let mut body = body.clone();
     let (mut use_presignatures, mut paired_again) = (true, false);
     loop {
-        let error = match attempt(shared, (id, body), key, approved, use_presignatures.then_some(&line)).await {
+        let error = match attempt(shared, (id, &body), key, approved, use_presignatures.then_some(&line)).await {
             Ok(signatures) => {
                 shared.want_presignatures(line);
                 return Ok(signatures);
@@ -84,6 +85,7 @@ pub(super) async fn sign(
             Some(Lack::Pairing) if !paired_again => paired_again = true,
             _ => return Err(error),
         }
+        body.attempt = body.attempt.saturating_add(1);
         let reason = answer::describe(&error);
         tracing::warn!(target: "quorate::audit", request = hex::encode(id), reason, "the same signers are asked once more");
     }
@@ -98,7 +100,7 @@ async fn attempt(
 ) -> Result<Vec<Vec<u8>>, CosignerError> {
     let me = key.share.identifier();
     let others: Vec<_> = key.peers.iter().filter(|(other, _)| *other != me && body.signers.contains(*other)).collect();
-    let pairings = pairings(shared, key, &body.signers).await?;
+    pairings(shared, key, &body.signers).await?;
     let reserved = line.and_then(|line| shared.pool.reserve(line, approved.to_sign.len()));
     let body = SignProposal { presignatures: reserved.as_ref().map(Reserved::ids).unwrap_or_default(), ..body.clone() };
     let proposal = Proposal { request: id, body: ProposalBody::Sign(body.clone()) };
@@ -111,6 +113,8 @@ async fn attempt(
         }
         asked => asked?,
     };
+    // A signer that lacked one has made it anew meanwhile.
+    let pairings = pairings(shared, key, &body.signers).await?;
     let material = Material { pairings, presignatures: reserved.map(Reserved::spend).unwrap_or_default() };
     answer::begin_all(shared, &proposal, &others, &randoms)?;
     let agreed = Agreed { proposal: &proposal, body: &body, key, approved, randoms: &randoms };
@@ -138,7 +142,7 @@ pub(super) async fn prepare(
     body: &SignProposal,
     key: &Stored<AnyKeyShare>,
     approved: &Approved,
-) -> Result<Pairings, CosignerError> {
+) -> Result<(), CosignerError> {
     let refuse = |reason: &str| CosignerError::Denied { reason: reason.to_owned() };
     if !body.presignatures.is_empty() {
         if body.presignatures.len() != approved.to_sign.len() {
@@ -148,19 +152,21 @@ pub(super) async fn prepare(
             return Err(lacking(shared));
         }
     }
-    pairings(shared, key, &body.signers).await
+    pairings(shared, key, &body.signers).await.map(|_| ())
 }
 
-/// Takes the presignatures that a request names, which all signers have accepted. They are gone from here on.
-pub(super) fn take(
-    shared: &Shared,
+/// What a signer uses for a request that all have accepted. The presignatures that it names are gone from here on.
+pub(super) async fn take(
+    shared: &Arc<Shared>,
     from: PeerId,
     body: &SignProposal,
-) -> Result<Vec<Presignature<EcdsaSecp256k1>>, CosignerError> {
+    key: &Stored<AnyKeyShare>,
+) -> Result<Material, CosignerError> {
     if body.presignatures.is_empty() {
-        return Ok(Vec::new());
+        return Ok(Material { pairings: pairings(shared, key, &body.signers).await?, presignatures: Vec::new() });
     }
-    shared.pool.take(&line(from, body), &body.presignatures).ok_or_else(|| lacking(shared))
+    let presignatures = shared.pool.take(&line(from, body), &body.presignatures).ok_or_else(|| lacking(shared))?;
+    Ok(Material { pairings: Pairings::new(), presignatures })
 }
 
 fn line(proposer: PeerId, body: &SignProposal) -> Line {

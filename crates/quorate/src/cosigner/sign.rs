@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use quorate_core::{
     Identifier, ParticipantSet, PeerId, Peers, SessionId, SuiteId,
     derive::DerivationPath,
-    ecdsa::{Pairings, Request},
+    ecdsa::Request,
     frost::{FrostSuite, Signing, Target},
     keys::KeyShare,
 };
@@ -211,6 +211,7 @@ async fn attempt(
         payload: request.payload.encode(),
         label: String::new(),
         presignatures: Vec::new(),
+        attempt: 0,
     };
     let approved = rules::approve(&id, &body, shared.me, key, &*shared.policy)?;
     let signatures = match &key.share {
@@ -260,9 +261,11 @@ pub(super) async fn take_part(shared: &Arc<Shared>, from: PeerId, proposal: &Pro
     if !is_ecdsa && !body.presignatures.is_empty() {
         return Err(refuse("only ECDSA keys have presignatures"));
     }
-    let pairings = if is_ecdsa { ecdsa::prepare(shared, from, body, &key, &approved).await? } else { Pairings::new() };
+    if is_ecdsa {
+        ecdsa::prepare(shared, from, body, &key, &approved).await?;
+    }
     let randoms = answer::accept(shared, from, proposal, key.share.identifier(), body.signers.iter()).await?;
-    let material = Material { pairings, presignatures: ecdsa::take(shared, from, body)? };
+    let material = if is_ecdsa { ecdsa::take(shared, from, body, &key).await? } else { Material::default() };
     run(shared, Agreed { proposal, body, key: &key, approved: &approved, randoms: &randoms }, material).await.map(|_| ())
 }
 
