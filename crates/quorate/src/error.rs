@@ -86,12 +86,9 @@ pub enum CosignerError {
 impl CosignerError {
     /// What has to be there before the same is tried again, if that is all that was in the way.
     pub(crate) fn lack(&self) -> Option<Lack> {
-        match self {
-            Self::Lacking { lack, .. } => Some(*lack),
-            Self::Protocol(Error::Input(InputError::NoPairing(_))) => Some(Lack::Pairing),
-            Self::Fault { fault, .. } if fault.kind == FaultKind::DifferentPairing => Some(Lack::Pairing),
-            _ => None,
-        }
+        let pairing = matches!(self, Self::Protocol(Error::Input(InputError::NoPairing(_))))
+            || matches!(self, Self::Fault { fault, .. } if fault.kind == FaultKind::DifferentPairing);
+        if let Self::Lacking { lack, .. } = self { Some(*lack) } else { pairing.then_some(Lack::Pairing) }
     }
 
     /// Whether somebody broke the protocol, and nobody can tell who.

@@ -294,11 +294,11 @@ pub(super) enum No {
 }
 
 impl No {
-    pub(super) fn of(from: PeerId, message: Message) -> Result<Self, Message> {
+    pub(super) fn of(from: PeerId, message: &Message) -> Option<Self> {
         if let Message::Refuse { reason, .. } = message {
-            return Ok(Self::Refused(from, reason));
+            return Some(Self::Refused(from, reason.clone()));
         }
-        if let Message::Lacks { lack, .. } = message { Ok(Self::Lacks(from, lack)) } else { Err(message) }
+        if let Message::Lacks { lack, .. } = message { Some(Self::Lacks(from, *lack)) } else { None }
     }
 
     pub(super) fn named(self, shared: &Shared) -> CosignerError {
@@ -317,10 +317,9 @@ async fn collect(answers: &mut Answers, others: &[(Identifier, PeerId)], randoms
         let Some((identifier, _)) = others.iter().find(|(_, peer)| *peer == from) else {
             continue;
         };
-        let message = match No::of(from, message) {
-            Ok(no) => return Err(no),
-            Err(message) => message,
-        };
+        if let Some(no) = No::of(from, &message) {
+            return Err(no);
+        }
         if let Message::Accept { random, .. } = message
             && randoms.iter().all(|random| random.identifier != *identifier)
         {

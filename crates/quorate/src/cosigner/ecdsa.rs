@@ -128,7 +128,7 @@ async fn attempt(
 /// Waits for another signer to say that its sessions failed.
 async fn failure(shared: &Shared, answers: &mut Answers) -> CosignerError {
     while let Some((from, message)) = answers.next().await {
-        if let Ok(no) = answer::No::of(from, message) {
+        if let Some(no) = answer::No::of(from, &message) {
             return no.named(shared);
         }
     }

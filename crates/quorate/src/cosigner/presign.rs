@@ -101,10 +101,11 @@ async fn all_have(shared: &Shared, answers: &mut Answers, others: &BTreeSet<Peer
     let wait = async {
         while !open.is_empty() {
             let Some((from, message)) = answers.next().await else { break };
-            match answer::No::of(from, message) {
-                Ok(no) => return Err(no.named(shared)),
-                Err(Message::Done { .. }) => drop(open.remove(&from)),
-                Err(_) => {}
+            if let Some(no) = answer::No::of(from, &message) {
+                return Err(no.named(shared));
+            }
+            if matches!(message, Message::Done { .. }) {
+                open.remove(&from);
             }
         }
         Ok(())
