@@ -348,6 +348,16 @@ impl Cosigner {
         self.shared.pool.retain_live();
     }
 
+    /// How many faults count against another cosigner, and how long it has to wait for the next pairing with this one. They are halved
+    /// for each week without one.
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError::UnknownCosigner`] if it is not on the roster, [`CosignerError::Vault`].
+    pub async fn faults(&self, peer: PeerId) -> Result<(u32, Duration), CosignerError> {
+        self.shared.faults_of(self.other(peer)?).await
+    }
+
     /// Forgets that another cosigner broke the protocol in its pairing with this one, so that it need not wait for the next.
     ///
     /// # Errors
@@ -359,10 +369,12 @@ impl Cosigner {
     /// Each of these faults may have told that cosigner one bit about a secret, and the wait is what keeps it from trying often. Forgive
     /// only when the cause is known.
     pub async fn forgive(&self, peer: PeerId) -> Result<(), CosignerError> {
-        if peer == self.shared.me || self.shared.roster.cosigner(peer).is_none() {
-            return Err(RequestError::UnknownCosigner { name: peer.to_string() }.into());
-        }
-        self.shared.forgive(peer).await
+        self.shared.forgive(self.other(peer)?).await
+    }
+
+    fn other(&self, peer: PeerId) -> Result<PeerId, RequestError> {
+        let known = peer != self.shared.me && self.shared.roster.cosigner(peer).is_some();
+        if known { Ok(peer) } else { Err(RequestError::UnknownCosigner { name: peer.to_string() }) }
     }
 
     /// Stops the cosigner and waits until it has let go of its wire.

@@ -85,6 +85,8 @@ fn wallet_lives_on_the_command_line() {
     assert!(proofs.as_array().unwrap().len() == 9 && proofs.as_array().unwrap().iter().all(|proof| proof["holds_share"] == true));
     assert!(place.at("alice", "placement explain treasury").succeeds().contains("Taking the key needs 2 domains"));
     assert!(place.at("alice", "status").succeeds().contains("up"));
+    assert!(place.at("alice", "peers --forgive carol").succeeds().contains("now"));
+    place.at("alice", "peers --forgive mallory").fails(2, "mallory is not on the roster");
 
     // One cosigner down: the other two sign. Two down: nobody does.
     drop(nodes.pop());

@@ -9,7 +9,7 @@ use std::{
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::api::{ApiError, AttestRequest, AttestResult, KeyInfo, KeygenRequest, SignRequest, Signed, Status};
+use super::api::{ApiError, AttestRequest, AttestResult, ForgiveRequest, KeyInfo, KeygenRequest, SignRequest, Signed, Status};
 
 /// The largest answer that is read.
 const MAX_ANSWER: u64 = 64 << 20;
@@ -100,6 +100,15 @@ impl Client {
     /// As [`keygen`](Self::keygen).
     pub fn attest(&self, request: &AttestRequest) -> Result<Vec<AttestResult>, ClientError> {
         self.call("POST", "/v1/attest", request)
+    }
+
+    /// Has the cosigner forget that another one broke the protocol of pairings, so that the next one need not wait.
+    ///
+    /// # Errors
+    ///
+    /// As [`keygen`](Self::keygen).
+    pub fn forgive(&self, request: &ForgiveRequest) -> Result<(), ClientError> {
+        self.call("POST", "/v1/forgive", request).map(|_: serde_json::Value| ())
     }
 
     /// Asks the cosigner to stop.

@@ -1,6 +1,7 @@
 //! Faults of peers that cost a pairing: each may have told the peer one bit about a secret that is gone now. They are counted in the
 //! vault, so that no restart gives a peer more tries.
 
+use core::time::Duration;
 use std::{
     sync::Arc,
     time::{SystemTime, UNIX_EPOCH},
@@ -61,6 +62,15 @@ impl Shared {
         let now = now();
         let wait = self.vault.faults(&peer, now).await?.wait(now);
         if wait.is_zero() { Ok(()) } else { Err(CosignerError::BackOff { name: self.name_of(peer), seconds: wait.as_secs() }) }
+    }
+
+    /// How many faults count against a peer, and how long it has to wait.
+    pub(crate) async fn faults_of(&self, peer: PeerId) -> Result<(u32, Duration), CosignerError> {
+        let entry = self.pairings.peer(peer)?;
+        let _ledger = entry.ledger.lock().await;
+        let now = now();
+        let faults = self.vault.faults(&peer, now).await?.at(now);
+        Ok((faults.count.saturating_add(entry.state().unsaved), faults.wait(now)))
     }
 
     /// Forgets the faults of a peer.
