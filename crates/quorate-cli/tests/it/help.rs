@@ -2,7 +2,7 @@
 
 use crate::support::{line, quorate};
 
-const COMMANDS: [&str; 12] =
+const COMMANDS: [&str; 13] =
     ["init", "roster", "node", "status", "peers", "keygen", "keys", "address", "sign", "verify", "attest", "placement", "drill"];
 const NESTED: [(&str, &[&str]); 4] = [
     ("roster", &["add", "show", "check"]),

@@ -76,9 +76,11 @@ impl Work {
         let permits = if matches!(message, Message::Pair(_)) { &self.pairing } else { &self.permits };
         let permit = permits.get(&from).and_then(|permits| Arc::clone(permits).try_acquire_owned().ok());
         let Some(permit) = permit else {
-            if let Message::Propose(proposal) = message {
+            let topic = if let Message::Propose(proposal) = &message { Some(proposal.digest()) } else { None };
+            let topic = if let Message::Pair(message) = &message { message.topic() } else { topic };
+            if let Some(proposal) = topic {
                 let reason = "too many of your requests are being worked on; wait for them".to_owned();
-                let _told = shared.tell(from, &Message::Refuse { proposal: proposal.digest(), reason });
+                let _told = shared.tell(from, &Message::Refuse { proposal, reason });
             }
             return;
         };

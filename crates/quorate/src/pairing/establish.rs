@@ -27,8 +27,10 @@ use crate::{
 const WITHIN: Duration = Duration::from_secs(5);
 /// The pause between the beginnings of two attempts of this side with one peer.
 const PAUSE: Duration = Duration::from_secs(1);
-/// The pause that is asked of a peer; it keeps one that is longer.
-const PEERS_PAUSE: Duration = Duration::from_millis(500);
+/// The pause between the answers to two offers of one peer. Its own pause is longer, unless it restarts.
+const ANSWER_PAUSE: Duration = Duration::from_millis(500);
+/// How many offers of one peer wait for that.
+const MAX_WAITING: u32 = 4;
 
 /// An attempt that is about to begin.
 struct Attempt {
@@ -169,14 +171,19 @@ impl Shared {
         let replaced = Arc::new(Notify::new());
         let answered = tokio::select! {
             answered = self.accept_offer(from, random, entry, &replaced) => answered,
-            () = replaced.notified() => return,
+            () = replaced.notified() => Err(CosignerError::Denied { reason: "another offer came".to_owned() }),
         };
         if let Err(error) = answered {
             let reason = crate::cosigner::describe(&error);
             tracing::warn!(target: "quorate::audit", peer = self.name_of(from), reason, "no pairing");
             let _told = self.tell(from, &Message::Refuse { proposal: random, reason });
-            entry.state().failed = Some(error);
-            entry.changed.notify_waiters();
+            let mut state = entry.state();
+            // Whoever waits, waits for the last offer.
+            if state.answering.as_ref().is_some_and(|last| Arc::ptr_eq(last, &replaced)) {
+                state.failed = Some(error);
+                drop(state);
+                entry.changed.notify_waiters();
+            }
         }
     }
 
@@ -188,15 +195,22 @@ impl Shared {
         replaced: &Arc<Notify>,
     ) -> Result<(), CosignerError> {
         self.admit(peer).await?;
-        let (boot, generation, number) = {
+        let turn = {
             let mut state = entry.state();
-            if state.answered.is_some_and(|last| last.elapsed() < PEERS_PAUSE) {
-                return Err(CosignerError::Denied { reason: "one pairing a second is enough".to_owned() });
+            let now = Instant::now();
+            let turn = state.answered.map_or(now, |last| now.max(last + ANSWER_PAUSE));
+            if turn.duration_since(now) > ANSWER_PAUSE * MAX_WAITING {
+                return Err(CosignerError::Denied { reason: "too many offers; one pairing is enough".to_owned() });
             }
-            state.answered = Some(Instant::now());
+            state.answered = Some(turn);
             if let Some(former) = state.answering.replace(Arc::clone(replaced)) {
                 former.notify_one();
             }
+            turn
+        };
+        tokio::time::sleep_until(turn).await;
+        let (boot, generation, number) = {
+            let mut state = entry.state();
             // Whoever makes an offer has no pairing any more.
             state.close();
             state.accepted = state.accepted.wrapping_add(1);

@@ -20,6 +20,16 @@ pub(crate) enum PairMessage {
     Ask { topic: [u8; 32], boot: Boot, accepted: u64 },
 }
 
+impl PairMessage {
+    /// What a refusal of this message names.
+    pub(crate) const fn topic(&self) -> Option<[u8; 32]> {
+        match self {
+            Self::Offer { random: topic, .. } | Self::Ask { topic, .. } => Some(*topic),
+            Self::Hello { .. } | Self::Accept { .. } => None,
+        }
+    }
+}
+
 /// One side of a pairing that is about to begin.
 pub(crate) struct Side {
     pub(crate) peer: PeerId,

@@ -246,15 +246,17 @@ async fn cheat_that_nobody_can_name_is_found_by_signing_without_each_suspect() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn offers_are_answered_once_a_second_at_most() {
-    let mut team = Team::start(3).await;
+async fn offers_are_answered_twice_a_second_at_most() {
     // Whoever has the lower identity makes the offers.
-    let carol = team.corrupt_last().await;
-    let honest = if team.peer(2) < team.peer(0) { 0 } else { 1 };
-    if team.peer(2) > team.peer(honest) {
-        return; // Carol is the highest of three: nobody answers her offers at all.
-    }
-    let boot = quorate_core::ecdsa::Boot::new(1, [7; 16]);
+    let (team, carol, honest) = loop {
+        let mut team = Team::start(3).await;
+        let carol = team.peer(2);
+        if let Some(honest) = (0..2).find(|index| carol < team.peer(*index)) {
+            let carol = team.corrupt_last().await;
+            break (team, carol, honest);
+        }
+    };
+    let (boot, began) = (quorate_core::ecdsa::Boot::new(1, [7; 16]), std::time::Instant::now());
     for random in 0..20 {
         let offer = PairMessage::Offer { boot, random: [random; 32] };
         carol.request(team.peer(honest), Message::Pair(offer).to_bytes()).unwrap();
@@ -265,5 +267,6 @@ async fn offers_are_answered_once_a_second_at_most() {
         accepted += usize::from(matches!(answer, Message::Pair(PairMessage::Accept { .. })));
         refused += usize::from(matches!(answer, Message::Refuse { .. }));
     }
-    assert!(accepted <= 2, "{accepted} of 20 offers were accepted at once");
+    let turns = 1 + usize::try_from(began.elapsed().as_millis() / 500).unwrap();
+    assert!((1..=turns).contains(&accepted), "{accepted} of 20 offers were accepted in {turns} turns");
 }
