@@ -143,8 +143,8 @@ impl Client {
                  content-length: {}\r\n\r\n",
                 body.len()
             );
-            stream.write_all(head.as_bytes())?;
-            stream.write_all(body)?;
+            // In one piece: a server that does not read the body may have answered, and closed, before a second one.
+            stream.write_all(&[head.as_bytes(), body].concat())?;
             let mut answer = Vec::new();
             stream.take(MAX_ANSWER).read_to_end(&mut answer)?;
             Ok(answer)
