@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use quorate_core::{
     Identifier, PeerId, Peers, Placement, SuiteId, Threshold,
     attest::attest,
-    ecdsa::EcdsaSecp256k1,
+    ecdsa::{Boot, EcdsaSecp256k1},
     frost::{self, Bip340, Ed25519, FrostSuite, P256, Ristretto255, Secp256k1, SignatureShare, SigningPackage, Taproot, Target},
     keygen::Keygen,
     keys::KeyShare,
@@ -264,6 +264,22 @@ fn ceremony() -> Seeds {
         unchecked(2, 2).participants().write(out);
         Target::default().path().write(out);
         [&b"message"[..], b"hello"].iter().for_each(|part| out.bytes(part));
+        out.sequence(&[[5; 32], [6; 32]]);
+        out.u8(1);
+    };
+    let presign = |out: &mut Writer| {
+        out.u8(3);
+        out.raw(&[4; 32]);
+        out.u64(1);
+        unchecked(2, 2).participants().write(out);
+        out.u8(16);
+    };
+    let boot = Boot::new(3, [7; 16]);
+    let pair = |kind: u8, write: &dyn Fn(&mut Writer)| {
+        let mut out = Writer::default();
+        out.raw(&[1, 13, kind]);
+        write(&mut out);
+        (format!("message-13-{kind}"), out.into_bytes())
     };
     let mut seeds = vec![
         message(1, &keygen),
@@ -284,6 +300,24 @@ fn ceremony() -> Seeds {
         }),
     ];
     seeds.push(("message-01-sign".to_owned(), message(1, &sign).1));
+    seeds.push(("message-01-presign".to_owned(), message(1, &presign).1));
+    seeds.extend([1, 2].map(|lack| (format!("message-14-{lack}"), message(14, &|out| out.u8(lack)).1)));
+    seeds.push(pair(1, &|out| boot.write(out)));
+    seeds.push(pair(2, &|out| {
+        boot.write(out);
+        out.raw(&[8; 32]);
+    }));
+    seeds.push(pair(3, &|out| {
+        out.raw(&[8; 32]);
+        boot.write(out);
+        out.raw(&[9; 32]);
+        out.u64(2);
+    }));
+    seeds.push(pair(4, &|out| {
+        out.raw(&[8; 32]);
+        boot.write(out);
+        out.u64(2);
+    }));
     seeds.extend([5, 6, 12].map(|kind| message(kind, &|_| {})));
     seeds
 }
@@ -296,7 +330,7 @@ fn roster() -> Seeds {
 
 fn config() -> Seeds {
     let small = "name = \"a\"\nlisten = \"h:1\"\n[placement]\noperator = \"o/a\"\nruntime = \"aws/1\"\nstore = \"aws/2\"\nkey_services = [\"k/a\"]\n";
-    let rest = "deployer = \"ci\"\nrelay = \"r\"\nbackups = [{ location = \"gcp/b\", key = \"k/b\" }]\n[policy]\npayloads = [\"message\", \"psbt\"]\nallow_raw_digest = [\"t\"]\n[policy.psbt]\nmax_fee = 5_000\n[policy.solana]\nmax_lamports = 7\nnot_decoded = \"deny\"\n";
+    let rest = "deployer = \"ci\"\nrelay = \"r\"\nbackups = [{ location = \"gcp/b\", key = \"k/b\" }]\n[policy]\npayloads = [\"message\", \"psbt\"]\nallow_raw_digest = [\"t\"]\n[policy.psbt]\nmax_fee = 5_000\n[policy.solana]\nmax_lamports = 7\nnot_decoded = \"deny\"\n[ecdsa]\npresignatures = 0\n";
     named([("small", small.into()), ("whole", [small, rest].concat().into_bytes())])
 }
 

@@ -48,6 +48,8 @@ pub(crate) enum Command {
     Node(NodeArgs),
     /// Show a running cosigner and its links to the others.
     Status(Connection),
+    /// Show how often other cosigners broke the protocol in their pairings with this one, and forgive one of them.
+    Peers(PeersArgs),
     /// Make a wallet: one key for each suite, in shares, together with the other cosigners.
     Keygen(KeygenArgs),
     /// List the keys that a cosigner holds shares of.
@@ -85,6 +87,16 @@ pub(crate) struct Connection {
     /// How many seconds to wait for an answer.
     #[arg(long, value_name = "SECONDS", default_value_t = 120, value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub(crate) timeout: u64,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct PeersArgs {
+    /// Forget the faults of this cosigner, so that it need not wait for its next pairing. Each may have told it one bit about a secret, and
+    /// the wait keeps it from trying often: forgive only when you know the cause.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) forgive: Option<String>,
+    #[command(flatten)]
+    pub(crate) connection: Connection,
 }
 
 /// Where a passphrase comes from. Never from the command line or the environment: other programs can read those.

@@ -6,6 +6,7 @@ pub(crate) mod init;
 mod keygen;
 mod keys;
 mod node;
+mod peers;
 pub(crate) mod placement;
 mod roster;
 mod sign;
@@ -38,6 +39,7 @@ pub(crate) fn run(command: Command, output: &Output) -> Result<(), Failure> {
         Command::Roster(args) => roster::run(&args.command, *output),
         Command::Node(args) => node::run(&args, *output),
         Command::Status(connection) => status::run(&connection, *output),
+        Command::Peers(args) => peers::run(&args, *output),
         Command::Keygen(args) => keygen::run(args, *output),
         Command::Keys(connection) => keys::run(&connection, *output),
         Command::Address(args) => address::run(&args, *output),

@@ -64,6 +64,8 @@ labels! {
     CEREMONY_PROPOSAL = "ceremony/proposal";
     /// The session ids of a ceremony, from the proposal and everyone's fresh randomness.
     CEREMONY_SESSION = "ceremony/session";
+    /// The session id of a pairing, from both sides' boots and fresh randomness.
+    PAIRING_START = "pairing/start";
     /// What a pairing of two cosigners is about.
     PAIRING_SESSION = "pairing/session";
     /// Hash to a Ristretto point in the base oblivious transfer.

@@ -82,4 +82,4 @@ pub use store::{BoxFuture, Location, Page, RecordName, Store, StoreError, Stored
 pub use stores::MemoryStore;
 #[cfg(feature = "redb")]
 pub use stores::RedbStore;
-pub use vault::{KeyPage, KeyRef, KeyState, KeySummary, Record, SlotInfo, Vault, VaultError};
+pub use vault::{KeyPage, KeyRef, KeyState, KeySummary, PeerFaults, Record, SlotInfo, Vault, VaultError};

@@ -20,6 +20,7 @@ mod error;
 pub mod fuzz_api;
 mod key_record;
 mod listing;
+mod peers;
 mod shares;
 
 use core::fmt;
@@ -34,6 +35,7 @@ use zeroize::Zeroizing;
 pub use self::{
     error::{VaultError, VaultInputError},
     listing::{KeyPage, KeyState, KeySummary, SlotInfo},
+    peers::PeerFaults,
 };
 use crate::{
     domain,

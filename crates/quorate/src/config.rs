@@ -18,6 +18,10 @@
 //! max_keys = 10000                     # how many keys it holds at most; 10000 by default
 //! accept_waivers = ["acme"]            # what weakens a placement and is accepted all the same, nothing by default
 //! accept_joint_counting = false
+//!
+//! [ecdsa]                              # what is kept in memory for ECDSA signatures
+//! presignatures = 8                    # for each key and set of signers; 0 on hosts with live snapshots, suspend to disk or cloning
+//! pairing_hours = 24                   # the age at which what two cosigners share is made anew
 //! ```
 
 use std::path::{Path, PathBuf};
@@ -59,6 +63,9 @@ pub struct Config {
     /// Which key generations it takes part in; without waivers, if absent.
     #[serde(default)]
     pub keygen: KeygenConfig,
+    /// What it keeps in memory for ECDSA signatures.
+    #[serde(default)]
+    pub ecdsa: EcdsaConfig,
     /// How long a ceremony may take, in seconds.
     #[serde(default = "default_deadline")]
     pub deadline_seconds: u64,
@@ -66,6 +73,36 @@ pub struct Config {
 
 const fn default_deadline() -> u64 {
     60
+}
+
+/// What a cosigner keeps in memory for ECDSA signatures.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct EcdsaConfig {
+    /// How many presignatures, for each key and set of signers that this cosigner signs with. Zero, none for anybody: for hosts with live
+    /// memory snapshots, suspend to disk or cloning, where one that is used twice gives the key away.
+    pub presignatures: u16,
+    /// The age in hours at which the pairing with another cosigner is made anew.
+    pub pairing_hours: u16,
+}
+
+impl Default for EcdsaConfig {
+    fn default() -> Self {
+        Self { presignatures: 8, pairing_hours: 24 }
+    }
+}
+
+impl EcdsaConfig {
+    /// Checks the numbers.
+    fn check(&self) -> Result<(), ConfigError> {
+        let wrong = |field, limit| Err(ConfigError::Number { section: "ecdsa", field, limit });
+        match (self.presignatures, self.pairing_hours) {
+            (1025.., _) => wrong("presignatures", "between 0 and 1024"),
+            (_, 0 | 8761..) => wrong("pairing_hours", "between 1 and 8760"),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// Which key generations a cosigner takes part in, its own proposals included.
@@ -174,6 +211,16 @@ pub enum ConfigError {
         /// What the file says.
         min_signers: u16,
     },
+    /// A number out of its range.
+    #[error("in [{section}], {field} must be {limit}")]
+    Number {
+        /// The section of the file.
+        section: &'static str,
+        /// The field.
+        field: &'static str,
+        /// What it may be.
+        limit: &'static str,
+    },
     /// The row cannot be built.
     #[error("the [placement] of the configuration does not stand")]
     Placement(#[source] Box<PlacementError>),
@@ -198,7 +245,7 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// [`ConfigError::Malformed`], [`ConfigError::Domain`], [`ConfigError::Placement`], [`ConfigError::Policy`],
+    /// [`ConfigError::Malformed`], [`ConfigError::Domain`], [`ConfigError::Number`], [`ConfigError::Placement`], [`ConfigError::Policy`],
     /// [`ConfigError::MinSigners`].
     pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
         let malformed = |source| ConfigError::Malformed { path: path.to_owned(), source: Box::new(source) };
@@ -206,6 +253,7 @@ impl Config {
         config.policy = config.policy.checked().map_err(ConfigError::Policy)?;
         config.placement.exposure()?;
         config.keygen.waivers()?;
+        config.ecdsa.check()?;
         match config.keygen.min_signers {
             min_signers @ ..2 => Err(ConfigError::MinSigners { min_signers }),
             2.. => Ok(config),
@@ -277,6 +325,16 @@ mod tests {
         assert_eq!((config.keygen.min_signers, config.keygen.max_keys), (2, 10_000));
         let limited = parse(&[WHOLE, "[keygen]\nmin_signers = 3\nmax_keys = 7\n"].concat()).unwrap().keygen;
         assert_eq!((limited.min_signers, limited.max_keys, limited.accept_joint_counting), (3, 7, false));
+    }
+
+    #[test]
+    fn presignatures_and_pairings_have_defaults_and_limits() {
+        let ecdsa = |text: &str| parse(&format!("{WHOLE}\n[ecdsa]\n{text}")).map(|config| config.ecdsa);
+        assert!(matches!(ecdsa(""), Ok(EcdsaConfig { presignatures: 8, pairing_hours: 24 })));
+        assert!(matches!(ecdsa("presignatures = 0"), Ok(EcdsaConfig { presignatures: 0, pairing_hours: 24 })));
+        assert!(matches!(ecdsa("presignatures = 1025"), Err(ConfigError::Number { field: "presignatures", .. })));
+        assert!(matches!(ecdsa("pairing_hours = 0"), Err(ConfigError::Number { field: "pairing_hours", .. })));
+        assert!(matches!(ecdsa("presignature = 1"), Err(ConfigError::Malformed { .. })));
     }
 
     #[test]

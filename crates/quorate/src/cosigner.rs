@@ -11,6 +11,7 @@ use std::{
 
 use quorate_core::{
     PeerId, SessionId, SuiteId, domain,
+    ecdsa::Boot,
     placement::{DomainPath, Exposure},
     transcript::Hash,
     wire::Encoding,
@@ -26,13 +27,17 @@ use zeroize::Zeroizing;
 use crate::{
     ceremony::{keygen::Accepts, message::Message},
     error::{CosignerError, RequestError},
+    pairing::Pairings,
     policy::{BuiltinPolicy, Policy},
+    pool::{Line, Pool},
     share::{AnyKeyShare, IdentityRecord, Stored, key_name},
 };
 
 mod answer;
 mod attest;
+mod ecdsa;
 mod keygen;
+mod presign;
 mod recover;
 mod sign;
 #[cfg(test)]
@@ -47,6 +52,10 @@ pub use sign::{SignRequest, Signed};
 const MAX_ANSWERS: usize = 4;
 /// How long a question to another cosigner may take.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+/// How many presignatures are kept for a key and a set of signers.
+pub(crate) const DEFAULT_PRESIGNATURES: usize = 8;
+/// How old a pairing becomes.
+const DEFAULT_PAIRING_AGE: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A running cosigner. Dropping it stops it.
 #[derive(Debug)]
@@ -65,6 +74,8 @@ pub struct CosignerBuilder {
     policy: Arc<dyn Policy>,
     accepts: Accepts,
     deadline: Duration,
+    presignatures: usize,
+    pairing_age: Duration,
 }
 
 impl core::fmt::Debug for CosignerBuilder {
@@ -96,14 +107,23 @@ pub(crate) struct Shared {
     pub(crate) policy: Arc<dyn Policy>,
     pub(crate) accepts: Accepts,
     pub(crate) deadline: Duration,
+    pub(crate) pairings: Pairings,
+    pub(crate) pool: Pool,
+    /// What presignatures are wanted for.
+    wanted: mpsc::Sender<Line>,
     hedge: Zeroizing<[u8; 32]>,
     topics: Mutex<BTreeMap<Asked, Waiting>>,
     /// The signatures that may be made at one time for each other cosigner.
     signatures: BTreeMap<PeerId, Arc<Semaphore>>,
+    /// The batches of presignatures that may be made at one time for each other cosigner.
+    batches: BTreeMap<PeerId, Arc<Semaphore>>,
     /// The wallets that are being made, and how many keys each has.
     making: Mutex<BTreeMap<String, usize>>,
     /// Shares whose key generation was cut off after this cosigner had confirmed.
     interrupted: mpsc::UnboundedSender<KeyRef>,
+    /// The presignatures that were spent.
+    #[cfg(test)]
+    spent: Mutex<Vec<[u8; 32]>>,
 }
 
 impl core::fmt::Debug for Shared {
@@ -156,6 +176,26 @@ impl CosignerBuilder {
         self
     }
 
+    /// Sets how many ECDSA presignatures are kept for each key and set of signers that this cosigner has signed with; by default 8, at
+    /// most 1024. With zero it holds none at all, also not for the requests of others.
+    ///
+    /// # Security
+    ///
+    /// A machine that holds presignatures, is copied while it runs, and goes on twice, gives the key away. Set zero on hosts with live
+    /// memory snapshots, suspend to disk, live migration with rollback, or cloning.
+    #[must_use]
+    pub const fn presignatures(mut self, depth: usize) -> Self {
+        self.presignatures = depth;
+        self
+    }
+
+    /// Sets the age at which a pairing with another cosigner is replaced, and what was made with it dropped; by default 24 hours.
+    #[must_use]
+    pub const fn pairing_age(mut self, age: Duration) -> Self {
+        self.pairing_age = age;
+        self
+    }
+
     /// Starts the cosigner. Call it within a tokio runtime.
     ///
     /// # Errors
@@ -171,9 +211,15 @@ impl CosignerBuilder {
             return Err(RequestError::UnknownCosigner { name: self.name }.into());
         }
         let boot = self.vault.begin_boot().await?;
+        let mut random = [0; 16];
+        getrandom::fill(&mut random).map_err(|_| CosignerError::Randomness)?;
         let (interrupted, incomplete) = mpsc::unbounded_channel();
-        let permits = || Arc::new(Semaphore::new(crate::ceremony::sign::MAX_SIGNATURES));
-        let signatures = self.roster.iter().map(|entry| (entry.identity, permits())).collect();
+        let (wanted, wishes) = mpsc::channel(presign::MAX_WISHES);
+        let peers = || self.roster.iter().map(|entry| entry.identity);
+        let permits = |count| peers().map(|peer| (peer, Arc::new(Semaphore::new(count)))).collect();
+        let (signatures, batches) = (permits(crate::ceremony::sign::MAX_SIGNATURES), permits(presign::MAX_BATCHES));
+        let others = peers().filter(|peer| *peer != me);
+        let pairings = Pairings::new(Boot::new(boot, random), self.pairing_age, others);
         let shared = Arc::new(Shared {
             me,
             boot,
@@ -185,16 +231,24 @@ impl CosignerBuilder {
             policy: self.policy,
             accepts: self.accepts,
             deadline: self.deadline,
+            pairings,
+            pool: Pool::new(self.presignatures),
+            wanted,
             hedge,
             topics: Mutex::default(),
             signatures,
+            batches,
             making: Mutex::default(),
             interrupted,
+            #[cfg(test)]
+            spent: Mutex::default(),
         });
         tracing::info!(target: "quorate::audit", name = shared.name, peer = %me, boot, "started");
         let tasks = vec![
             tokio::spawn(answer::answer_all(Arc::clone(&shared))),
             tokio::spawn(recover::complete_pending(Arc::clone(&shared), incomplete)),
+            tokio::spawn(crate::pairing::watch(Arc::clone(&shared))),
+            tokio::spawn(presign::fill_all(Arc::clone(&shared), wishes)),
         ];
         Ok(Cosigner { shared, tasks: Mutex::new(tasks) })
     }
@@ -213,6 +267,8 @@ impl Cosigner {
             policy: Arc::new(BuiltinPolicy::default()),
             accepts: Accepts::default(),
             deadline: Duration::from_secs(60),
+            presignatures: DEFAULT_PRESIGNATURES,
+            pairing_age: DEFAULT_PAIRING_AGE,
         }
     }
 
@@ -285,6 +341,45 @@ impl Cosigner {
             Some(error) if found.is_empty() => Err(error),
             _ => Ok(found.into_iter().collect()),
         }
+    }
+
+    /// Ends all pairings with other cosigners, and drops the presignatures that were made with them. New ones are made when they are
+    /// needed.
+    ///
+    /// Whoever activates a share of a new epoch must call it first, once for each batch: one who held a peer's memory before a refresh
+    /// and this cosigner's after it must not find both halves of one pairing.
+    pub fn drop_pairings(&self) {
+        self.shared.pairings.drop_all();
+        self.shared.pool.retain_live();
+    }
+
+    /// How many faults count against another cosigner, and how long it has to wait for the next pairing with this one. They are halved
+    /// for each week without one.
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError::UnknownCosigner`] if it is not on the roster, [`CosignerError::Vault`].
+    pub async fn faults(&self, peer: PeerId) -> Result<(u32, Duration), CosignerError> {
+        self.shared.faults_of(self.other(peer)?).await
+    }
+
+    /// Forgets that another cosigner broke the protocol in its pairing with this one, so that it need not wait for the next.
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError::UnknownCosigner`] if it is not on the roster, [`CosignerError::Vault`].
+    ///
+    /// # Security
+    ///
+    /// Each of these faults may have told that cosigner one bit about a secret, and the wait is what keeps it from trying often. Forgive
+    /// only when the cause is known.
+    pub async fn forgive(&self, peer: PeerId) -> Result<(), CosignerError> {
+        self.shared.forgive(self.other(peer)?).await
+    }
+
+    fn other(&self, peer: PeerId) -> Result<PeerId, RequestError> {
+        let known = peer != self.shared.me && self.shared.roster.cosigner(peer).is_some();
+        if known { Ok(peer) } else { Err(RequestError::UnknownCosigner { name: peer.to_string() }) }
     }
 
     /// Stops the cosigner and waits until it has let go of its wire.

@@ -11,11 +11,26 @@
 //! println!("{}", key.placement().explain());
 //! # Ok(()) }
 //! ```
+//!
+//! Keys for ECDSA sign digests:
+//!
+//! ```
+//! use quorate::core::ecdsa::{EcdsaSecp256k1, Request};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let key = quorate::dev::local_team(2, 3)?.keygen::<EcdsaSecp256k1>()?;
+//! let signature = key.sign_digest(&Request::new([7; 32]))?;
+//! key.verifying_key().verify_digest(&[7; 32], &signature)?;
+//! # Ok(()) }
+//! ```
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use quorate_core::{
-    Error, Identifier, InputError, ParticipantSet, PeerId, Peers, Placement, Session, SessionId, Threshold, danger,
+    Error, Identifier, InputError, ParticipantSet, PeerId, Peers, Placement, Session, SessionId, Threshold,
+    curve::Curve,
+    danger,
+    ecdsa::{self, Boot, EcdsaSignature, EcdsaSuite, Pairing, Request},
     frost::{FrostSuite, Signature, Signing, Target},
     keygen::Keygen,
     keys::{KeyShare, VerifyingKey},
@@ -30,7 +45,7 @@ pub struct LocalTeam {
 
 /// A key of a [`LocalTeam`]: all its shares, in one process.
 #[derive(Debug)]
-pub struct LocalKey<C: FrostSuite> {
+pub struct LocalKey<C: Curve> {
     shares: Vec<Arc<KeyShare<C>>>,
 }
 
@@ -50,7 +65,7 @@ impl LocalTeam {
     /// # Errors
     ///
     /// [`Error::Randomness`].
-    pub fn keygen<C: FrostSuite>(&self) -> Result<LocalKey<C>, Error> {
+    pub fn keygen<C: Curve>(&self) -> Result<LocalKey<C>, Error> {
         let everyone = self.placement.participants();
         let session = local_session(everyone)?;
         let start = |me| Ok((me, Keygen::<C>::start(&session, self.placement.clone(), me, &mut getrandom::SysRng)?));
@@ -75,15 +90,42 @@ impl<C: FrostSuite> LocalKey<C> {
     ///
     /// As [`sign`](Self::sign), and what resolving the target says.
     pub fn sign_for(&self, message: &[u8], target: &Target) -> Result<Signature<C>, Error> {
-        let signing = self.shares.iter().take(usize::from(self.placement().threshold().min_signers()));
-        let signers = ParticipantSet::new(signing.clone().map(|share| share.identifier()))?;
+        let signers = ParticipantSet::new(self.signers().map(|share| share.identifier()))?;
         let session = local_session(&signers)?;
         let start = |share: &Arc<KeyShare<C>>| {
             let machine = Signing::start(&session, share, &signers, message, target, &mut getrandom::SysRng)?;
             Ok((share.identifier(), machine))
         };
-        let machines = signing.map(start).collect::<Result<_, Error>>()?;
+        let machines = self.signers().map(start).collect::<Result<_, Error>>()?;
         run(machines)?.into_values().next().ok_or(Error::Bug("no signer has a signature"))
+    }
+}
+
+impl<C: EcdsaSuite> LocalKey<C> {
+    /// Signs a digest with the first `min_signers` participants: pairs them, and runs the three rounds.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Randomness`], and what the request's derivation says.
+    pub fn sign_digest(&self, request: &Request) -> Result<EcdsaSignature<C>, Error> {
+        let signers = ParticipantSet::new(self.signers().map(|share| share.identifier()))?;
+        let session = local_session(&signers)?;
+        let mut pairings = pair_all(&signers, session.peers())?;
+        let mut start = |share: &Arc<KeyShare<C>>| {
+            let me = share.identifier();
+            let pairings = pairings.remove(&me).unwrap_or_default();
+            let machine = ecdsa::Signing::start(&session, share, &signers, &pairings, request, &mut getrandom::SysRng)?;
+            Ok((me, machine))
+        };
+        let machines = self.signers().map(&mut start).collect::<Result<_, Error>>()?;
+        run(machines)?.into_values().next().ok_or(Error::Bug("no signer has a signature"))
+    }
+}
+
+impl<C: Curve> LocalKey<C> {
+    /// The participants that sign.
+    fn signers(&self) -> impl Iterator<Item = &Arc<KeyShare<C>>> {
+        self.shares.iter().take(usize::from(self.placement().threshold().min_signers()))
     }
 
     /// The group's public key.
@@ -119,6 +161,28 @@ fn local_session(participants: &ParticipantSet) -> Result<Session, Error> {
         (identifier, PeerId::new(name))
     });
     Ok(Session::new(SessionId::new(id), Peers::new(peers)?))
+}
+
+/// Pairs each participant with each other one, and gives everyone's own ends.
+fn pair_all(signers: &ParticipantSet, peers: &Peers) -> Result<BTreeMap<Identifier, ecdsa::Pairings>, Error> {
+    let boot = Boot::new(1, [0; 16]);
+    let mut pairings = BTreeMap::<_, ecdsa::Pairings>::new();
+    let table: Vec<_> = peers.iter().filter(|(identifier, _)| signers.contains(*identifier)).collect();
+    for (index, first) in table.iter().enumerate() {
+        for second in table.iter().skip(index.saturating_add(1)) {
+            let mut id = [0; 32];
+            getrandom::fill(&mut id).map_err(|_| Error::Randomness)?;
+            let session = Session::new(SessionId::new(id), Peers::new([*first, *second])?);
+            let start =
+                |(me, _): &(Identifier, PeerId)| Ok((*me, Pairing::start(&session, *me, [boot; 2], &mut getrandom::SysRng)?));
+            let machines = [first, second].into_iter().map(start).collect::<Result<_, Error>>()?;
+            for (me, pairing) in run(machines)? {
+                let peer = if me == first.0 { second.0 } else { first.0 };
+                pairings.entry(me).or_default().insert(peer, Arc::new(pairing));
+            }
+        }
+    }
+    Ok(pairings)
 }
 
 /// Carries messages between machines of one process until each has its output.

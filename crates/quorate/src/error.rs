@@ -1,6 +1,6 @@
 //! What can go wrong in a ceremony, and who must act: the requester, an operator, another participant, or us.
 
-use quorate_core::{Error, Fault, InputError, PlacementError};
+use quorate_core::{Error, Fault, FaultKind, InputError, PlacementError};
 use quorate_storage::VaultError;
 use quorate_transport::{NetworkError, RosterError};
 
@@ -32,6 +32,22 @@ pub enum CosignerError {
         name: String,
         /// Its words.
         reason: String,
+    },
+    /// Another cosigner does not have what a signature needs. It was asked again already.
+    #[error("{name} lacks {lack}; ask again")]
+    Lacking {
+        /// Its name.
+        name: String,
+        /// What it lacks.
+        lack: Lack,
+    },
+    /// Another cosigner broke the protocol of pairings, and has to wait before it gets another chance.
+    #[error("{name} broke the protocol in its pairing; the next one is made in {seconds} s, or when an operator forgives it")]
+    BackOff {
+        /// Its name.
+        name: String,
+        /// For how long.
+        seconds: u64,
     },
     /// Participants do not answer. Start them, or look at the network; nothing was made or signed.
     #[error("no answer from {}; are they running, and does the network reach them?", names.join(", "))]
@@ -68,12 +84,24 @@ pub enum CosignerError {
 }
 
 impl CosignerError {
+    /// What has to be there before the same is tried again, if that is all that was in the way.
+    pub(crate) fn lack(&self) -> Option<Lack> {
+        let pairing = matches!(self, Self::Protocol(Error::Input(InputError::NoPairing(_))))
+            || matches!(self, Self::Fault { fault, .. } if fault.kind == FaultKind::DifferentPairing);
+        if let Self::Lacking { lack, .. } = self { Some(*lack) } else { pairing.then_some(Lack::Pairing) }
+    }
+
+    /// Whether somebody broke the protocol, and nobody can tell who.
+    pub(crate) fn is_unnamed_fault(&self) -> bool {
+        matches!(self, Self::Fault { names, .. } if names.is_empty())
+    }
+
     /// The other cosigners that are to blame, by name. Empty if none is, or nobody can tell.
     #[must_use]
     pub fn blamed(&self) -> Vec<String> {
         match self {
             Self::Unavailable { names } | Self::Fault { names, .. } => names.clone(),
-            Self::Refused { name, .. } => vec![name.clone()],
+            Self::Refused { name, .. } | Self::Lacking { name, .. } | Self::BackOff { name, .. } => vec![name.clone()],
             Self::Request(_)
             | Self::Payload(_)
             | Self::Placement(_)
@@ -86,6 +114,18 @@ impl CosignerError {
             | Self::Bug(_) => Vec::new(),
         }
     }
+}
+
+/// What a cosigner lacks for an ECDSA signature.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Lack {
+    /// It does not hold the presignatures that the proposal names: it restarted, or dropped them.
+    #[error("presignatures")]
+    Presignatures,
+    /// Its pairing with a signer is gone, or is another than that signer has.
+    #[error("a pairing")]
+    Pairing,
 }
 
 impl From<InputError> for CosignerError {

@@ -38,12 +38,14 @@ mod error;
 #[doc(hidden)]
 pub mod fuzz_api;
 pub mod node;
+mod pairing;
 pub mod payload;
 pub mod policy;
+mod pool;
 mod share;
 
 pub use cosigner::{Attested, Cosigner, CosignerBuilder, KeygenRequest, SignRequest, Signed, WalletKey};
-pub use error::{CosignerError, RequestError};
+pub use error::{CosignerError, Lack, RequestError};
 pub use quorate_core as core;
 pub use quorate_storage as storage;
 pub use quorate_transport as transport;

@@ -199,6 +199,8 @@ pub async fn run(
         .min_signers(config.keygen.min_signers)
         .max_keys(config.keygen.max_keys)
         .accept_joint_counting(config.keygen.accept_joint_counting)
+        .presignatures(config.ecdsa.presignatures.into())
+        .pairing_age(Duration::from_secs(u64::from(config.ecdsa.pairing_hours) * 3600))
         .deadline(Duration::from_secs(config.deadline_seconds.clamp(1, 3600)));
     let builder = waivers.into_iter().fold(builder, CosignerBuilder::accept_waiver);
     let cosigner = Arc::new(builder.start().await?);

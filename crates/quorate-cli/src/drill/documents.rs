@@ -18,15 +18,9 @@ const WPKH_TEMPLATE: &[u8] = include_bytes!("../../../../examples/data/transfer-
 const EVM_TRANSACTION: &[u8] = include_bytes!("../../../../examples/data/transfer.evm");
 const SOLANA_TEMPLATE: &[u8] = include_bytes!("../../../../examples/data/transfer.solana");
 
-/// Whether ECDSA keys sign. They do not yet; the drill makes and robs them all the same.
-const ECDSA_SIGNS: bool = false;
-
 /// What the drill says of the signatures of a pair.
-pub(super) const SIGNED: &str = if ECDSA_SIGNS {
-    "PSBTs (Taproot and P2WPKH, 2 inputs each), Ethereum and Solana transfers; libsecp256k1, alloy and ed25519-dalek accept them"
-} else {
-    "PSBT (2 inputs) and Solana transfer; libsecp256k1 and ed25519-dalek accept them"
-};
+pub(super) const SIGNED: &str =
+    "PSBTs (Taproot and P2WPKH, 2 inputs each), Ethereum and Solana transfers; libsecp256k1, alloy and ed25519-dalek accept them";
 
 /// A wallet's three keys, as the world sees them, and what is there to sign.
 #[derive(Clone, Debug)]
@@ -82,10 +76,8 @@ impl Wallet {
             BASE64_STANDARD.decode(&signed.document).map_err(|_| Trouble::Broken("a signed document is not base64"))
         };
         self.check_psbt(&document(kind::PSBT, &self.psbt)?)?;
-        if ECDSA_SIGNS {
-            self.check_wpkh(&document(kind::PSBT, &self.wpkh_psbt)?)?;
-            self.check_evm(&document(kind::EVM, &self.evm)?)?;
-        }
+        self.check_wpkh(&document(kind::PSBT, &self.wpkh_psbt)?)?;
+        self.check_evm(&document(kind::EVM, &self.evm)?)?;
         self.check_solana(&document(kind::SOLANA, &self.solana)?)
     }
 

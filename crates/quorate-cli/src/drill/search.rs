@@ -20,7 +20,7 @@ const WINDOW: usize = 32;
 /// The fewest different bytes of a window that is looked at.
 const DISTINCT: usize = 20;
 /// The most windows of one search; some tens of seconds of work.
-pub(super) const MAX_WINDOWS: usize = 2_000_000;
+pub(super) const MAX_WINDOWS: usize = 4_000_000;
 /// Points that are encoded together, with one inversion.
 const BATCH: usize = 512;
 

@@ -13,7 +13,7 @@ use std::{
 };
 
 use quorate::{
-    config::{ROSTER_FILE, SOCKET_FILE},
+    config::{CONFIG_FILE, ROSTER_FILE, SOCKET_FILE},
     control::{Client, ClientError},
     core::PeerId,
     transport::{Cosigner, Roster},
@@ -134,6 +134,11 @@ impl Member {
             passphrase: PassphraseArgs::default(),
         };
         let (peer_id, _) = init(&args, passphrase)?;
+        // What crosses the wires is all searched, and presignatures are most of it.
+        let path = directory.join(CONFIG_FILE);
+        let appended = OpenOptions::new().append(true).open(&path);
+        let appended = appended.and_then(|mut file| file.write_all(b"\n[ecdsa]\npresignatures = 0\n"));
+        appended.map_err(|source| Trouble::File { what: "write", path, source })?;
         Ok(Self { name, log: base.join(format!("{name}.log")), directory, passphrase_file, listen, peer_id })
     }
 

@@ -2,8 +2,8 @@
 
 use crate::support::{line, quorate};
 
-const COMMANDS: [&str; 12] =
-    ["init", "roster", "node", "status", "keygen", "keys", "address", "sign", "verify", "attest", "placement", "drill"];
+const COMMANDS: [&str; 13] =
+    ["init", "roster", "node", "status", "peers", "keygen", "keys", "address", "sign", "verify", "attest", "placement", "drill"];
 const NESTED: [(&str, &[&str]); 4] = [
     ("roster", &["add", "show", "check"]),
     ("sign", &["message", "digest", "psbt", "solana"]),

@@ -85,6 +85,8 @@ fn wallet_lives_on_the_command_line() {
     assert!(proofs.as_array().unwrap().len() == 9 && proofs.as_array().unwrap().iter().all(|proof| proof["holds_share"] == true));
     assert!(place.at("alice", "placement explain treasury").succeeds().contains("Taking the key needs 2 domains"));
     assert!(place.at("alice", "status").succeeds().contains("up"));
+    assert!(place.at("alice", "peers --forgive carol").succeeds().contains("now"));
+    place.at("alice", "peers --forgive mallory").fails(2, "mallory is not on the roster");
 
     // One cosigner down: the other two sign. Two down: nobody does.
     drop(nodes.pop());
@@ -94,7 +96,7 @@ fn wallet_lives_on_the_command_line() {
     assert_eq!((proofs.code, proofs.out.matches("\"holds_share\": true").count()), (1, 2), "{}", proofs.out);
 }
 
-/// Addresses of an ECDSA key, and what is said of its signatures, which do not exist yet.
+/// Addresses of an ECDSA key, and its signatures.
 fn ecdsa(place: &Place, addresses: &Value) {
     let suite = "ecdsa-secp256k1";
     let of = |kind: &str| {
@@ -111,10 +113,13 @@ fn ecdsa(place: &Place, addresses: &Value) {
     place.at("carol", "address treasury --kind solana --suite bip340").fails(2, "an address of the kind solana");
     assert!(place.at("carol", "keys").succeeds().contains(&format!("{ethereum} {wpkh}")));
     let unsigned = text(&place.write("unsigned.evm", EVM, 0o600));
-    place.at("alice", &format!("sign evm treasury {unsigned}")).fails(2, "does not sign a payload of kind evm");
-    place
-        .at("alice", &format!("sign message treasury hello --suite {suite}"))
-        .fails(2, "does not sign a payload of kind message");
+    let signed = text(&place.path("signed.evm"));
+    place.at("alice", &format!("sign evm treasury {unsigned} --out {signed}")).succeeds();
+    quorate(["verify", "evm", &signed, "--address", &ethereum]).succeeds();
+    let signature = place.at("bob", &format!("sign message treasury hello --suite {suite}")).succeeds();
+    let signature = signature.trim();
+    quorate(["verify", "message", "hello", "--address", &ethereum, "--signature", signature]).succeeds();
+    quorate(["verify", "message", "hallo", "--address", &ethereum, "--signature", signature]).fails(1, "not valid");
 }
 
 fn messages(place: &Place, taproot: &str, solana: &str) {

@@ -22,6 +22,7 @@ mod memory;
 mod memory_scan;
 mod model;
 mod passphrase;
+mod peers;
 #[cfg(feature = "redb")]
 mod redb_store;
 mod sealed;

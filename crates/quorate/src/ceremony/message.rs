@@ -10,7 +10,8 @@ use quorate_core::{
     wire::{Encoding, Reader, WIRE_VERSION, Writer},
 };
 
-use crate::payload::MAX_PAYLOAD;
+use super::sign::MAX_SIGNATURES;
+use crate::{error::Lack, pairing::message::PairMessage, payload::MAX_PAYLOAD};
 
 /// The longest name, reason or kind, in bytes.
 pub(crate) const MAX_TEXT: usize = 500;
@@ -35,6 +36,8 @@ pub(crate) enum ProposalBody {
     Keygen(KeygenProposal),
     /// The signatures that a payload needs.
     Sign(SignProposal),
+    /// Presignatures for the proposer's later requests.
+    Presign(PresignProposal),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,6 +56,18 @@ pub(crate) struct SignProposal {
     pub(crate) path: DerivationPath,
     pub(crate) kind: String,
     pub(crate) payload: Vec<u8>,
+    /// The presignatures to use, one for each signature; or none.
+    pub(crate) presignatures: Vec<[u8; 32]>,
+    /// Which try of this request by these signers it is: a signer may not have heard yet that the one before is over.
+    pub(crate) attempt: u8,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PresignProposal {
+    pub(crate) key_id: [u8; 32],
+    pub(crate) epoch: u64,
+    pub(crate) signers: ParticipantSet,
+    pub(crate) count: u8,
 }
 
 impl Proposal {
@@ -105,6 +120,10 @@ pub(crate) enum Message {
     AskCertificate { key_id: [u8; 32], epoch: u64 },
     /// The certificate's record.
     Certificate { key_id: [u8; 32], epoch: u64, record: Vec<u8> },
+    /// About pairings.
+    Pair(PairMessage),
+    /// "No, because I do not have what it needs; propose it again."
+    Lacks { proposal: [u8; 32], lack: Lack },
 }
 
 fn write_parts(out: &mut Writer, kind: u8, parts: &[&[u8; 32]]) {
@@ -120,6 +139,14 @@ fn read_text(input: &mut Reader<'_>) -> Result<String, DecodeError> {
     let bytes = input.bytes(MAX_TEXT)?;
     let text = core::str::from_utf8(bytes).map_err(|_| DecodeError::InvalidValue("text"))?;
     if text.chars().any(char::is_control) { Err(DecodeError::InvalidValue("text")) } else { Ok(text.to_owned()) }
+}
+
+fn read_lack(input: &mut Reader<'_>) -> Result<Lack, DecodeError> {
+    match input.u8()? {
+        1 => Ok(Lack::Presignatures),
+        2 => Ok(Lack::Pairing),
+        _ => Err(DecodeError::InvalidValue("lack")),
+    }
 }
 
 impl Encoding for Random {
@@ -152,6 +179,15 @@ impl Encoding for Proposal {
                 sign.path.write(out);
                 write_text(&sign.kind, out);
                 out.bytes(&sign.payload);
+                out.sequence(&sign.presignatures);
+                out.u8(sign.attempt);
+            }
+            ProposalBody::Presign(presign) => {
+                out.u8(3);
+                out.raw(&presign.key_id);
+                out.u64(presign.epoch);
+                presign.signers.write(out);
+                out.u8(presign.count);
             }
         }
     }
@@ -172,6 +208,14 @@ impl Encoding for Proposal {
                 path: DerivationPath::read(input)?,
                 kind: read_text(input)?,
                 payload: input.bytes(MAX_PAYLOAD)?.to_vec(),
+                presignatures: input.sequence(MAX_SIGNATURES, 32)?,
+                attempt: input.u8()?,
+            }),
+            3 => ProposalBody::Presign(PresignProposal {
+                key_id: input.array()?,
+                epoch: input.u64()?,
+                signers: ParticipantSet::read(input)?,
+                count: input.u8()?,
             }),
             _ => return Err(DecodeError::InvalidValue("proposal")),
         };
@@ -228,6 +272,17 @@ impl Encoding for Message {
                 out.bytes(record);
             }
             Self::Done { proposal } => write_parts(out, 12, &[proposal]),
+            Self::Pair(message) => {
+                out.u8(13);
+                message.write(out);
+            }
+            Self::Lacks { proposal, lack } => {
+                write_parts(out, 14, &[proposal]);
+                out.u8(match lack {
+                    Lack::Presignatures => 1,
+                    Lack::Pairing => 2,
+                });
+            }
         }
     }
 
@@ -249,6 +304,8 @@ impl Encoding for Message {
             10 => Self::AskCertificate { key_id: input.array()?, epoch: input.u64()? },
             11 => Self::Certificate { key_id: input.array()?, epoch: input.u64()?, record: input.bytes(MAX_RECORD)?.to_vec() },
             12 => Self::Done { proposal: input.array()? },
+            13 => Self::Pair(PairMessage::read(input)?),
+            14 => Self::Lacks { proposal: input.array()?, lack: read_lack(input)? },
             _ => return Err(DecodeError::InvalidValue("message kind")),
         })
     }

@@ -70,8 +70,11 @@ impl<'a, P: Protocol> Drive<'a, P> {
 
     async fn send(&self, to: Identifier, bytes: &[u8]) -> Result<(), DriveError> {
         let peer = self.peers.peer(to).ok_or(DriveError::Protocol(Error::Bug("a message to nobody")))?;
+        let bytes = bytes.to_vec();
+        #[cfg(test)]
+        let bytes = cheat::altered(self.network.peer_id(), bytes);
         loop {
-            match self.network.send(self.session, peer, bytes.to_vec()) {
+            match self.network.send(self.session, peer, bytes.clone()) {
                 // One that takes nothing must not hold the session open for ever.
                 Err(NetworkError::Send(SendError::Backpressure { .. }))
                     if self.until.is_some_and(|until| Instant::now() >= until) =>
@@ -122,4 +125,39 @@ impl DriveError {
 
 fn named_fault(fault: Fault, name: impl Fn(Identifier) -> String) -> CosignerError {
     CosignerError::Fault { names: fault.culprits.iter().map(|culprit| name(*culprit)).collect(), fault }
+}
+
+/// Cosigners of tests that break the protocol.
+#[cfg(test)]
+pub(crate) mod cheat {
+    use std::{
+        collections::BTreeMap,
+        sync::{Mutex, PoisonError},
+    };
+
+    use quorate_core::{PeerId, session::ProtocolId};
+
+    /// In messages of this protocol and round, one bit of the byte at this place, counted from the end, is another.
+    pub(crate) type Cheat = (ProtocolId, u8, usize);
+
+    static CHEATS: Mutex<BTreeMap<PeerId, Cheat>> = Mutex::new(BTreeMap::new());
+
+    pub(crate) fn set(peer: PeerId, cheat: Option<Cheat>) {
+        let mut cheats = CHEATS.lock().unwrap_or_else(PoisonError::into_inner);
+        match cheat {
+            Some(cheat) => cheats.insert(peer, cheat),
+            None => cheats.remove(&peer),
+        };
+    }
+
+    pub(super) fn altered(peer: PeerId, mut bytes: Vec<u8>) -> Vec<u8> {
+        let cheat = CHEATS.lock().unwrap_or_else(PoisonError::into_inner).get(&peer).copied();
+        if let Some((protocol, round, place)) = cheat
+            && bytes[1..3] == [protocol.to_u8(), round]
+        {
+            let index = bytes.len() - place;
+            bytes[index] ^= 1;
+        }
+        bytes
+    }
 }

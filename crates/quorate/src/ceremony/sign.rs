@@ -1,7 +1,7 @@
 //! What a participant checks before it takes part in a signature.
 
 use quorate_core::{
-    Identifier, PeerId,
+    Identifier, ParticipantSet, PeerId,
     derive::DerivationPath,
     frost::{Taproot as CoreTaproot, Target},
 };
@@ -83,21 +83,25 @@ fn task(to_sign: ToSign) -> Result<Task, CosignerError> {
 }
 
 /// Checks that the proposer and this cosigner are signers of this key, by the table that was fixed at key generation.
-pub(crate) fn check_signers(proposal: &SignProposal, proposer: PeerId, key: &Stored<AnyKeyShare>) -> Result<(), &'static str> {
+pub(crate) fn check_signers(
+    (signers, epoch): (&ParticipantSet, u64),
+    proposer: PeerId,
+    key: &Stored<AnyKeyShare>,
+) -> Result<(), &'static str> {
     let proposer: Option<Identifier> = key.peers.identifier(proposer);
-    if !proposer.is_some_and(|identifier| proposal.signers.contains(identifier)) {
+    if !proposer.is_some_and(|identifier| signers.contains(identifier)) {
         return Err("you are not among the signers");
     }
-    if !proposal.signers.contains(key.share.identifier()) {
+    if !signers.contains(key.share.identifier()) {
         return Err("I am not among the signers");
     }
-    if proposal.epoch != key.share.epoch() {
+    if epoch != key.share.epoch() {
         return Err("the key has another epoch here");
     }
-    if proposal.signers.iter().any(|identifier| key.peers.peer(identifier).is_none()) {
+    if signers.iter().any(|identifier| key.peers.peer(identifier).is_none()) {
         return Err("a signer holds no share of this key");
     }
-    if proposal.signers.len() < usize::from(key.share.placement().threshold().min_signers()) {
+    if signers.len() < usize::from(key.share.placement().threshold().min_signers()) {
         return Err("these are fewer signers than the key needs");
     }
     Ok(())

@@ -48,11 +48,26 @@ pub struct PeerStatus {
     pub address: String,
     /// Whether there is a link to it right now.
     pub connected: bool,
+    /// How often it broke the protocol of pairings; halved for each week without.
+    #[serde(default)]
+    pub faults: u32,
+    /// How many seconds it has to wait for the next pairing.
+    #[serde(default)]
+    pub wait_seconds: u64,
+}
+
+/// Forgets that a cosigner broke the protocol of pairings.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(clippy::exhaustive_structs, reason = "callers build it, with ..Default::default()")]
+pub struct ForgiveRequest {
+    /// Its name in the roster.
+    pub peer: String,
 }
 
 impl PeerStatus {
     pub(crate) const fn new(name: String, peer_id: String, address: String, connected: bool) -> Self {
-        Self { name, peer_id, address, connected }
+        Self { name, peer_id, address, connected, faults: 0, wait_seconds: 0 }
     }
 }
 

@@ -9,7 +9,7 @@ use std::{
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::api::{ApiError, AttestRequest, AttestResult, KeyInfo, KeygenRequest, SignRequest, Signed, Status};
+use super::api::{ApiError, AttestRequest, AttestResult, ForgiveRequest, KeyInfo, KeygenRequest, SignRequest, Signed, Status};
 
 /// The largest answer that is read.
 const MAX_ANSWER: u64 = 64 << 20;
@@ -102,6 +102,15 @@ impl Client {
         self.call("POST", "/v1/attest", request)
     }
 
+    /// Has the cosigner forget that another one broke the protocol of pairings, so that the next one need not wait.
+    ///
+    /// # Errors
+    ///
+    /// As [`keygen`](Self::keygen).
+    pub fn forgive(&self, request: &ForgiveRequest) -> Result<(), ClientError> {
+        self.call("POST", "/v1/forgive", request).map(|_: serde_json::Value| ())
+    }
+
     /// Asks the cosigner to stop.
     ///
     /// # Errors
@@ -134,8 +143,8 @@ impl Client {
                  content-length: {}\r\n\r\n",
                 body.len()
             );
-            stream.write_all(head.as_bytes())?;
-            stream.write_all(body)?;
+            // In one piece: a server that does not read the body may have answered, and closed, before a second one.
+            stream.write_all(&[head.as_bytes(), body].concat())?;
             let mut answer = Vec::new();
             stream.take(MAX_ANSWER).read_to_end(&mut answer)?;
             Ok(answer)

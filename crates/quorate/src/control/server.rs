@@ -27,7 +27,8 @@ use tokio::{
 };
 
 use super::api::{
-    ApiError, AttestRequest, AttestResult, KeyInfo, KeygenRequest, ParticipantInfo, PeerStatus, SignRequest, Signed, Status,
+    ApiError, AttestRequest, AttestResult, ForgiveRequest, KeyInfo, KeygenRequest, ParticipantInfo, PeerStatus, SignRequest,
+    Signed, Status,
 };
 use crate::{
     ceremony::{keygen::suite, message::RequestId},
@@ -104,6 +105,7 @@ pub fn serve(cosigner: Arc<Cosigner>, socket: &Path) -> std::io::Result<ControlS
         .route("/v1/keygen", post(keygen))
         .route("/v1/sign", post(sign))
         .route("/v1/attest", post(attest))
+        .route("/v1/forgive", post(forgive))
         .route("/v1/shutdown", post(shutdown))
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .with_state(context);
@@ -143,9 +145,11 @@ impl From<CosignerError> for Failure {
             | CosignerError::Roster(_)
             | CosignerError::Protocol(quorate_core::Error::Input(_)) => (StatusCode::BAD_REQUEST, "input"),
             CosignerError::Denied { .. } => (StatusCode::FORBIDDEN, "denied"),
-            CosignerError::Refused { .. } => (StatusCode::CONFLICT, "refused"),
+            CosignerError::Refused { .. } | CosignerError::BackOff { .. } => (StatusCode::CONFLICT, "refused"),
             CosignerError::Fault { .. } => (StatusCode::CONFLICT, "fault"),
-            CosignerError::Unavailable { .. } | CosignerError::Network(_) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
+            CosignerError::Unavailable { .. } | CosignerError::Lacking { .. } | CosignerError::Network(_) => {
+                (StatusCode::SERVICE_UNAVAILABLE, "unavailable")
+            }
             CosignerError::Protocol(_) | CosignerError::Vault(_) | CosignerError::Randomness | CosignerError::Bug(_) => {
                 (StatusCode::INTERNAL_SERVER_ERROR, "internal")
             }
@@ -179,7 +183,9 @@ async fn status(State(context): State<Context>) -> Answer<Status> {
     (status.keys, status.pending) = cosigner.count_keys().await?;
     for entry in cosigner.roster().iter().filter(|entry| entry.identity != cosigner.peer_id()) {
         let (peer, connected) = (entry.identity.to_string(), cosigner.is_connected(entry.identity));
-        status.peers.push(PeerStatus::new(entry.name.clone(), peer, entry.address.clone(), connected));
+        let (faults, wait) = cosigner.faults(entry.identity).await?;
+        let peer = PeerStatus::new(entry.name.clone(), peer, entry.address.clone(), connected);
+        status.peers.push(PeerStatus { faults, wait_seconds: wait.as_secs(), ..peer });
     }
     Ok(Json(status))
 }
@@ -268,6 +274,14 @@ async fn attest(State(context): State<Context>, request: Body<AttestRequest>) ->
         }
     }
     Ok(Json(results))
+}
+
+async fn forgive(State(context): State<Context>, request: Body<ForgiveRequest>) -> Answer<serde_json::Value> {
+    let request = body(request)?;
+    let entry = context.cosigner.roster().peer(&request.peer);
+    let unknown = || RequestError::UnknownCosigner { name: request.peer.chars().take(80).collect() };
+    context.cosigner.forgive(entry.ok_or_else(unknown)?.identity).await?;
+    Ok(Json(serde_json::json!({})))
 }
 
 async fn shutdown(State(context): State<Context>) -> Json<serde_json::Value> {

@@ -11,22 +11,26 @@ use tokio::{sync::Semaphore, task::JoinSet};
 use super::{ANSWER_WITHIN, Answers, Shared, fresh};
 use crate::{
     ceremony::message::{Message, Proposal, ProposalBody, Random},
-    error::CosignerError,
+    error::{CosignerError, Lack},
+    pairing::message::PairMessage,
 };
 
 /// How many requests of one peer are worked on at one time.
 const MAX_WORK: usize = 64;
+/// How many of its messages about pairings, apart from those: requests wait for pairings.
+const MAX_PAIRING_WORK: usize = 4;
 
 /// The work for others. Dropping it ends all of it.
 struct Work {
     tasks: JoinSet<()>,
     permits: BTreeMap<PeerId, Arc<Semaphore>>,
+    pairing: BTreeMap<PeerId, Arc<Semaphore>>,
 }
 
 /// Runs until the network is shut down, or it is aborted; the work that it began ends with it.
 pub(super) async fn answer_all(shared: Arc<Shared>) {
-    let permits = shared.roster.iter().map(|entry| (entry.identity, Arc::new(Semaphore::new(MAX_WORK)))).collect();
-    let mut work = Work { tasks: JoinSet::new(), permits };
+    let permits = |count| shared.roster.iter().map(|entry| (entry.identity, Arc::new(Semaphore::new(count)))).collect();
+    let mut work = Work { tasks: JoinSet::new(), permits: permits(MAX_WORK), pairing: permits(MAX_PAIRING_WORK) };
     while let Some((from, bytes)) = shared.network.next_control().await {
         let Ok(message) = Message::from_bytes(&bytes) else {
             tracing::warn!(target: "quorate::audit", from = %shared.name_of(from), "a malformed message was ignored");
@@ -42,6 +46,11 @@ fn answer(shared: &Arc<Shared>, work: &mut Work, from: PeerId, message: Message)
         Message::Propose(_) | Message::AskAttestation { .. } | Message::AskCertificate { .. } => {
             work.begin(shared, from, message)
         }
+        Message::Pair(PairMessage::Hello { boot }) => shared.learn_boot(from, *boot),
+        Message::Pair(PairMessage::Offer { boot, .. } | PairMessage::Ask { boot, .. }) => {
+            shared.learn_boot(from, *boot);
+            work.begin(shared, from, message);
+        }
         Message::AskExposure { question } => {
             let answer = Message::Exposure { question: *question, exposure: shared.exposure.clone() };
             // A peer that cannot be told asks again.
@@ -49,6 +58,8 @@ fn answer(shared: &Arc<Shared>, work: &mut Work, from: PeerId, message: Message)
         }
         Message::Accept { proposal: topic, .. }
         | Message::Refuse { proposal: topic, .. }
+        | Message::Lacks { proposal: topic, .. }
+        | Message::Pair(PairMessage::Accept { offer: topic, .. })
         | Message::Done { proposal: topic }
         | Message::Exposure { question: topic, .. }
         | Message::Attestation { challenge: topic, .. }
@@ -62,11 +73,14 @@ fn answer(shared: &Arc<Shared>, work: &mut Work, from: PeerId, message: Message)
 impl Work {
     /// Works on what takes longer, bounded in number for each peer, so that a peer can only crowd out itself.
     fn begin(&mut self, shared: &Arc<Shared>, from: PeerId, message: Message) {
-        let permit = self.permits.get(&from).and_then(|permits| Arc::clone(permits).try_acquire_owned().ok());
+        let permits = if matches!(message, Message::Pair(_)) { &self.pairing } else { &self.permits };
+        let permit = permits.get(&from).and_then(|permits| Arc::clone(permits).try_acquire_owned().ok());
         let Some(permit) = permit else {
-            if let Message::Propose(proposal) = message {
+            let topic = if let Message::Propose(proposal) = &message { Some(proposal.digest()) } else { None };
+            let topic = if let Message::Pair(message) = &message { message.topic() } else { topic };
+            if let Some(proposal) = topic {
                 let reason = "too many of your requests are being worked on; wait for them".to_owned();
-                let _told = shared.tell(from, &Message::Refuse { proposal: proposal.digest(), reason });
+                let _told = shared.tell(from, &Message::Refuse { proposal, reason });
             }
             return;
         };
@@ -85,8 +99,12 @@ async fn work_on(shared: &Arc<Shared>, from: PeerId, message: Message) {
             super::attest::answer(shared, from, key_id, epoch, challenge).await;
         }
         Message::AskCertificate { key_id, epoch } => super::recover::answer(shared, from, key_id, epoch).await,
+        Message::Pair(PairMessage::Offer { random, .. }) => shared.answer_offer(from, random).await,
+        Message::Pair(PairMessage::Ask { topic, accepted, .. }) => shared.asked_to_pair(from, topic, accepted).await,
         Message::Accept { .. }
         | Message::Refuse { .. }
+        | Message::Lacks { .. }
+        | Message::Pair(PairMessage::Hello { .. } | PairMessage::Accept { .. })
         | Message::Begin { .. }
         | Message::Cancel { .. }
         | Message::Done { .. }
@@ -103,6 +121,7 @@ async fn take_part(shared: &Arc<Shared>, from: PeerId, proposal: Proposal) {
     let outcome = match &proposal.body {
         ProposalBody::Keygen(_) => super::keygen::take_part(shared, from, &proposal).await,
         ProposalBody::Sign(_) => super::sign::take_part(shared, from, &proposal).await,
+        ProposalBody::Presign(body) => super::presign::take_part(shared, from, &proposal, body).await,
     };
     let request = hex::encode(proposal.request);
     match outcome {
@@ -113,6 +132,10 @@ async fn take_part(shared: &Arc<Shared>, from: PeerId, proposal: Proposal) {
         Err(error) => {
             let reason = describe(&error);
             tracing::warn!(target: "quorate::audit", request, proposer = %shared.name_of(from), reason, "refused or failed");
+            if let Some(lack) = error.lack() {
+                let _told = shared.tell(from, &Message::Lacks { proposal: digest, lack });
+                return;
+            }
             // What is wrong with the vault, and where it is, is the operator's concern and not the proposer's.
             let reason = if matches!(error, CosignerError::Vault(_)) { error.to_string() } else { reason };
             let _told = shared.tell(from, &Message::Refuse { proposal: digest, reason });
@@ -187,7 +210,7 @@ pub(super) async fn all_done(shared: &Shared, answers: &mut Answers, others: &[(
     let wait = async {
         while !open.is_empty() {
             match answers.next().await {
-                Some((from, Message::Done { .. } | Message::Refuse { .. })) => drop(open.remove(&from)),
+                Some((from, Message::Done { .. } | Message::Refuse { .. } | Message::Lacks { .. })) => drop(open.remove(&from)),
                 Some(_) => {}
                 None => return,
             }
@@ -209,6 +232,32 @@ pub(super) async fn propose(
     others: &[(Identifier, PeerId)],
     within: core::time::Duration,
 ) -> Result<(Vec<Random>, Answers), CosignerError> {
+    let (randoms, answers) = ask(shared, proposal, me, others, within).await?;
+    begin_all(shared, proposal, others, &randoms)?;
+    Ok((randoms, answers))
+}
+
+/// Tells all to begin.
+pub(super) fn begin_all(
+    shared: &Shared,
+    proposal: &Proposal,
+    others: &[(Identifier, PeerId)],
+    randoms: &[Random],
+) -> Result<(), CosignerError> {
+    let digest = proposal.digest();
+    tell_all(shared, others, &Message::Begin { proposal: digest, randoms: randoms.to_vec() }).inspect_err(|_| {
+        let _told = tell_all(shared, others, &Message::Cancel { proposal: digest });
+    })
+}
+
+/// Proposes to all `others` and waits for their consent.
+pub(super) async fn ask(
+    shared: &Arc<Shared>,
+    proposal: &Proposal,
+    me: Identifier,
+    others: &[(Identifier, PeerId)],
+    within: core::time::Duration,
+) -> Result<(Vec<Random>, Answers), CosignerError> {
     let digest = proposal.digest();
     let mut answers = shared.expect(shared.me, digest, others.iter().map(|(_, peer)| *peer))?;
     let mut randoms = vec![Random { identifier: me, value: fresh()? }];
@@ -216,14 +265,14 @@ pub(super) async fn propose(
         tell_all(shared, others, &Message::Propose(proposal.clone()))?;
         match tokio::time::timeout(within, collect(&mut answers, others, &mut randoms)).await {
             Ok(Ok(())) => randoms.sort_unstable_by_key(|random| random.identifier),
-            Ok(Err((peer, reason))) => return Err(CosignerError::Refused { name: shared.name_of(peer), reason }),
+            Ok(Err(refused)) => return Err(refused.named(shared)),
             Err(_elapsed) => {
                 let answered = |identifier| randoms.iter().any(|random| random.identifier == identifier);
                 let silent = others.iter().filter(|(identifier, _)| !answered(*identifier));
                 return Err(CosignerError::Unavailable { names: silent.map(|(_, peer)| shared.name_of(*peer)).collect() });
             }
         }
-        tell_all(shared, others, &Message::Begin { proposal: digest, randoms: randoms.clone() })
+        Ok(())
     };
     if let Err(refused) = asked.await {
         // Nobody is left waiting for a begin that does not come.
@@ -240,11 +289,29 @@ pub(super) fn tell_all(shared: &Shared, others: &[(Identifier, PeerId)], message
     if names.is_empty() { Ok(()) } else { Err(CosignerError::Unavailable { names }) }
 }
 
-async fn collect(
-    answers: &mut Answers,
-    others: &[(Identifier, PeerId)],
-    randoms: &mut Vec<Random>,
-) -> Result<(), (PeerId, String)> {
+/// Another cosigner's no.
+pub(super) enum No {
+    Refused(PeerId, String),
+    Lacks(PeerId, Lack),
+}
+
+impl No {
+    pub(super) fn of(from: PeerId, message: &Message) -> Option<Self> {
+        if let Message::Refuse { reason, .. } = message {
+            return Some(Self::Refused(from, reason.clone()));
+        }
+        if let Message::Lacks { lack, .. } = message { Some(Self::Lacks(from, *lack)) } else { None }
+    }
+
+    pub(super) fn named(self, shared: &Shared) -> CosignerError {
+        match self {
+            Self::Refused(peer, reason) => CosignerError::Refused { name: shared.name_of(peer), reason },
+            Self::Lacks(peer, lack) => CosignerError::Lacking { name: shared.name_of(peer), lack },
+        }
+    }
+}
+
+async fn collect(answers: &mut Answers, others: &[(Identifier, PeerId)], randoms: &mut Vec<Random>) -> Result<(), No> {
     while randoms.len() <= others.len() {
         let Some((from, message)) = answers.next().await else {
             return Ok(());
@@ -252,8 +319,8 @@ async fn collect(
         let Some((identifier, _)) = others.iter().find(|(_, peer)| *peer == from) else {
             continue;
         };
-        if let Message::Refuse { reason, .. } = message {
-            return Err((from, reason));
+        if let Some(no) = No::of(from, &message) {
+            return Err(no);
         }
         if let Message::Accept { random, .. } = message
             && randoms.iter().all(|random| random.identifier != *identifier)

@@ -5,13 +5,17 @@ use std::{collections::BTreeMap, sync::Arc};
 use quorate_core::{
     Identifier, ParticipantSet, PeerId, Peers, SessionId, SuiteId,
     derive::DerivationPath,
-    ecdsa::EcdsaSecp256k1,
+    ecdsa::Request,
     frost::{FrostSuite, Signing, Target},
     keys::KeyShare,
 };
 use tokio::task::JoinSet;
 
-use super::{ANSWER_WITHIN, Cosigner, Shared, answer, fresh};
+use super::{
+    ANSWER_WITHIN, Cosigner, Shared, answer,
+    ecdsa::{self, Material},
+    fresh,
+};
 use crate::{
     ceremony::{
         message::{Proposal, ProposalBody, Random, RequestId, SignProposal},
@@ -19,7 +23,7 @@ use crate::{
         sign::{self as rules, Approved, Task},
     },
     error::{CosignerError, RequestError},
-    payload::{AnyPayload, Description, KeyUse, Payload, PayloadError},
+    payload::{AnyPayload, Description, KeyUse, Payload},
     share::{AnyKeyShare, Stored},
 };
 
@@ -111,12 +115,15 @@ impl Cosigner {
         let mut candidates = candidates(shared, &key);
         loop {
             let signers = choose(&key, &candidates)?;
-            let error = match attempt(shared, &key, &request, id, signers).await {
+            let error = match attempt(shared, &key, &request, id, signers.clone()).await {
                 Ok(signed) => return Ok(signed),
                 Err(error) => error,
             };
             // The nonces of the failed attempt are gone, but its shares may have left: whoever had them all may hold a valid signature. So
             // the attempt counts as signed, and what follows is for the same payload only. Go on without those who are to blame.
+            if error.is_unnamed_fault() {
+                return without_each(shared, &key, &request, id, (&candidates, &signers), error).await;
+            }
             let blamed = error.blamed();
             let before = candidates.len();
             candidates.retain(|(_, peer)| !blamed.contains(&shared.name_of(*peer)));
@@ -126,6 +133,30 @@ impl Cosigner {
             tracing::warn!(target: "quorate::audit", request = hex::encode(id), ?blamed, "another set of signers is tried");
         }
     }
+}
+
+/// The most sets of signers that are tried after a fault that names nobody.
+const MAX_SUSPECTS: usize = 8;
+
+/// Tries the sets without each suspect in turn, after a fault that names nobody.
+async fn without_each(
+    shared: &Arc<Shared>,
+    key: &Stored<AnyKeyShare>,
+    request: &SignRequest,
+    id: RequestId,
+    (candidates, signers): (&[(Identifier, PeerId)], &ParticipantSet),
+    mut error: CosignerError,
+) -> Result<Signed, CosignerError> {
+    for (suspect, _) in candidates.iter().filter(|(candidate, _)| signers.contains(*candidate)).take(MAX_SUSPECTS) {
+        let others: Vec<_> = candidates.iter().filter(|(candidate, _)| candidate != suspect).copied().collect();
+        let Ok(signers) = choose(key, &others) else { break };
+        tracing::warn!(target: "quorate::audit", request = hex::encode(id), %suspect, "the signers without one suspect are tried");
+        match attempt(shared, key, request, id, signers).await {
+            Ok(signed) => return Ok(signed),
+            Err(failed) => error = failed,
+        }
+    }
+    Err(error)
 }
 
 fn min_signers(key: &Stored<AnyKeyShare>) -> usize {
@@ -178,13 +209,14 @@ async fn attempt(
         path: request.path.clone(),
         kind: request.payload.kind().to_owned(),
         payload: request.payload.encode(),
+        presignatures: Vec::new(),
+        attempt: 0,
     };
     let approved = rules::approve(&id, &body, shared.me, key, &*shared.policy)?;
-    let me = key.share.identifier();
-    let others: Vec<_> = key.peers.iter().filter(|(other, _)| *other != me && body.signers.contains(*other)).collect();
-    let proposal = Proposal { request: id, body: ProposalBody::Sign(body.clone()) };
-    let (randoms, _) = answer::propose(shared, &proposal, me, &others, ANSWER_WITHIN.min(shared.deadline)).await?;
-    let signatures = run(shared, &proposal, &body, key, &approved, &randoms).await?;
+    let signatures = match &key.share {
+        AnyKeyShare::EcdsaSecp256k1(_) => ecdsa::sign(shared, id, &body, key, &approved).await?,
+        AnyKeyShare::Ed25519(_) | AnyKeyShare::Bip340(_) => propose(shared, id, &body, key, &approved).await?,
+    };
     let document = approved.payload.attach(&KeyUse::new(&key.share, &approved.path), &signatures)?;
     Ok(Signed {
         request: id,
@@ -196,6 +228,22 @@ async fn attempt(
     })
 }
 
+/// The ceremony of a Schnorr suite.
+async fn propose(
+    shared: &Arc<Shared>,
+    id: RequestId,
+    body: &SignProposal,
+    key: &Stored<AnyKeyShare>,
+    approved: &Approved,
+) -> Result<Vec<Vec<u8>>, CosignerError> {
+    let me = key.share.identifier();
+    let others: Vec<_> = key.peers.iter().filter(|(other, _)| *other != me && body.signers.contains(*other)).collect();
+    let proposal = Proposal { request: id, body: ProposalBody::Sign(body.clone()) };
+    let (randoms, _) = answer::propose(shared, &proposal, me, &others, ANSWER_WITHIN.min(shared.deadline)).await?;
+    let agreed = Agreed { proposal: &proposal, body, key, approved, randoms: &randoms };
+    run(shared, agreed, Material::default()).await
+}
+
 /// The other signers' side.
 pub(super) async fn take_part(shared: &Arc<Shared>, from: PeerId, proposal: &Proposal) -> Result<(), CosignerError> {
     let ProposalBody::Sign(body) = &proposal.body else {
@@ -203,33 +251,49 @@ pub(super) async fn take_part(shared: &Arc<Shared>, from: PeerId, proposal: &Pro
     };
     let key = shared.load(&body.key_id).await?;
     let refuse = |reason: &str| CosignerError::Denied { reason: reason.to_owned() };
-    rules::check_signers(body, from, &key).map_err(refuse)?;
+    rules::check_signers((&body.signers, body.epoch), from, &key).map_err(refuse)?;
     let approved = rules::approve(&proposal.request, body, from, &key, &*shared.policy)?;
     let signatures = u32::try_from(approved.to_sign.len()).map_err(|_| CosignerError::Bug("more signatures than allowed"))?;
     let permits = shared.signatures.get(&from).and_then(|permits| permits.try_acquire_many(signatures).ok());
     let _permits = permits.ok_or_else(|| refuse("too many signatures are being made for you; wait for them"))?;
+    let is_ecdsa = matches!(key.share, AnyKeyShare::EcdsaSecp256k1(_));
+    if !is_ecdsa && !body.presignatures.is_empty() {
+        return Err(refuse("only ECDSA keys have presignatures"));
+    }
+    if is_ecdsa {
+        ecdsa::prepare(shared, from, body, &key, &approved).await?;
+    }
     let randoms = answer::accept(shared, from, proposal, key.share.identifier(), body.signers.iter()).await?;
-    run(shared, proposal, body, &key, &approved, &randoms).await.map(|_| ())
+    let material = if is_ecdsa { ecdsa::take(shared, from, body, &key).await? } else { Material::default() };
+    run(shared, Agreed { proposal, body, key: &key, approved: &approved, randoms: &randoms }, material).await.map(|_| ())
+}
+
+/// A request that every signer accepted.
+pub(super) struct Agreed<'a> {
+    pub(super) proposal: &'a Proposal,
+    pub(super) body: &'a SignProposal,
+    pub(super) key: &'a Stored<AnyKeyShare>,
+    pub(super) approved: &'a Approved,
+    pub(super) randoms: &'a [Random],
 }
 
 /// All signatures of the payload, side by side.
-async fn run(
+pub(super) async fn run(
     shared: &Arc<Shared>,
-    proposal: &Proposal,
-    body: &SignProposal,
-    key: &Stored<AnyKeyShare>,
-    approved: &Approved,
-    randoms: &[Random],
+    Agreed { proposal, body, key, approved, randoms }: Agreed<'_>,
+    material: Material,
 ) -> Result<Vec<Vec<u8>>, CosignerError> {
     // Whoever sees all shares but its own has a signature, also if this ceremony then fails: it counts as signed from here on.
     let (request, key_id, kind) = (hex::encode(proposal.request), hex::encode(body.key_id), &body.kind);
     let count = approved.to_sign.len();
     tracing::info!(target: "quorate::audit", request, key = key_id, kind, signatures = count, signers = ?body.signers, "consented and signing");
+    let (pairings, mut presignatures) = (Arc::new(material.pairings), material.presignatures.into_iter());
     let mut tasks = JoinSet::new();
     for (index, task) in approved.to_sign.iter().enumerate() {
+        let material = (Arc::clone(&pairings), presignatures.next());
         let (shared, share, peers) = (Arc::clone(shared), key.share.clone(), key.peers.clone());
         let (signers, task) = (body.signers.clone(), task.clone());
-        let (session, kind) = (proposal.session_id(randoms, index), approved.payload.kind());
+        let session = proposal.session_id(randoms, index);
         tasks.spawn(async move {
             let signed = match (&share, &task) {
                 (AnyKeyShare::Ed25519(share), Task::Frost { message, target }) => {
@@ -239,15 +303,15 @@ async fn run(
                     frost(&shared, share, &peers, &signers, (message, target), session).await
                 }
                 (AnyKeyShare::EcdsaSecp256k1(share), Task::Ecdsa { digest, path }) => {
-                    ecdsa(&shared, share, &peers, &signers, (digest, path, kind), session).await
+                    let request = Request::new(*digest).at(path.clone());
+                    ecdsa::one(&shared, (share, &peers), &signers, &request, (&material.0, material.1), session).await
                 }
                 (AnyKeyShare::Ed25519(_) | AnyKeyShare::Bip340(_), Task::Ecdsa { .. })
                 | (AnyKeyShare::EcdsaSecp256k1(_), Task::Frost { .. }) => {
                     Err(CosignerError::Bug("a payload for keys of another scheme").into())
                 }
             };
-            let name = |id| peers.peer(id).map_or_else(|| format!("participant {id}"), |peer| shared.name_of(peer));
-            (index, signed.map_err(|error| error.named(name)))
+            (index, signed.map_err(|error| error.named(|id| ecdsa::name(&shared, &peers, id))))
         });
     }
     let mut signatures = BTreeMap::new();
@@ -275,20 +339,4 @@ async fn frost<C: FrostSuite>(
         Stop::Done(signature) => Ok(signature.to_bytes()),
         Stop::Hold => Err(CosignerError::Bug("a signature holds nothing").into()),
     }
-}
-
-/// One signature by threshold ECDSA, as r ‖ s ‖ recovery id with low s. It does not exist yet: whoever asks is told so.
-///
-/// This is the only place where ECDSA signing is missing. What comes here is approved; `digest` was computed by this cosigner.
-#[expect(clippy::unused_async, reason = "it will wait for messages as `frost` does")]
-async fn ecdsa(
-    _shared: &Arc<Shared>,
-    _share: &Arc<KeyShare<EcdsaSecp256k1>>,
-    _peers: &Peers,
-    _signers: &ParticipantSet,
-    (_digest, _path, kind): (&[u8; 32], &DerivationPath, &'static str),
-    _id: SessionId,
-) -> Result<Vec<u8>, DriveError> {
-    let suite = SuiteId::EcdsaSecp256k1;
-    Err(CosignerError::Payload(PayloadError::UnsupportedSuite { kind, suite }).into())
 }

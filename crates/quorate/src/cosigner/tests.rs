@@ -16,7 +16,7 @@ use quorate_transport::{
     wires::memory::{Faults, Hub},
 };
 
-use super::{Cosigner, KeygenRequest, MAX_ANSWERS, SignRequest};
+use super::{Cosigner, CosignerBuilder, KeygenRequest, MAX_ANSWERS, SignRequest};
 use crate::{
     ceremony::{
         message::{KeygenProposal, Message, Proposal, ProposalBody, SignProposal},
@@ -25,12 +25,15 @@ use crate::{
     },
     error::CosignerError,
     node::create_vault,
+    pairing::message::PairMessage,
     payload::{self, AnyPayload},
     policy::BuiltinPolicy,
     share::{IdentityRecord, Stored},
 };
 
-const NAMES: [&str; 3] = ["alice", "bob", "carol"];
+mod ecdsa;
+
+const NAMES: [&str; 4] = ["alice", "bob", "carol", "dave"];
 
 struct Team {
     hub: Hub,
@@ -50,8 +53,13 @@ fn exposure(index: usize) -> Exposure {
 impl Team {
     /// The first `honest` are cosigners; the identities of the others are the test's.
     async fn start(honest: usize) -> Self {
+        Self::of(3, honest).await
+    }
+
+    /// A team of another size.
+    async fn of(size: usize, honest: usize) -> Self {
         let (mut vaults, mut stores) = (Vec::new(), Vec::new());
-        for _ in NAMES {
+        for _ in 0..size {
             let faults = StoreFaults::none();
             let store: Arc<dyn Store> = Arc::new(MemoryStore::new(faults.clone()));
             let kek = Passphrase::create(&store, "x".to_owned().into(), PassphraseParams::insecure_fast()).await.unwrap();
@@ -62,14 +70,18 @@ impl Team {
             |(index, vault): (usize, &Vault)| Entry::new(NAMES[index], *vault.cosigner(), format!("127.0.0.1:{}", 7001 + index));
         let roster = Roster::new(vaults.iter().enumerate().map(entry)).unwrap();
         let mut team = Self { hub: Hub::new(1, Faults::NONE), roster, stores, vaults, cosigners: Vec::new() };
-        for (index, name) in NAMES.iter().enumerate().take(honest) {
-            let wire = Arc::new(team.hub.wire(team.peer(index)));
-            let builder = Cosigner::builder(name, team.roster.clone(), wire, team.vaults[index].clone(), exposure(index));
-            team.cosigners.push(
-                builder.policy(Arc::new(BuiltinPolicy::documents())).deadline(Duration::from_secs(4)).start().await.unwrap(),
-            );
+        for index in 0..honest {
+            let cosigner = team.boot(index, |builder| builder).await;
+            team.cosigners.push(cosigner);
         }
         team
+    }
+
+    async fn boot(&self, index: usize, change: impl FnOnce(CosignerBuilder) -> CosignerBuilder) -> Cosigner {
+        let wire = Arc::new(self.hub.wire(self.peer(index)));
+        let builder = Cosigner::builder(NAMES[index], self.roster.clone(), wire, self.vaults[index].clone(), exposure(index));
+        let builder = builder.policy(Arc::new(BuiltinPolicy::documents())).deadline(Duration::from_secs(4));
+        change(builder).start().await.unwrap()
     }
 
     fn peer(&self, index: usize) -> PeerId {
@@ -109,9 +121,15 @@ fn message(text: &str) -> AnyPayload {
     AnyPayload::new(payload::Message::new(text).unwrap())
 }
 
+/// The next message, but for what every cosigner says at a new link.
 async fn heard(network: &Network) -> Message {
-    let (_, bytes) = tokio::time::timeout(Duration::from_secs(20), network.next_control()).await.unwrap().unwrap();
-    Message::from_bytes(&bytes).unwrap()
+    loop {
+        let (_, bytes) = tokio::time::timeout(Duration::from_secs(20), network.next_control()).await.unwrap().unwrap();
+        let message = Message::from_bytes(&bytes).unwrap();
+        if !matches!(message, Message::Pair(PairMessage::Hello { .. })) {
+            return message;
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -172,6 +190,8 @@ async fn repetition_of_anothers_proposal_does_not_block_the_proposer() {
         path: quorate_core::derive::DerivationPath::default(),
         kind: payload::kind::MESSAGE.to_owned(),
         payload: b"hello".to_vec(),
+        presignatures: Vec::new(),
+        attempt: 0,
     };
     // Carol, who is to sign too, is faster at Bob's than Alice.
     let copy = Proposal { request: [9; 32], body: ProposalBody::Sign(body) };

@@ -13,6 +13,7 @@
 )]
 
 mod cosigner;
+mod ecdsa;
 mod node;
 mod payload;
 mod policy;

@@ -71,6 +71,13 @@ fn whole_key_life_leaves_no_share_in_logs_wires_or_stores() {
         team.cosigner(0).keygen(request).await.unwrap();
         let payload = AnyPayload::new(Message::new("hello").unwrap());
         team.cosigner(1).sign(SignRequest::new("treasury", payload).suite(SuiteId::Ed25519)).await.unwrap();
+        // In three rounds, and then with presignatures that were made ahead.
+        for text in ["one", "two", "three"] {
+            let payload = AnyPayload::new(Message::new(text).unwrap());
+            let request = SignRequest::new("treasury", payload).suite(SuiteId::EcdsaSecp256k1).signers(["bob".to_owned()]);
+            team.cosigner(0).sign(request).await.unwrap();
+            tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        }
         team.cosigner(2).attest("treasury", Some(SuiteId::Bip340)).await.unwrap();
 
         let mut wires = Vec::new();
