@@ -11,6 +11,7 @@
 
 mod bip340;
 mod derive;
+mod ecdsa;
 mod independent;
 mod interop;
 mod keys;
@@ -21,3 +22,4 @@ mod placement_oracle;
 mod records;
 mod roundtrip;
 mod wycheproof;
+mod wycheproof_ecdsa;
