@@ -17,6 +17,7 @@
 
 mod coordinator;
 mod cursor;
+mod ecdsa;
 mod endpoint;
 mod inbox;
 mod keys;
@@ -43,6 +44,10 @@ pub const TARGETS: &[Target] = &[
     Target { name: "ceremony", run: records::ceremony },
     Target { name: "config", run: texts::config },
     Target { name: "coordinator", run: coordinator::coordinator },
+    Target { name: "ecdsa", run: ecdsa::ecdsa },
+    Target { name: "ecdsa_online", run: ecdsa::online },
+    Target { name: "ecdsa_pairing", run: ecdsa::pairing },
+    Target { name: "ecdsa_presign", run: ecdsa::presign },
     Target { name: "endpoint", run: endpoint::endpoint },
     Target { name: "handshake", run: links::handshake },
     Target { name: "keygen", run: inbox::keygen },

@@ -32,6 +32,10 @@ pub fn all() -> BTreeMap<&'static str, Seeds> {
         ("ceremony", ceremony()),
         ("config", config()),
         ("coordinator", each_suite(&COORDINATOR)),
+        ("ecdsa", ecdsa(2)),
+        ("ecdsa_online", ecdsa(0)),
+        ("ecdsa_pairing", pairing()),
+        ("ecdsa_presign", ecdsa(1)),
         ("endpoint", endpoint()),
         ("handshake", changes()),
         ("keygen", steps()),
@@ -399,6 +403,43 @@ fn steps() -> Seeds {
         [honest, quiet, loud]
     };
     named(suites.flat_map(of))
+}
+
+/// Flips in the first, a middle and the last byte of an honest frame of each round, behind the honest frames of the rounds before.
+fn flips(rounds: &[usize]) -> Seeds {
+    let flip = |round: usize, (place, at): (&str, usize)| {
+        let honest = (0..round as u8).flat_map(|number| [7, number]);
+        let [high, low] = (at as u16).to_be_bytes();
+        let at = if rounds[round] > 256 { vec![high, low] } else { vec![low] };
+        let changed = [&[0x12, round as u8, 1][..], &at, &[1, 0]].concat();
+        (format!("flip-{}-{place}", round + 1), honest.chain(changed).collect())
+    };
+    let places = |round: usize| [("first", 59), ("middle", rounds[round] / 2), ("last", rounds[round] - 1)];
+    named((0..rounds.len()).flat_map(|round| places(round).map(|place| flip(round, place))))
+}
+
+/// What a pairing's inbox may get.
+fn pairing() -> Seeds {
+    let honest = named([("honest", vec![7, 0, 7, 1, 7, 2]), ("reflected", vec![7, 0, 0x13, 0, 0x23, 1])]);
+    [honest, flips(&[123, 8251, 5179])].concat()
+}
+
+/// For two and three signers and both suites, runs of `rounds` rounds before the last, which uses what they made.
+fn ecdsa(rounds: usize) -> Seeds {
+    let lengths = match rounds {
+        0 => &[155][..],
+        1 => &[4171, 65536],
+        _ => &[2683, 40255, 155],
+    };
+    let heads = [[0, 0], [0, 1], [1, 0]];
+    let with = |head: [u8; 2]| {
+        let name = move |name: &str| format!("{name}-{}-{}", head[0], head[1]);
+        let honest = (name("honest"), [&head[..], &[7, 0, 7, 1, 7, 2, 7, 3]].concat());
+        let flips = flips(lengths).into_iter().filter(move |_| head == [0, 0]);
+        let forged = (name("forged"), [&head[..], &[7, 0, 0x11, 2, 0, 2, 7, 7, 1, 9, 0x23, 1, 0x15, 0, 2]].concat());
+        [honest, forged].into_iter().chain(flips.map(move |(flip, steps)| (name(&flip), [&head[..], &steps].concat())))
+    };
+    named(heads.into_iter().flat_map(with))
 }
 
 fn link() -> Seeds {
