@@ -8,17 +8,16 @@ use std::{
 };
 
 use quorate_core::{
-    Identifier, ParticipantSet, Peers, Session, SessionId,
-    curve::Curve,
-    danger,
+    Identifier, ParticipantSet, Peers, Session, SessionId, danger,
     derive::ChainCode,
     ecdsa::{
-        Boot, EcdsaP256, EcdsaSecp256k1, EcdsaSignature, EcdsaSuite, OnlineSigning, Pair, Pairing, Pairings, Presignature, Presigning,
-        Request, Signing,
+        Boot, EcdsaP256, EcdsaSecp256k1, EcdsaSignature, EcdsaSuite, OnlineSigning, Pair, Pairing, Pairings, Presignature,
+        Presigning, Request, Signing,
     },
     keys::KeyShare,
     machine::{Machine, Protocol},
 };
+use zeroize::Zeroizing;
 
 use crate::{
     cursor::Cursor,
@@ -76,7 +75,7 @@ fn pairings() -> All {
 /// All shares of one 2-of-3 key.
 fn shares<C: EcdsaSuite>() -> &'static [Arc<KeyShare<C>>] {
     cached(|| {
-        let secret = C::encode_scalar(&C::Scalar::from(0x5eed_5eed_u64));
+        let secret = Zeroizing::new(C::encode_scalar(&C::Scalar::from(0x5eed_5eed_u64)));
         let shares = danger::split::<C>(&secret, ChainCode::new([3; 32]), &unchecked(2, 3), &mut rng(1)).unwrap();
         shares.into_iter().map(Arc::new).collect::<Vec<_>>()
     })
@@ -90,7 +89,10 @@ fn request() -> Request {
 pub(crate) fn pairing(data: &[u8]) {
     if let Some((mine, theirs)) = attack(pair(1, 2), Cursor::new(data)) {
         assert!(mine.is_live() && theirs.is_live());
-        assert_eq!((mine.peer(), theirs.peer()), (session(2).peers().peer(id(2)).unwrap(), session(2).peers().peer(id(1)).unwrap()));
+        assert_eq!(
+            (mine.peer(), theirs.peer()),
+            (session(2).peers().peer(id(2)).unwrap(), session(2).peers().peer(id(1)).unwrap())
+        );
     }
 }
 

@@ -124,7 +124,10 @@ impl<P: Protocol> Attack<P> {
 }
 
 /// The victim's result and that of the second participant, unless the victim had good reason to fail.
-pub(crate) fn attack<P: Protocol>(machines: BTreeMap<Identifier, Machine<P>>, input: Cursor<'_>) -> Option<(P::Output, P::Output)> {
+pub(crate) fn attack<P: Protocol>(
+    machines: BTreeMap<Identifier, Machine<P>>,
+    input: Cursor<'_>,
+) -> Option<(P::Output, P::Output)> {
     let mut attack = Attack::new(machines);
     let error = match attack.run(input) {
         Ok(output) => return Some((output, attack.others.get_mut(&id(2))?.take_output().expect("the others have no result"))),
@@ -134,7 +137,8 @@ pub(crate) fn attack<P: Protocol>(machines: BTreeMap<Identifier, Machine<P>>, in
     assert!(!attack.tainted.is_empty(), "{fault}, and all frames were honest");
     assert!(fault.culprits.iter().all(|culprit| attack.tainted.contains(culprit)), "{fault} blames the honest");
     // What shows in a sum alone names nobody if there are several.
-    let in_a_sum = [FaultKind::Equivocation, FaultKind::DifferentRequest, FaultKind::WrongPublicShares, FaultKind::WrongSignature];
+    let in_a_sum =
+        [FaultKind::Equivocation, FaultKind::DifferentRequest, FaultKind::WrongPublicShares, FaultKind::WrongSignature];
     assert!(!fault.culprits.is_empty() || in_a_sum.contains(&fault.kind), "{fault} blames nobody");
     assert_eq!(attack.victim.handle(id(2), b"more"), Err(error), "the dead stay dead");
     assert!(attack.victim.next_outgoing().is_none() && attack.victim.take_output().is_none());

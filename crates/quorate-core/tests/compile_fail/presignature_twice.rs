@@ -11,11 +11,7 @@ fn twice(
     one: &Request,
     two: &Request,
 ) -> Result<[OnlineSigning<EcdsaSecp256k1>; 2], Error> {
-    let first = match OnlineSigning::start(session, presignature, one) {
-        Ok(first) => first,
-        Err(_) => OnlineSigning::start(session, presignature, one)?,
-    };
-    Ok([first, OnlineSigning::start(session, presignature, two)?])
+    Ok([OnlineSigning::start(session, presignature, one)?, OnlineSigning::start(session, presignature, two)?])
 }
 
 fn main() {}

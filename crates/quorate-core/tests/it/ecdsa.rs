@@ -6,12 +6,11 @@ use getrandom::SysRng;
 use quorate_core::{
     Identifier, ParticipantSet, Threshold, danger,
     derive::ChainCode,
-    ecdsa::{
-        Boot, EcdsaP256, EcdsaSecp256k1, EcdsaSignature, EcdsaSuite, OnlineSigning, Pairing, Pairings, Presigning, Request,
-        Signing,
-    },
+    ecdsa::{Boot, EcdsaSecp256k1, EcdsaSignature, EcdsaSuite, OnlineSigning, Pairing, Pairings, Presigning, Request, Signing},
     keys::{KeyShare, VerifyingKey},
 };
+
+use zeroize::Zeroizing;
 
 use crate::network::{Network, id, peer, session, set};
 
@@ -43,7 +42,7 @@ struct Team<C: EcdsaSuite> {
 impl<C: EcdsaSuite> Team<C> {
     fn new(min: u16, max: u16) -> Self {
         let placement = danger::unchecked_placement(Threshold::new(min, max).unwrap(), ParticipantSet::first(max).unwrap());
-        let mut secret = zeroize::Zeroizing::new([0; 32]);
+        let mut secret = Zeroizing::new([0; 32]);
         getrandom::fill(&mut secret[1..]).unwrap();
         let shares = danger::split::<C>(&secret, ChainCode::new([5; 32]), &placement, &mut SysRng).unwrap();
         Self { shares: shares.into_iter().map(Arc::new).collect(), pairings: pairings(max) }
@@ -119,10 +118,11 @@ fn presignatures_sign_in_one_round_each() {
     }
 }
 
+#[cfg(feature = "p256")]
 #[test]
 fn one_pairing_signs_for_keys_of_both_suites() {
     let team = Team::<EcdsaSecp256k1>::new(2, 2);
-    let other = Team { pairings: team.pairings.clone(), ..Team::<EcdsaP256>::new(2, 2) };
+    let other = Team { pairings: team.pairings.clone(), ..Team::<quorate_core::ecdsa::EcdsaP256>::new(2, 2) };
     let request = Request::new([7; 32]);
     let [one, two] = [team.sign(1, &[1, 2], &request), team.sign(1, &[1, 2], &request)];
     assert_ne!(one.r(), two.r());

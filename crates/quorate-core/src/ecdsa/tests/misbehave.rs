@@ -59,7 +59,7 @@ const TABLE: &[(Field, &[Change], Verdict)] = &[
     (Field(1, Private, "pairing id", 0, 32), UNLIKE, retry(DifferentPairing)),
     (Field(1, Private, "nonce of the extension", EXTENSION, 32), BYTES, drop_pairing(WrongExtension)),
     (Field(1, Private, "first correction", CORRECTIONS, 80), BYTES, drop_pairing(WrongExtension)),
-    (Field(1, Private, "correction of unused columns", CORRECTIONS + 52, 1), UNLIKE, drop_pairing(WrongExtension)),
+    (Field(1, Private, "correction of unused columns", CORRECTIONS + 52, 12), UNLIKE, drop_pairing(WrongExtension)),
     (Field(1, Private, "correction of the mask", CORRECTIONS + 64, 16), BYTES, drop_pairing(WrongExtension)),
     (Field(1, Private, "middle correction", CORRECTIONS + 15 * 80, 80), BYTES, drop_pairing(WrongExtension)),
     (Field(1, Private, "last correction", CORRECTIONS + 30 * 80, 80), BYTES, drop_pairing(WrongExtension)),

@@ -151,17 +151,22 @@ impl TryRng for Stuck {
 
 impl rand_core::TryCryptoRng for Stuck {}
 
-/// One run of two, and everything that was said: the extensions, and the multiplications.
-fn spoken(network: &Network<K>, session: &Session, batch: usize) -> (Vec<Presignature<K>>, [Vec<Vec<u8>>; 2]) {
+/// One run of two, and what was said: the extensions, the multiplications, and the openings.
+fn spoken(network: &Network<K>, session: &Session, batch: usize) -> (Vec<Presignature<K>>, [Vec<Vec<u8>>; 3]) {
     let signers = ParticipantSet::first(2).unwrap();
     let start = |me| {
         let (share, pairings) = (&network.shares[&me], &network.pairings[&me]);
         (me, Presigning::start(session, share, &signers, pairings, batch, &mut Stuck).unwrap())
     };
-    let mut said = [Vec::new(), Vec::new()];
+    let mut said = [Vec::new(), Vec::new(), Vec::new()];
     let mut outputs = run(signers.iter().map(start).collect(), |from, round, message| {
         let letter = Letter::open(from, message);
-        said[usize::from(round) - 1].push(if round == 1 { letter.private[32..].to_vec() } else { letter.private });
+        if round == 1 {
+            said[0].push(letter.private[32..].to_vec());
+        } else {
+            said[1].push(letter.private);
+            said[2].push(letter.broadcast);
+        }
     });
     (outputs.remove(&id(1)).unwrap().unwrap(), said)
 }
@@ -171,9 +176,10 @@ fn repeated_session_id_with_a_stuck_generator_repeats_no_nonce_and_no_pad() {
     let network = Network::<K>::new(2, 2);
     let session = network::session();
     let (mut nonces, mut blocks, mut values) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
-    let (mut block_count, mut value_count) = (0, 0);
+    let mut points_seen = BTreeSet::new();
+    let (mut block_count, mut value_count, mut point_count) = (0, 0, 0);
     for _ in 0..3 {
-        let (presignatures, [extensions, products]) = spoken(&network, &session, 2);
+        let (presignatures, [extensions, products, openings]) = spoken(&network, &session, 2);
         for presignature in presignatures {
             assert!(nonces.insert(K::encode_point(&presignature.nonce_point)), "R came twice");
         }
@@ -185,6 +191,12 @@ fn repeated_session_id_with_a_stuck_generator_repeats_no_nonce_and_no_pad() {
             blocks.extend(chunks.iter().copied());
             block_count += chunks.len();
         }
+        // R and pk of every presignature, the salt aside: shares of zero do not repeat either.
+        for opening in openings {
+            let points = opening[32..].chunks_exact(33);
+            point_count += points.len();
+            points_seen.extend(points.map(<[u8]>::to_vec));
+        }
         for product in products {
             let (chunks, _) = product[..416 * 96].as_chunks::<32>();
             values.extend(chunks.iter().copied());
@@ -192,6 +204,7 @@ fn repeated_session_id_with_a_stuck_generator_repeats_no_nonce_and_no_pad() {
         }
     }
     assert_eq!((nonces.len(), blocks.len(), values.len()), (6, block_count, value_count));
+    assert_eq!((points_seen.len(), point_count), (24, 24));
 }
 
 #[test]

@@ -21,9 +21,9 @@ impl Log {
         }
     }
 
-    /// Whether five bytes in a row are in the log, as hex or as a list of numbers.
+    /// Whether six bytes in a row are in the log, as hex or as a list of numbers.
     fn shows(&self, secret: &[u8]) -> bool {
-        secret.windows(5).filter(|window| window.iter().any(|byte| *byte != 0)).any(|window| {
+        secret.windows(6).filter(|window| window.iter().any(|byte| *byte != 0)).any(|window| {
             let list = |one: fn(&u8) -> String| window.iter().map(one).collect::<Vec<_>>().join(",");
             [hex::encode(window), list(|byte| format!("{byte}")), list(|byte| format!("{byte:x}"))]
                 .iter()
