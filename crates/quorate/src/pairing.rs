@@ -9,7 +9,8 @@
 //!   ◀──── the three rounds, in a session whose id binds identities, boots and both fresh values ────▶
 //! ```
 //!
-//! A pairing is made when it is first needed. It ends when a peer's boot changes, when a check on it fails, when the two sides find
+//! A pairing is made when a link comes up, by the lower identity, and when it is needed and missing. A cosigner that keeps no
+//! presignatures pairs on need alone. It ends when a peer's boot changes, when a check on it fails, when the two sides find
 //! that they use different ones, when it is too old, and when [`Pairings::drop_all`] is called; presignatures that were made with it
 //! end with it. At most one attempt with a peer runs at a time, and at most one begins in a second.
 //!
@@ -149,6 +150,11 @@ impl Pairings {
     #[cfg(test)]
     pub(crate) fn held(&self, peer: PeerId) -> Option<Arc<Pairing>> {
         self.peers.get(&peer).and_then(|entry| entry.state().usable(self.max_age))
+    }
+
+    /// Whether there is one.
+    fn has(&self, peer: PeerId) -> bool {
+        self.peers.get(&peer).is_some_and(|entry| entry.state().usable(self.max_age).is_some())
     }
 
     /// Ends the pairing with one peer.

@@ -126,7 +126,7 @@ async fn heard(network: &Network) -> Message {
     loop {
         let (_, bytes) = tokio::time::timeout(Duration::from_secs(20), network.next_control()).await.unwrap().unwrap();
         let message = Message::from_bytes(&bytes).unwrap();
-        if !matches!(message, Message::Pair(PairMessage::Hello { .. })) {
+        if !matches!(message, Message::Pair(PairMessage::Hello { .. } | PairMessage::Offer { .. })) {
             return message;
         }
     }

@@ -194,8 +194,28 @@ async fn pairings_end_by_age_and_on_request_and_are_made_anew() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn cosigners_pair_when_a_link_comes_up_and_after_a_restart() {
+    let mut team = Team::start(3).await;
+    let all = |team: &Team| {
+        let held = |a: usize, b: usize| a == b || team.shared(a).pairings.held(team.peer(b)).is_some();
+        (0..3).all(|a| (0..3).all(|b| held(a, b)))
+    };
+    eventually("all have paired, and nobody has a key yet", || all(&team)).await;
+    team.restart(1, |builder| builder).await;
+    eventually("the one that restarted too", || all(&team)).await;
+    team.restart(2, |builder| builder.presignatures(0)).await;
+    team.restart(0, |builder| builder.presignatures(0)).await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert!(team.shared(0).pairings.held(team.peer(2)).is_none(), "they keep nothing ahead");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn cheat_in_a_pairing_is_named_counted_for_good_and_waits() {
     let mut team = Team::with_wallet(3, 2).await;
+    // Without presignatures they pair when they must, and the test knows when that is.
+    for index in 0..3 {
+        team.restart(index, |builder| builder.presignatures(0)).await;
+    }
     let carol = team.peer(2);
     cheat::set(carol, Some(IN_PAIRING));
     let failed = team.sign(0, &[2]).await;
@@ -204,7 +224,7 @@ async fn cheat_in_a_pairing_is_named_counted_for_good_and_waits() {
     cheat::set(carol, None);
     let waits = team.sign(0, &[2]).await;
     assert!(matches!(&waits, Err(CosignerError::BackOff { name, seconds: 1..=60 }) if name == "carol"), "{waits:?}");
-    team.restart(0, |builder| builder).await;
+    team.restart(0, |builder| builder.presignatures(0)).await;
     assert!(matches!(team.sign(0, &[2]).await, Err(CosignerError::BackOff { .. })));
     // Not at her own request either, and the others sign.
     let refused = team.sign(2, &[0]).await;
