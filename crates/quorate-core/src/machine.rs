@@ -312,7 +312,7 @@ impl<P: Protocol> Machine<P> {
             return ignore(Ignored::TooLarge);
         }
         let broadcast = broadcast_digest(frame.broadcast);
-        let fingerprint = frame.fingerprint(&broadcast);
+        let fingerprint = frame.fingerprint(&broadcast, &self.context);
         let inbox = if frame.round == current { &mut self.now } else { &mut self.next };
         let known = if frame.round < current { self.past.get(&(frame.round, from)) } else { inbox.fingerprints.get(&from) };
         match known {

@@ -252,6 +252,11 @@ impl Context {
         &self.0
     }
 
+    /// What the frame does not carry of the context.
+    pub(crate) fn suffix(&self) -> [u8; 16] {
+        self.0.last_chunk().copied().unwrap_or([0; 16])
+    }
+
     /// The part of the context that every frame carries.
     pub(crate) fn prefix(&self) -> [u8; 16] {
         self.0.first_chunk().copied().unwrap_or([0; 16])

@@ -38,7 +38,13 @@ pub trait EcdsaSuite: Curve {
         wide::reduce::<Self>(wide)
     }
 
-    /// As [`reduce`](Self::reduce), for numbers below 2³⁸⁷.
+    /// As [`reduce`](Self::reduce), for numbers below 2⁵⁷⁵.
+    #[doc(hidden)]
+    fn reduce_medium(wide: &Wide) -> Words {
+        Self::reduce(wide)
+    }
+
+    /// As [`reduce`](Self::reduce), for seven words.
     #[doc(hidden)]
     fn reduce_short(short: &Short) -> Words {
         let mut wide = Wide::ZERO;
@@ -70,6 +76,11 @@ impl EcdsaSuite for EcdsaSecp256k1 {
     fn reduce(wide: &Wide) -> Words {
         let [low, high, ..] = Self::COMPLEMENT;
         wide::reduce_by_folding(wide, [low, high])
+    }
+
+    fn reduce_medium(wide: &Wide) -> Words {
+        let ([low, high, ..], [medium @ .., _, _]) = (Self::COMPLEMENT, &wide.0);
+        wide::reduce_medium_by_folding(medium, [low, high])
     }
 
     fn reduce_short(short: &Short) -> Words {

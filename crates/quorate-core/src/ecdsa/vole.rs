@@ -11,6 +11,7 @@ use alloc::vec::Vec;
 
 use core::hint::black_box;
 
+use ff::PrimeField;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
@@ -26,7 +27,7 @@ use crate::{
     identifier::Identifier,
     randomness::Hedged,
     secret::Secret,
-    transcript::{Hash, HashToScalar},
+    transcript::Hash,
 };
 
 /// Bytes of Alice's message: three masked values for each choice, η, μ.
@@ -49,15 +50,32 @@ impl Subject<'_> {
         hash.first_chunk().copied().unwrap_or_default()
     }
 
-    /// θ₀ and θ₁, from everything that Alice masked.
-    fn weights<C: EcdsaSuite>(&self, masked: &[u8]) -> [C::Scalar; 2] {
-        let base = HashToScalar::new(domain::ECDSA_THETA).field(self.context).identifier(self.alice).identifier(self.bob);
-        let base = base.field(&Hash::new(domain::ECDSA_THETA).field(masked).finish());
-        [base.clone().number(0).finish_scalar::<C>(), base.number(1).finish_scalar::<C>()]
+    /// θ₀ and θ₁, 128 bits each, from everything that Alice masked.
+    fn weights(&self, masked: &[u8]) -> [u128; 2] {
+        let hash = Hash::new(domain::ECDSA_THETA).field(self.context).identifier(self.alice).identifier(self.bob);
+        let hash = hash.field(masked).finish();
+        let (halves, _) = hash.as_chunks();
+        [halves.first(), halves.last()].map(|half| half.map_or(0, |half| u128::from_be_bytes(*half)))
+    }
+}
+
+/// What μ hashes: one number for each column, together 13 KB.
+struct Statement(Zeroizing<Vec<u8>>);
+
+impl Statement {
+    fn new() -> Self {
+        // One allocation of the final size.
+        Self(Zeroizing::new(Vec::with_capacity(CHOICES * 32)))
     }
 
-    fn statement(&self) -> Hash {
-        Hash::new(domain::ECDSA_MU).field(self.context).identifier(self.alice).identifier(self.bob)
+    fn push(&mut self, number: Words) {
+        self.0.extend_from_slice(&wide::to_bytes(&number));
+    }
+
+    /// μ.
+    fn finish(&self, subject: &Subject<'_>) -> [u8; 32] {
+        let hash = Hash::new(domain::ECDSA_MU).field(subject.context).identifier(subject.alice).identifier(subject.bob);
+        hash.field(&self.0).finish()
     }
 }
 
@@ -126,19 +144,20 @@ pub(crate) fn multiply<C: EcdsaSuite>(
     if pads.len() != CHOICES || gadget.next().is_some() {
         return Err(Error::Bug("a multiplication of another length"));
     }
-    let weights = subject.weights::<C>(message.get(start..).unwrap_or_default());
-    let eta = *check + weights[0] * factors[0] + weights[1] * factors[1];
-    let weights = weights.each_ref().map(wide::of::<C>);
-    let mut statement = subject.statement();
+    let weights = subject.weights(message.get(start..).unwrap_or_default());
+    let [first, second] = weights.map(C::Scalar::from_u128);
+    let eta = *check + first * factors[0] + second * factors[1];
+    let weights = weights.map(wide::halves);
+    let mut statement = Statement::new();
     for [pad_0, pad_1, pad_2] in pads.iter() {
         let mut combined = Zeroizing::new(Wide::ZERO);
         combined.add(pad_2);
         combined.add_product(&weights[0], pad_0);
         combined.add_product(&weights[1], pad_1);
-        statement.append(Zeroizing::new(wide::to_bytes(&C::reduce(&combined))).as_slice());
+        statement.push(C::reduce_medium(&combined));
     }
     message.extend_from_slice(&C::encode_scalar(&eta));
-    message.extend_from_slice(&statement.finish());
+    message.extend_from_slice(&statement.finish(subject));
     // c = −Σ gⱼ·α0ⱼ.
     Ok(Secret::new(sums.each_ref().map(|sum| -wide::scalar::<C>(&C::reduce(sum)))))
 }
@@ -164,12 +183,12 @@ pub(crate) fn accept<C: EcdsaSuite>(
     message: &Message<'_>,
 ) -> Result<Shares<C>, Rejected> {
     let Message { masked, columns, eta, mu } = message;
-    let weights = subject.weights::<C>(masked).each_ref().map(wide::of::<C>);
+    let weights = subject.weights(masked).map(wide::halves);
     let choices = receiver.choices(subject.index)?;
     // q − η, to be added where η is to be subtracted.
     let minus_eta = wide::of::<C>(&-wide::scalar::<C>(eta));
     let mut sums = Zeroizing::new([Wide::ZERO; 2]);
-    let mut statement = subject.statement();
+    let mut statement = Statement::new();
     let mut terms = columns.iter().zip(C::gadget());
     let mut done = 0usize;
     receiver.pads(subject.index, &subject.pad_key(), |column, pad| {
@@ -188,12 +207,12 @@ pub(crate) fn accept<C: EcdsaSuite>(
         combined.add_product(&weights[0], value_0);
         combined.add_product(&weights[1], value_1);
         combined.add(&minus_eta.map(|word| word & chosen));
-        statement.append(Zeroizing::new(wide::to_bytes(&C::reduce(&combined))).as_slice());
+        statement.push(C::reduce_medium(&combined));
     })?;
     if done != CHOICES {
         return Err(Error::Bug("a multiplication of another length").into());
     }
-    if !bool::from(statement.finish().ct_eq(*mu)) {
+    if !bool::from(statement.finish(subject).ct_eq(*mu)) {
         return Err(Rejected::Wrong);
     }
     Ok(Secret::new(sums.each_ref().map(|sum| wide::scalar::<C>(&C::reduce(sum)))))

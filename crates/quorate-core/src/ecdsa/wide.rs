@@ -36,13 +36,13 @@ impl Wide {
         }
     }
 
-    /// Adds `scalar · number`, N ≤ 7.
-    pub(crate) fn add_product<const N: usize>(&mut self, scalar: &Words, number: &[u64; N]) {
+    /// Adds `factor · number`, K + N ≤ 11.
+    pub(crate) fn add_product<const K: usize, const N: usize>(&mut self, factor: &[u64; K], number: &[u64; N]) {
         let mut product = [0; 11];
-        for i in 0..4 {
+        for i in 0..K {
             let mut carry = 0;
             for j in 0..N {
-                (product[i + j], carry) = scalar[i].carrying_mul_add(number[j], product[i + j], carry);
+                (product[i + j], carry) = factor[i].carrying_mul_add(number[j], product[i + j], carry);
             }
             product[i + N] = carry;
         }
@@ -138,6 +138,15 @@ pub(crate) fn pad_words(bytes: &[u8; 48]) -> PadWords {
     words
 }
 
+/// The two words of a short factor.
+pub(crate) fn halves(number: u128) -> [u64; 2] {
+    let mut words = [0; 2];
+    for (word, bytes) in words.iter_mut().zip(number.to_le_bytes().as_chunks().0) {
+        *word = u64::from_le_bytes(*bytes);
+    }
+    words
+}
+
 /// 32 big-endian bytes.
 pub(crate) fn to_bytes(words: &Words) -> [u8; 32] {
     let mut bytes = [0; 32];
@@ -188,9 +197,15 @@ pub(crate) fn reduce_by_folding(wide: &Wide, low: [u64; 2]) -> Words {
     finish_folding(&fold::<6, 5>(&thrice, low), low)
 }
 
-/// As [`reduce_by_folding`], for numbers below 2³⁸⁷.
+/// As [`reduce_by_folding`], for nine words.
+pub(crate) fn reduce_medium_by_folding(medium: &[u64; 9], low: [u64; 2]) -> Words {
+    // Below 2⁴⁴⁹ if the number is below 2⁵⁷⁶, which seven words hold if it is below 2⁵⁷⁵.
+    reduce_short_by_folding(&fold::<9, 7>(medium, low), low)
+}
+
+/// As [`reduce_by_folding`], for seven words.
 pub(crate) fn reduce_short_by_folding(short: &Short, low: [u64; 2]) -> Words {
-    let once: [u64; 6] = fold::<7, 6>(short, low); // below 2²⁶²
+    let once: [u64; 6] = fold::<7, 6>(short, low); // below 2³²²
     finish_folding(&fold::<6, 5>(&once, low), low)
 }
 
@@ -269,6 +284,17 @@ mod tests {
             order_high.iter_mut().rev().zip(order.iter().rev()).for_each(|(to, from)| *to = *from);
             cases.extend([ones, one, order_high]);
         }
+        let most = core::array::from_fn(|i| {
+            if i < 8 {
+                u64::MAX
+            } else if i == 8 {
+                u64::MAX >> 1
+            } else {
+                0
+            }
+        });
+        assert_eq!(K::reduce_medium(&Wide(most)), of::<K>(&number(&most)));
+        assert_eq!(K::reduce_short(&[u64::MAX; 7]), of::<K>(&number(&[u64::MAX; 7])));
         // Just below and above 2²⁵⁷ after the folding.
         cases.extend((0..4).map(|high| [u64::MAX, u64::MAX, u64::MAX, u64::MAX, high, 0, 0, 0, 0, 0, 0]));
         cases.into_iter().for_each(|words| agree(Wide(words)));
@@ -281,12 +307,23 @@ mod tests {
         }
 
         #[test]
-        fn products_and_sums_are_those_of_integers(a: [u64; 4], b: [u64; 6], c: [u64; 7], d: [u64; 4]) {
+        fn shorter_reductions_agree(mut words: [u64; 11]) {
+            words[9..].fill(0);
+            words[8] >>= 1;
+            let expected = of::<K>(&number(&words));
+            prop_assert_eq!(K::reduce_medium(&Wide(words)), expected);
+            let short: Short = words[..7].try_into().unwrap();
+            prop_assert_eq!(K::reduce_short(&short), of::<K>(&number(&short)));
+        }
+
+        #[test]
+        fn products_and_sums_are_those_of_integers(a: [u64; 4], b: [u64; 6], c: [u64; 7], d: [u64; 4], e: u128) {
             let mut sum = Wide::ZERO;
             sum.add(&c);
             sum.add_product(&a, &b);
+            sum.add_product(&halves(e), &c);
             sum.add_product(&d, &c);
-            prop_assert_eq!(scalar::<K>(&K::reduce(&sum)), number(&c) + number(&a) * number(&b) + number(&d) * number(&c));
+            prop_assert_eq!(scalar::<K>(&K::reduce(&sum)), number(&c) + number(&a) * number(&b) + number(&halves(e)) * number(&c) + number(&d) * number(&c));
         }
 
         #[test]
