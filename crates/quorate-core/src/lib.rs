@@ -1,7 +1,7 @@
 //! Threshold signatures whose key is never whole.
 //!
 //! This crate is the mathematics of Quorate: which provider can reach which share ([`placement`]), distributed key generation
-//! ([`keygen`]), FROST signatures ([`frost`]), proof that a share is still held ([`attest`]) and derivation of child keys ([`mod@derive`]).
+//! ([`keygen`]), FROST signatures ([`frost`]), threshold ECDSA ([`ecdsa`]), proof that a share is still held ([`attest`]) and derivation of child keys ([`mod@derive`]).
 //! It is `no_std`, has no `unsafe`, no I/O, no clock and no async: every protocol is a [`machine`] that takes messages in and gives
 //! messages out, so that a phone, a browser tab, an enclave and a server drive it alike.
 //!
@@ -58,7 +58,7 @@
 //!
 //! # Features
 //!
-//! `tables` (default): precomputed tables, faster, needs `std`. `ristretto255`, `secp256k1`, `p256`: more RFC 9591 suites.
+//! `tables` (default): precomputed tables, faster, needs `std`. `ristretto255`, `secp256k1`, `p256`: more RFC 9591 suites, and `p256` threshold ECDSA over that curve.
 #![no_std]
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::as_conversions, clippy::std_instead_of_core, reason = "tests"))]
