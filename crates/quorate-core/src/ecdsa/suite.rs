@@ -34,17 +34,19 @@ pub trait EcdsaSuite: Curve {
 
     /// The residue mod q, in constant time.
     #[doc(hidden)]
-    fn reduce(wide: &Wide) -> Words {
+    fn reduce(wide: &Wide<11>) -> Words {
         wide::reduce::<Self>(wide)
     }
 
-    /// As [`reduce`](Self::reduce), for numbers below 2⁵⁷⁵.
+    /// As [`reduce`](Self::reduce), for numbers below 2⁵⁷⁰.
     #[doc(hidden)]
-    fn reduce_medium(wide: &Wide) -> Words {
-        Self::reduce(wide)
+    fn reduce_medium(medium: &Wide<9>) -> Words {
+        let mut wide = Wide::ZERO;
+        wide.add(&medium.0);
+        Self::reduce(&wide)
     }
 
-    /// As [`reduce`](Self::reduce), for seven words.
+    /// As [`reduce`](Self::reduce), for numbers below 2⁴⁴⁷.
     #[doc(hidden)]
     fn reduce_short(short: &Short) -> Words {
         let mut wide = Wide::ZERO;
@@ -73,13 +75,13 @@ pub trait EcdsaSuite: Curve {
 impl EcdsaSuite for EcdsaSecp256k1 {
     const COMPLEMENT: [u64; 4] = [0x402d_a173_2fc9_bebf, 0x4551_2319_50b7_5fc4, 1, 0];
 
-    fn reduce(wide: &Wide) -> Words {
+    fn reduce(wide: &Wide<11>) -> Words {
         let [low, high, ..] = Self::COMPLEMENT;
         wide::reduce_by_folding(wide, [low, high])
     }
 
-    fn reduce_medium(wide: &Wide) -> Words {
-        let ([low, high, ..], [medium @ .., _, _]) = (Self::COMPLEMENT, &wide.0);
+    fn reduce_medium(medium: &Wide<9>) -> Words {
+        let [low, high, ..] = Self::COMPLEMENT;
         wide::reduce_medium_by_folding(medium, [low, high])
     }
 

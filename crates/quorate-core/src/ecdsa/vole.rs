@@ -82,7 +82,7 @@ impl Statement {
 /// Alice's message as Bob decodes it, before anything secret looks at it.
 pub(crate) struct Message<'a> {
     masked: &'a [u8],
-    columns: Vec<[Words; 3]>,
+    columns: &'a [[[u8; 32]; 3]],
     eta: Words,
     mu: &'a [u8; 32],
 }
@@ -94,7 +94,11 @@ impl<'a> Message<'a> {
         let (eta, mu) = proof.split_first_chunk::<32>().ok_or(DecodeError::Truncated)?;
         let eta = wide::canonical(eta, &C::COMPLEMENT).ok_or(DecodeError::InvalidScalar)?;
         let mu = mu.try_into().map_err(|_| DecodeError::Truncated)?;
-        Ok(Self { masked, columns: masked_values::<C>(masked)?, eta, mu })
+        let (numbers, _) = masked.as_chunks::<32>();
+        if !numbers.iter().all(|number| wide::canonical(number, &C::COMPLEMENT).is_some()) {
+            return Err(DecodeError::InvalidScalar);
+        }
+        Ok(Self { masked, columns: numbers.as_chunks().0, eta, mu })
     }
 }
 
@@ -129,7 +133,7 @@ pub(crate) fn multiply<C: EcdsaSuite>(
     let order_shifted = wide::order_shifted(&C::COMPLEMENT);
     let start = message.len();
     let mut pads = Zeroizing::new(Vec::with_capacity(CHOICES));
-    let mut sums = Zeroizing::new([Wide::ZERO; 2]);
+    let mut sums = Zeroizing::new([Wide::<11>::ZERO; 2]);
     let mut gadget = C::gadget().iter();
     sender.pads(subject.index, &subject.pad_key(), |_, zero, one| {
         let (zero, one) = (words(zero), words(one));
@@ -150,7 +154,7 @@ pub(crate) fn multiply<C: EcdsaSuite>(
     let weights = weights.map(wide::halves);
     let mut statement = Statement::new();
     for [pad_0, pad_1, pad_2] in pads.iter() {
-        let mut combined = Zeroizing::new(Wide::ZERO);
+        let mut combined = Zeroizing::new(Wide::<9>::ZERO);
         combined.add(pad_2);
         combined.add_product(&weights[0], pad_0);
         combined.add_product(&weights[1], pad_1);
@@ -165,7 +169,7 @@ pub(crate) fn multiply<C: EcdsaSuite>(
 /// Bob's factor b = Σ gⱼ·βⱼ.
 pub(crate) fn factor<C: EcdsaSuite>(receiver: &Receiver, index: usize) -> Result<Secret<C::Scalar>, Error> {
     let choices = receiver.choices(index)?;
-    let mut sum = Zeroizing::new(Wide::ZERO);
+    let mut sum = Zeroizing::new(Wide::<11>::ZERO);
     for (column, element) in C::gadget().iter().enumerate() {
         let chosen = chosen(choices.as_slice(), column);
         sum.add(&element.map(|word| word & chosen));
@@ -187,7 +191,7 @@ pub(crate) fn accept<C: EcdsaSuite>(
     let choices = receiver.choices(subject.index)?;
     // q − η, to be added where η is to be subtracted.
     let minus_eta = wide::of::<C>(&-wide::scalar::<C>(eta));
-    let mut sums = Zeroizing::new([Wide::ZERO; 2]);
+    let mut sums = Zeroizing::new([Wide::<11>::ZERO; 2]);
     let mut statement = Statement::new();
     let mut terms = columns.iter().zip(C::gadget());
     let mut done = 0usize;
@@ -198,10 +202,10 @@ pub(crate) fn accept<C: EcdsaSuite>(
         let pads = words(pad);
         let mut values = Zeroizing::new([[0; 7]; 3]);
         for ((value, pad), masked) in values.iter_mut().zip(pads.iter()).zip(masked) {
-            *value = wide::add_chosen(pad, masked, chosen);
+            *value = wide::add_chosen(pad, &wide::words(masked), chosen);
         }
         sums.iter_mut().zip(values.iter()).for_each(|(sum, value)| sum.add_product(element, value));
-        let mut combined = Zeroizing::new(Wide::ZERO);
+        let mut combined = Zeroizing::new(Wide::<9>::ZERO);
         let [value_0, value_1, value_2] = &*values;
         combined.add(value_2);
         combined.add_product(&weights[0], value_0);
@@ -223,18 +227,6 @@ fn words(pad: &[u8; 144]) -> Zeroizing<[PadWords; 3]> {
     let mut words = Zeroizing::new([[0; 6]; 3]);
     words.iter_mut().zip(pad.as_chunks().0).for_each(|(words, bytes)| *words = wide::pad_words(bytes));
     words
-}
-
-fn masked_values<C: EcdsaSuite>(bytes: &[u8]) -> Result<Vec<[Words; 3]>, DecodeError> {
-    let mut values = Vec::with_capacity(CHOICES);
-    for column in bytes.as_chunks::<32>().0.as_chunks::<3>().0 {
-        let mut decoded = [[0; 4]; 3];
-        for (words, bytes) in decoded.iter_mut().zip(column) {
-            *words = wide::canonical(bytes, &C::COMPLEMENT).ok_or(DecodeError::InvalidScalar)?;
-        }
-        values.push(decoded);
-    }
-    Ok(values)
 }
 
 /// All ones if the choice of a column is 1, else zero. The least significant bit of the first byte is the first column's.

@@ -16,14 +16,14 @@ pub(crate) type PadWords = [u64; 6];
 /// What a pad and a scalar or two add up to.
 pub(crate) type Short = [u64; 7];
 
-/// An integer below 2⁷⁰⁴: room for 2⁶² products of a scalar and 385 bits.
+/// An integer of L words. Eleven have room for 2⁶² products of a scalar and 385 bits, nine for the same with 128 bits.
 #[doc(hidden)]
 #[derive(Clone, Copy)]
 #[expect(missing_debug_implementations, reason = "holds secrets")]
-pub struct Wide(pub(crate) [u64; 11]);
+pub struct Wide<const L: usize>(pub(crate) [u64; L]);
 
-impl Wide {
-    pub(crate) const ZERO: Self = Self([0; 11]);
+impl<const L: usize> Wide<L> {
+    pub(crate) const ZERO: Self = Self([0; L]);
 
     /// Adds `number`.
     pub(crate) fn add<const N: usize>(&mut self, number: &[u64; N]) {
@@ -36,9 +36,9 @@ impl Wide {
         }
     }
 
-    /// Adds `factor · number`, K + N ≤ 11.
+    /// Adds `factor · number`, K + N ≤ L.
     pub(crate) fn add_product<const K: usize, const N: usize>(&mut self, factor: &[u64; K], number: &[u64; N]) {
-        let mut product = [0; 11];
+        let mut product = [0; L];
         for i in 0..K {
             let mut carry = 0;
             for j in 0..N {
@@ -53,7 +53,7 @@ impl Wide {
     }
 }
 
-impl Zeroize for Wide {
+impl<const L: usize> Zeroize for Wide<L> {
     fn zeroize(&mut self) {
         self.0.zeroize();
     }
@@ -121,7 +121,8 @@ pub(crate) fn canonical(bytes: &[u8; 32], complement: &Words) -> Option<Words> {
     (!too_large).then_some(words)
 }
 
-fn words(bytes: &[u8; 32]) -> Words {
+/// The words of 32 big-endian bytes, whatever their value.
+pub(crate) fn words(bytes: &[u8; 32]) -> Words {
     let mut words = [0; 4];
     for (word, bytes) in words.iter_mut().rev().zip(bytes.as_chunks().0) {
         *word = u64::from_be_bytes(*bytes);
@@ -174,7 +175,7 @@ pub(crate) fn scalar<C: Curve>(words: &Words) -> C::Scalar {
 }
 
 /// The residue mod q, by the scalar type's own reduction of 512 bits.
-pub(crate) fn reduce<C: Curve>(wide: &Wide) -> Words {
+pub(crate) fn reduce<C: Curve>(wide: &Wide<11>) -> Words {
     let [low @ .., a, b, c] = wide.0;
     let mut bytes = [0; 64];
     for (bytes, word) in bytes.as_chunks_mut().0.iter_mut().zip(low.iter().rev()) {
@@ -190,26 +191,25 @@ pub(crate) fn reduce<C: Curve>(wide: &Wide) -> Words {
 }
 
 /// The residue mod q where 2²⁵⁶ − q is `low` + 2¹²⁸: folding puts 2²⁵⁶ − q in the place of 2²⁵⁶ until 256 bits are left.
-pub(crate) fn reduce_by_folding(wide: &Wide, low: [u64; 2]) -> Words {
+pub(crate) fn reduce_by_folding(wide: &Wide<11>, low: [u64; 2]) -> Words {
     let once: [u64; 10] = fold::<11, 10>(&wide.0, low); // below 2⁵⁷⁸
     let twice: [u64; 8] = fold::<10, 8>(&once, low); // below 2⁴⁵²
     let thrice: [u64; 6] = fold::<8, 6>(&twice, low); // below 2³²⁶
     finish_folding(&fold::<6, 5>(&thrice, low), low)
 }
 
-/// As [`reduce_by_folding`], for nine words.
-pub(crate) fn reduce_medium_by_folding(medium: &[u64; 9], low: [u64; 2]) -> Words {
-    // Below 2⁴⁴⁹ if the number is below 2⁵⁷⁶, which seven words hold if it is below 2⁵⁷⁵.
-    reduce_short_by_folding(&fold::<9, 7>(medium, low), low)
+/// As [`reduce_by_folding`], for numbers below 2⁵⁷⁰.
+pub(crate) fn reduce_medium_by_folding(medium: &Wide<9>, low: [u64; 2]) -> Words {
+    reduce_short_by_folding(&fold::<9, 7>(&medium.0, low), low) // below 2⁴⁴³
 }
 
-/// As [`reduce_by_folding`], for seven words.
+/// As [`reduce_by_folding`], for numbers below 2⁴⁴⁷.
 pub(crate) fn reduce_short_by_folding(short: &Short, low: [u64; 2]) -> Words {
-    let once: [u64; 6] = fold::<7, 6>(short, low); // below 2³²²
-    finish_folding(&fold::<6, 5>(&once, low), low)
+    finish_folding(&fold::<7, 5>(short, low), low) // below 2³²⁰
 }
 
-/// The fifth word is 0 or 1. Folding it may carry once more, into a number that is small then; and q is taken off at most once.
+/// Folding any fifth word leaves one that is 0 or 1. Folding that may carry once more, into a number that is small then; and q is taken
+/// off at most once.
 #[inline]
 fn finish_folding(folded: &[u64; 5], low: [u64; 2]) -> Words {
     let once: [u64; 5] = fold::<5, 5>(folded, low);
@@ -263,7 +263,7 @@ mod tests {
         words.iter().rev().fold(k256::Scalar::ZERO, |sum, word| sum * two_to_64 + k256::Scalar::from(*word))
     }
 
-    fn agree(wide: Wide) {
+    fn agree(wide: Wide<11>) {
         let expected = of::<K>(&number(&wide.0));
         assert_eq!(K::reduce(&wide), expected, "{:x?}", wide.0);
         assert_eq!(reduce::<K>(&wide), expected, "{:x?}", wide.0);
@@ -284,17 +284,10 @@ mod tests {
             order_high.iter_mut().rev().zip(order.iter().rev()).for_each(|(to, from)| *to = *from);
             cases.extend([ones, one, order_high]);
         }
-        let most = core::array::from_fn(|i| {
-            if i < 8 {
-                u64::MAX
-            } else if i == 8 {
-                u64::MAX >> 1
-            } else {
-                0
-            }
-        });
-        assert_eq!(K::reduce_medium(&Wide(most)), of::<K>(&number(&most)));
-        assert_eq!(K::reduce_short(&[u64::MAX; 7]), of::<K>(&number(&[u64::MAX; 7])));
+        let (mut medium, mut short) = ([u64::MAX; 9], [u64::MAX; 7]);
+        (medium[8], short[6]) = (u64::MAX >> 6, u64::MAX >> 1);
+        assert_eq!(K::reduce_medium(&Wide(medium)), of::<K>(&number(&medium)));
+        assert_eq!(K::reduce_short(&short), of::<K>(&number(&short)));
         // Just below and above 2²⁵⁷ after the folding.
         cases.extend((0..4).map(|high| [u64::MAX, u64::MAX, u64::MAX, u64::MAX, high, 0, 0, 0, 0, 0, 0]));
         cases.into_iter().for_each(|words| agree(Wide(words)));
@@ -308,17 +301,17 @@ mod tests {
 
         #[test]
         fn shorter_reductions_agree(mut words: [u64; 11]) {
-            words[9..].fill(0);
-            words[8] >>= 1;
-            let expected = of::<K>(&number(&words));
-            prop_assert_eq!(K::reduce_medium(&Wide(words)), expected);
+            words[8] >>= 6;
+            let medium: [u64; 9] = words[..9].try_into().unwrap();
+            prop_assert_eq!(K::reduce_medium(&Wide(medium)), of::<K>(&number(&medium)));
+            words[6] >>= 1;
             let short: Short = words[..7].try_into().unwrap();
             prop_assert_eq!(K::reduce_short(&short), of::<K>(&number(&short)));
         }
 
         #[test]
         fn products_and_sums_are_those_of_integers(a: [u64; 4], b: [u64; 6], c: [u64; 7], d: [u64; 4], e: u128) {
-            let mut sum = Wide::ZERO;
+            let mut sum = Wide::<11>::ZERO;
             sum.add(&c);
             sum.add_product(&a, &b);
             sum.add_product(&halves(e), &c);
