@@ -64,9 +64,11 @@ impl<C: EcdsaSuite> Presigning<C> {
     ///
     /// # Errors
     ///
-    /// [`InputError::TooFewSigners`], [`InputError::UnknownParticipant`], [`InputError::NotInSigningSet`] if this participant is not
-    /// among the signers, [`InputError::ParticipantsDiffer`] if the session lacks a signer's peer, [`InputError::BatchSize`],
-    /// [`InputError::NoPairing`] if there is none with one of the signers, or it is gone, and [`Error::Randomness`].
+    /// [`TooFewSigners`](crate::InputError::TooFewSigners), [`UnknownParticipant`](crate::InputError::UnknownParticipant),
+    /// [`NotInSigningSet`](crate::InputError::NotInSigningSet) if this participant is not among the signers,
+    /// [`ParticipantsDiffer`](crate::InputError::ParticipantsDiffer) if the session lacks a signer's peer,
+    /// [`BatchSize`](crate::InputError::BatchSize), [`NoPairing`](crate::InputError::NoPairing) if there is none with one of the signers,
+    /// or it is gone, and [`Error::Randomness`].
     pub fn start(
         session: &Session,
         share: &Arc<KeyShare<C>>,
@@ -91,8 +93,8 @@ impl<C: EcdsaSuite> OnlineSigning<C> {
     ///
     /// # Errors
     ///
-    /// [`InputError::NoPairing`] if a pairing that made it is gone, [`InputError::ParticipantsDiffer`] if the session is with
-    /// other cosigners, and what the derivation says.
+    /// [`NoPairing`](crate::InputError::NoPairing) if a pairing that made it is gone,
+    /// [`ParticipantsDiffer`](crate::InputError::ParticipantsDiffer) if the session is with other cosigners, and what the derivation says.
     ///
     /// # Security
     ///
