@@ -1,7 +1,9 @@
 //! What can put a whole key in one place. Nothing outside this module may, so that one search for `danger::` audits it.
 
+mod import;
 mod split;
 
+pub use import::{Import, ImportRounds, ImportedKey, Importing};
 #[cfg(test)]
 pub(crate) use split::deal;
 pub use split::{combine, split};

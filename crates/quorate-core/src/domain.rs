@@ -50,6 +50,8 @@ labels! {
     BATCH = "batch";
     /// The chain code of a new key.
     CHAIN_CODE = "chain-code";
+    /// A key that is imported, and its chain code.
+    IMPORT = "import";
     /// Challenge of an attestation.
     ATTEST = "attest";
     /// Seed of hedged randomness.

@@ -67,6 +67,7 @@ impl Fault {
                 | FaultKind::WrongOpening
                 | FaultKind::WrongDegree
                 | FaultKind::WrongProof
+                | FaultKind::WrongConstant
                 | FaultKind::WrongShare
                 | FaultKind::SmallOrderComponent
                 | FaultKind::WrongConfirmation
@@ -107,6 +108,9 @@ pub enum FaultKind {
     /// A proof of knowledge does not verify.
     #[error("a proof of knowledge does not verify")]
     WrongProof,
+    /// A dealer's constant term is not its share of the key.
+    #[error("a dealer did not deal its share of the key")]
+    WrongConstant,
     /// A private share does not fit the dealer's commitments.
     #[error("a private share does not fit the commitments")]
     WrongShare,
@@ -216,6 +220,14 @@ pub enum InputError {
     /// A share, package or message of another key.
     #[error("the {0} belongs to another key or epoch")]
     OtherKey(&'static str),
+    /// An epoch at or below one that the key has had. Its number is never used again.
+    #[error("epoch {given} is not above epoch {highest} of the key")]
+    EpochNotNew {
+        /// The epoch that was asked for.
+        given: u64,
+        /// The highest one known.
+        highest: u64,
+    },
     /// The session ended before, by its result or by an error.
     #[error("the session is over")]
     SessionOver,

@@ -25,17 +25,15 @@
 //!
 //! Spec: docs/protocols.md, section 1. The engine is the private module `dealing`.
 
-use alloc::sync::Arc;
-
 use rand_core::TryCryptoRng;
 
 use crate::{
     curve::Curve,
-    dealing::{self, CommitRound, Message, RevealRound, Terms},
-    error::{DecodeError, Error, InputError},
-    identifier::{Identifier, ParticipantSet},
-    keys::{KeyId, KeyShare, PendingShare},
-    machine::{Arrived, Machine, Next, sealed::Rounds},
+    dealing::{DealingRounds, Outcome, Purpose, Terms},
+    error::{Error, InputError},
+    identifier::Identifier,
+    keys::{KeyId, KeyShare},
+    machine::Machine,
     placement::Placement,
     randomness::Hedged,
     session::{ContextFields, ProtocolId, Session},
@@ -45,13 +43,24 @@ use crate::{
 pub type Keygen<C> = Machine<KeygenRounds<C>>;
 
 /// The rounds of a key generation.
-#[expect(missing_debug_implementations, reason = "secret polynomials")]
-pub struct KeygenRounds<C: Curve>(Round<C>);
+pub type KeygenRounds<C> = DealingRounds<C, Fresh>;
 
-enum Round<C: Curve> {
-    Commit(CommitRound<C>),
-    Reveal(RevealRound<C>),
-    Confirm(Arc<PendingShare<C>>),
+/// A dealing for a fresh key.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Fresh;
+
+impl Purpose for Fresh {
+    type Output<C: Curve> = KeyShare<C>;
+
+    const PROTOCOL: ProtocolId = ProtocolId::Keygen;
+
+    fn output<C: Curve>(outcome: Outcome<C>) -> Result<KeyShare<C>, Error> {
+        match outcome {
+            Outcome::Holds(share) => Ok(share),
+            Outcome::Left(_) => Err(Error::Bug("a key generation without a share")),
+        }
+    }
 }
 
 impl<C: Curve> Keygen<C> {
@@ -75,11 +84,13 @@ impl<C: Curve> Keygen<C> {
         if placement.participants().len() != usize::from(placement.threshold().max_signers()) {
             return Err(InputError::ParticipantsDiffer("placement").into());
         }
+        let dealers = placement.participants().clone();
         let context = session.context(&ContextFields {
             protocol: ProtocolId::Keygen,
             suite: C::SUITE,
-            senders: placement.participants(),
-            receivers: placement.participants(),
+            senders: &dealers,
+            receivers: &dealers,
+            old_threshold: None,
             threshold: placement.threshold(),
             package: None,
             placement: Some(&placement.digest()),
@@ -88,79 +99,8 @@ impl<C: Curve> Keygen<C> {
         });
         let hedge_context = [context.as_bytes().as_slice(), &me.to_u16().to_be_bytes()];
         let mut hedged = Hedged::draw(rng, b"keygen", session.identity_secret(), &hedge_context)?;
-        let terms = Terms { context, me, placement, key_id: KeyId::of(&context), epoch: 0 };
         let constant = hedged.scalar::<C>();
-        let (round, outbox) = CommitRound::start(terms, constant, hedged);
-        Ok(Self::begin(context, KeygenRounds(Round::Commit(round)), outbox))
-    }
-}
-
-impl<C: Curve> KeygenRounds<C> {
-    fn min_signers(&self) -> usize {
-        match &self.0 {
-            Round::Commit(round) => round.terms.min_signers(),
-            Round::Reveal(round) => round.terms.min_signers(),
-            Round::Confirm(pending) => usize::from(pending.package().threshold().min_signers()),
-        }
-    }
-}
-
-impl<C: Curve> Rounds for KeygenRounds<C> {
-    type Output = KeyShare<C>;
-    type Held = Arc<PendingShare<C>>;
-    type Message = Message;
-
-    const PROTOCOL: ProtocolId = ProtocolId::Keygen;
-    const ROUNDS: u8 = 3;
-
-    fn round(&self) -> u8 {
-        match &self.0 {
-            Round::Commit(_) => 1,
-            Round::Reveal(_) => 2,
-            Round::Confirm(_) => 3,
-        }
-    }
-
-    fn me(&self) -> Identifier {
-        match &self.0 {
-            Round::Commit(round) => round.terms.me,
-            Round::Reveal(round) => round.terms.me,
-            Round::Confirm(pending) => pending.identifier(),
-        }
-    }
-
-    fn senders(&self, _round: u8) -> &ParticipantSet {
-        match &self.0 {
-            Round::Commit(round) => round.terms.participants(),
-            Round::Reveal(round) => round.terms.participants(),
-            Round::Confirm(pending) => pending.package().participants(),
-        }
-    }
-
-    fn size_limit(&self, round: u8) -> usize {
-        match round {
-            1 => 32,
-            2 => dealing::reveal_limit::<C>(self.min_signers()),
-            _ => dealing::confirm_limit::<C>(),
-        }
-    }
-
-    fn parse(&self, round: u8, broadcast: &[u8], private: &[u8]) -> Result<Message, DecodeError> {
-        Message::parse::<C>(round, broadcast, private, self.min_signers())
-    }
-
-    fn advance(self, arrived: Arrived<Message>) -> Result<Next<Self>, Error> {
-        match self.0 {
-            Round::Commit(round) => {
-                let (round, outbox) = round.advance(arrived)?;
-                Ok(Next::Round(Self(Round::Reveal(round)), outbox))
-            }
-            Round::Reveal(round) => {
-                let (pending, outbox) = round.advance(arrived)?;
-                let pending = Arc::new(pending);
-                Ok(Next::Hold(Arc::clone(&pending), Self(Round::Confirm(pending)), outbox))
-            }
-            Round::Confirm(pending) => dealing::finish(&pending, arrived).map(Next::Done),
-        }
+        let terms = Terms { context, me, dealers, placement, key_id: KeyId::of(&context), epoch: 0, known: None };
+        Ok(Self::deal(terms, Some(constant), hedged))
     }
 }

@@ -338,6 +338,68 @@ impl<C: Curve> Certificate<C> {
     }
 }
 
+/// A package with the certificate of all its participants: what proves to anybody who knows the key that an epoch is complete.
+///
+/// Who does not know the key cannot make one for it: the confirmations prove that their makers together know shares of the key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CertifiedPackage<C: Curve> {
+    package: PublicKeyPackage<C>,
+    certificate: Certificate<C>,
+}
+
+impl<C: Curve> CertifiedPackage<C> {
+    /// Puts a package and its certificate together.
+    ///
+    /// # Errors
+    ///
+    /// As [`Certificate::verify`].
+    pub fn new(package: PublicKeyPackage<C>, certificate: Certificate<C>) -> Result<Self, Error> {
+        certificate.verify(&package)?;
+        Ok(Self { package, certificate })
+    }
+
+    /// Everything public about the key in this epoch.
+    #[must_use]
+    pub const fn package(&self) -> &PublicKeyPackage<C> {
+        &self.package
+    }
+
+    /// What all participants of the epoch signed.
+    #[must_use]
+    pub const fn certificate(&self) -> &Certificate<C> {
+        &self.certificate
+    }
+
+    /// Checks that this is a later epoch of the same key: whoever holds a share of `old` alone may destroy it.
+    ///
+    /// # Errors
+    ///
+    /// [`InputError::OtherKey`] if it is another key, [`InputError::EpochNotNew`] if the epoch is not higher.
+    pub fn verify_follows(&self, old: &PublicKeyPackage<C>) -> Result<(), InputError> {
+        let new = &self.package;
+        if new.key_id() != old.key_id() || new.key_bytes != old.key_bytes || new.chain_code() != old.chain_code() {
+            return Err(InputError::OtherKey("certificate"));
+        }
+        if new.epoch() <= old.epoch() {
+            return Err(InputError::EpochNotNew { given: new.epoch(), highest: old.epoch() });
+        }
+        Ok(())
+    }
+}
+
+impl<C: Curve> Encoding for CertifiedPackage<C> {
+    fn write(&self, out: &mut Writer) {
+        self.package.write(out);
+        self.certificate.write(out);
+    }
+
+    /// Decodes and verifies.
+    fn read(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let (package, certificate) = (PublicKeyPackage::read(input)?, Certificate::read(input)?);
+        Self::new(package, certificate).map_err(|_| DecodeError::InvalidValue("certificate"))
+    }
+}
+
 /// `Hq("dealing/confirm"; R, j, T, P)`. P binds the commitments, so P and j bind the verifying share.
 fn confirm_challenge<C: Curve>(
     package: &PublicKeyPackage<C>,

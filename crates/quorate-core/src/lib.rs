@@ -90,6 +90,7 @@ mod memory_tests;
 pub mod placement;
 mod polynomial;
 mod randomness;
+pub mod reshare;
 mod schnorr;
 pub mod secret;
 pub mod session;

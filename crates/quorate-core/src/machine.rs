@@ -3,7 +3,8 @@
 //! A protocol is a chain of round structs; each consumes itself in `advance`. The machine gives all of them the same
 //! manners, so that no protocol has to think of them again:
 //!
-//! - messages may come in any order; those of the next round are kept, those of later rounds cannot be honest yet and are dropped;
+//! - messages may come in any order; those of later rounds are kept up to the next one in which this participant sends; beyond that
+//!   none can be honest yet, and they are dropped;
 //! - a repeat is ignored; two different messages of one sender in one round are a [`FaultKind::Contradiction`] that names it;
 //! - what belongs to another session, protocol or version is ignored before it is looked at further;
 //! - every message carries the hash of all broadcasts of the round before, so that a participant that told different things to
@@ -140,7 +141,7 @@ pub enum Ignored {
     UnknownSender,
     /// The same message once more.
     Repeated,
-    /// More than one round ahead: no honest participant can be there.
+    /// Of a round behind one in which this participant has still to send: no honest participant can be there.
     TooEarly,
     /// Larger than any honest message of its round.
     TooLarge,
@@ -161,7 +162,8 @@ pub struct Machine<P: Protocol> {
     context: Context,
     echo: [u8; 32],
     now: Inbox<P::Message>,
-    next: Inbox<P::Message>,
+    /// By round.
+    ahead: BTreeMap<u8, Inbox<P::Message>>,
     past: BTreeMap<(u8, Identifier), [u8; 32]>,
     outgoing: VecDeque<OutgoingMessage>,
     ignored: BTreeMap<Ignored, u64>,
@@ -185,13 +187,17 @@ impl<P: Protocol> Machine<P> {
             context,
             echo: [0; 32],
             now: Inbox::default(),
-            next: Inbox::default(),
+            ahead: BTreeMap::new(),
             past: BTreeMap::new(),
             outgoing: VecDeque::new(),
             ignored: BTreeMap::new(),
         };
         machine.release(&first, outbox);
         machine.state = State::Running(first);
+        // Where this participant sends alone, nobody else's message would drive it on.
+        if let Err(error) = machine.go_on() {
+            machine.die(error);
+        }
         machine
     }
 
@@ -283,7 +289,7 @@ impl<P: Protocol> Machine<P> {
     fn die(&mut self, error: Error) -> Error {
         self.outgoing.clear();
         self.now = Inbox::default();
-        self.next = Inbox::default();
+        self.ahead.clear();
         self.state = State::Dead(error.clone());
         error
     }
@@ -304,7 +310,8 @@ impl<P: Protocol> Machine<P> {
         if from == rounds.me() || !rounds.senders(frame.round).contains(from) {
             return ignore(Ignored::UnknownSender);
         }
-        if frame.round > current.saturating_add(1) {
+        // Nobody honest passes a round in which this participant has still to send.
+        if (current.saturating_add(1)..frame.round).any(|round| rounds.senders(round).contains(rounds.me())) {
             return ignore(Ignored::TooEarly);
         }
         // Before anything is hashed.
@@ -313,7 +320,7 @@ impl<P: Protocol> Machine<P> {
         }
         let broadcast = broadcast_digest(frame.broadcast);
         let fingerprint = frame.fingerprint(&broadcast, &self.context);
-        let inbox = if frame.round == current { &mut self.now } else { &mut self.next };
+        let inbox = if frame.round <= current { &mut self.now } else { self.ahead.entry(frame.round).or_default() };
         let known = if frame.round < current { self.past.get(&(frame.round, from)) } else { inbox.fingerprints.get(&from) };
         match known {
             Some(known) if *known == fingerprint => return ignore(Ignored::Repeated),
@@ -344,7 +351,7 @@ impl<P: Protocol> Machine<P> {
             self.past.extend(inbox.fingerprints.into_iter().map(|(from, print)| ((round, from), print)));
             self.echo = echo(&self.context, round, &inbox.broadcasts);
             let next = rounds.advance(Arrived { messages: inbox.messages, echo: self.echo })?;
-            self.now = core::mem::take(&mut self.next);
+            self.now = self.ahead.remove(&round.saturating_add(1)).unwrap_or_default();
             match next {
                 Next::Round(rounds, outbox) => {
                     self.release(&rounds, outbox);
@@ -379,11 +386,13 @@ impl<P: Protocol> Machine<P> {
         let Some((from, _)) = unchecked.iter().find(|(_, echo)| **echo != self.echo) else {
             return Ok(());
         };
-        // In the first round there is nothing to echo, so that whoever does is making it up.
+        // In the first round there is nothing to echo, so that whoever does is making it up. Later it is between this participant and
+        // the echoing one only if nobody else sent what is echoed.
         let named = match &self.state {
-            State::Running(rounds) | State::Held(_, rounds, _) => {
-                rounds.round() == 1 || rounds.senders(rounds.round()).len() == 2
-            }
+            State::Running(rounds) | State::Held(_, rounds, _) => match rounds.round().checked_sub(1) {
+                None | Some(0) => true,
+                Some(before) => rounds.senders(before).iter().all(|id| id == rounds.me() || id == *from),
+            },
             State::Finished(_) | State::Dead(_) => false,
         };
         let culprits = if named { alloc::vec![*from] } else { Vec::new() };

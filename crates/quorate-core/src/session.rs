@@ -60,7 +60,7 @@ impl Encoding for SessionId {
 pub enum ProtocolId {
     /// A fresh key.
     Keygen,
-    /// The same key on a new polynomial. Its number is reserved.
+    /// The same key on a new polynomial.
     Reshare,
     /// A FROST signature.
     Frost,
@@ -72,6 +72,8 @@ pub enum ProtocolId {
     EcdsaPresign,
     /// An ECDSA signature with a presignature, in one round.
     EcdsaOnline,
+    /// A key that was whole, in shares.
+    Import,
 }
 
 impl ProtocolId {
@@ -86,6 +88,7 @@ impl ProtocolId {
             Self::Pairing => 5,
             Self::EcdsaPresign => 6,
             Self::EcdsaOnline => 7,
+            Self::Import => 8,
         }
     }
 }
@@ -209,13 +212,14 @@ impl Session {
     }
 
     pub(crate) fn context(&self, fields: &ContextFields<'_>) -> Context {
+        let old_threshold = fields.old_threshold.map(|threshold| threshold.to_bytes());
         let hash = Hash::new(domain::SESSION)
             .field(&[WIRE_VERSION, fields.protocol.to_u8(), fields.suite.to_u8()])
             .field(self.id.as_bytes())
             .field(&self.peers.digest())
             .value(fields.senders)
             .value(fields.receivers)
-            .absent() // t_old: only reshare has one
+            .optional(old_threshold.as_deref())
             .value(&fields.threshold)
             .optional(fields.package.map(<[u8; 32]>::as_slice))
             .optional(fields.placement.map(<[u8; 32]>::as_slice))
@@ -231,6 +235,8 @@ pub(crate) struct ContextFields<'a> {
     pub(crate) suite: SuiteId,
     pub(crate) senders: &'a ParticipantSet,
     pub(crate) receivers: &'a ParticipantSet,
+    /// Only where there is a key already whose shares are dealt anew.
+    pub(crate) old_threshold: Option<Threshold>,
     pub(crate) threshold: Threshold,
     pub(crate) package: Option<&'a [u8; 32]>,
     pub(crate) placement: Option<&'a [u8; 32]>,
@@ -291,6 +297,7 @@ mod tests {
             suite: SuiteId::Ed25519,
             senders: &three,
             receivers: &three,
+            old_threshold: None,
             threshold: Threshold::new(2, 3).unwrap(),
             package: None,
             placement: None,
@@ -306,6 +313,7 @@ mod tests {
             session(1, 1).context(&ContextFields { senders: &two, ..fields() }),
             session(1, 1).context(&ContextFields { receivers: &two, ..fields() }),
             session(1, 1).context(&ContextFields { threshold: Threshold::new(3, 3).unwrap(), ..fields() }),
+            session(1, 1).context(&ContextFields { old_threshold: Some(Threshold::new(2, 3).unwrap()), ..fields() }),
             session(1, 1).context(&ContextFields { package: Some(&[0; 32]), ..fields() }),
             session(1, 1).context(&ContextFields { placement: Some(&[0; 32]), ..fields() }),
             session(1, 1).context(&ContextFields { key_id: Some(&[0; 32]), ..fields() }),

@@ -39,6 +39,16 @@ pub(super) fn degrees<C: Curve>(terms: &Terms, reveals: &Reveals) -> Result<(), 
     culprits(FaultKind::WrongDegree, wrong.map(|(from, _)| *from).collect())
 }
 
+/// Every dealer deals what it has to: in a reshare, its own share of the key, weighted.
+pub(super) fn constants<C: Curve>(terms: &Terms, reveals: &Reveals) -> Result<(), Error> {
+    let Some(known) = &terms.known else { return Ok(()) };
+    let fits = |from: &Identifier, reveal: &Reveal| {
+        known.constants.get(from).is_some_and(|constant| reveal.coefficients.get(..C::POINT_BYTES) == Some(constant.as_slice()))
+    };
+    let wrong = reveals.iter().filter(|(from, reveal)| !fits(from, reveal));
+    culprits(FaultKind::WrongConstant, wrong.map(|(from, _)| *from).collect())
+}
+
 fn decode<C: Curve>(from: Identifier, reveal: &Reveal) -> Result<Vec<C::Point>, Error> {
     element(from, reveal.coefficients.chunks_exact(C::POINT_BYTES).map(C::decode_point).collect())
 }
@@ -111,10 +121,10 @@ pub(super) fn shares<C: Curve>(
     terms: &Terms,
     reveals: &Reveals,
     sum: &[C::Point],
-    own: &Secret<C::Scalar>,
+    own: Option<&Secret<C::Scalar>>,
     shares: &BTreeMap<Identifier, Zeroizing<[u8; 32]>>,
 ) -> Result<Secret<C::Scalar>, Error> {
-    let mut total = Secret::new(*own.expose());
+    let mut total = Secret::new(own.map_or(C::Scalar::ZERO, |own| *own.expose()));
     for (from, bytes) in shares {
         let share = Secret::new(element(*from, C::decode_scalar(bytes))?);
         *total.expose_mut() += share.expose();

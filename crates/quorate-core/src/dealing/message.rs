@@ -85,7 +85,8 @@ pub enum Message {
 #[doc(hidden)]
 pub struct RevealMessage {
     reveal: Reveal,
-    share: Zeroizing<[u8; 32]>,
+    /// Nothing for a dealer that leaves the key.
+    share: Option<Zeroizing<[u8; 32]>>,
 }
 
 impl core::fmt::Debug for RevealMessage {
@@ -95,14 +96,21 @@ impl core::fmt::Debug for RevealMessage {
 }
 
 impl Message {
-    pub(crate) fn parse<C: Curve>(round: u8, broadcast: &[u8], private: &[u8], min_signers: usize) -> Result<Self, DecodeError> {
+    /// Takes a message apart. The private part of a reveal is there exactly if its receiver is to have a share.
+    pub(crate) fn parse<C: Curve>(
+        round: u8,
+        (broadcast, private): (&[u8], &[u8]),
+        min_signers: usize,
+        receives: bool,
+    ) -> Result<Self, DecodeError> {
         let exact = |bytes: &[u8]| <[u8; 32]>::try_from(bytes).map_err(|_| DecodeError::Truncated);
         let no_private = if private.is_empty() { Ok(()) } else { Err(DecodeError::TrailingBytes) };
         match round {
             1 => no_private.and_then(|()| exact(broadcast)).map(Self::Commit),
             2 => {
                 let reveal = Reveal::parse::<C>(broadcast, coefficients_limit::<C>(min_signers))?;
-                Ok(Self::Reveal(RevealMessage { reveal, share: Zeroizing::new(exact(private)?) }))
+                let share = if receives { Some(Zeroizing::new(exact(private)?)) } else { no_private.map(|()| None)? };
+                Ok(Self::Reveal(RevealMessage { reveal, share }))
             }
             _ if broadcast.len() == C::POINT_BYTES + 32 => no_private.map(|()| Self::Confirm(broadcast.to_vec())),
             _ => Err(DecodeError::Truncated),
@@ -116,7 +124,7 @@ impl Message {
         }
     }
 
-    pub(crate) fn into_reveal(self) -> Result<(Reveal, Zeroizing<[u8; 32]>), Error> {
+    pub(crate) fn into_reveal(self) -> Result<(Reveal, Option<Zeroizing<[u8; 32]>>), Error> {
         match self {
             Self::Reveal(RevealMessage { reveal, share }) => Ok((reveal, share)),
             Self::Commit(_) | Self::Confirm(_) => Err(Error::Bug("a message of another round")),
@@ -184,9 +192,9 @@ mod tests {
         ];
         assert_eq!(hex::encode(written::<Ed25519>()), ed25519.concat());
         assert_eq!(hex::encode(written::<Bip340>()), bip340.concat());
-        let read = Message::parse::<Bip340>(2, &written::<Bip340>(), &[8; 32], 2).unwrap().into_reveal().unwrap();
+        let read = Message::parse::<Bip340>(2, (&written::<Bip340>(), &[8; 32]), 2, true).unwrap().into_reveal().unwrap();
         let mut again = Writer::default();
         read.0.write(&mut again);
-        assert_eq!((again.as_bytes(), *read.1), (written::<Bip340>().as_slice(), [8; 32]));
+        assert_eq!((again.as_bytes(), *read.1.unwrap()), (written::<Bip340>().as_slice(), [8; 32]));
     }
 }

@@ -31,13 +31,14 @@ fn terms(me: u16, t: u16, n: u16, session: u8) -> Terms {
         suite: crate::suite::SuiteId::Ed25519,
         senders: &participants,
         receivers: &participants,
+        old_threshold: None,
         threshold: placement.threshold(),
         package: None,
         placement: None,
         key_id: None,
         epoch: 0,
     });
-    Terms { context, me: id(me), placement, key_id: KeyId::of(&context), epoch: 0 }
+    Terms { context, me: id(me), dealers: participants, placement, key_id: KeyId::of(&context), epoch: 0, known: None }
 }
 
 /// What a dealer says, in full. Each test changes a part of an honest one.
@@ -62,7 +63,7 @@ impl Dealt {
             Proof::<C>::new(&secret, &mut hedged(), |r| proof_challenge::<C>(&terms.context, terms.me, &encoded, r.as_ref()));
         let reveal = Reveal { coefficients: encoded, proof: proof.to_bytes(), contribution: [1; 32], salt: [2; 32] };
         let share = |to| C::encode_scalar(&crate::polynomial::evaluate(coefficients, to)).to_vec();
-        let shares = terms.participants().iter().map(|to| (to, share(to))).collect();
+        let shares = terms.receivers().iter().map(|to| (to, share(to))).collect();
         Self { commitment: [0; 32], reveal, shares }.committed(terms)
     }
 
@@ -90,7 +91,7 @@ impl<C: Curve> Table<C> {
         for me in (1..=n).filter(|me| *me != dealer) {
             let mut hedged = hedged();
             let constant = hedged.scalar::<C>();
-            honest.insert(id(me), CommitRound::start(terms(me, t, n, SESSION), constant, hedged));
+            honest.insert(id(me), CommitRound::start(terms(me, t, n, SESSION), Some(constant), hedged));
         }
         Self { honest, dealer: terms(dealer, t, n, SESSION), t }
     }
@@ -108,7 +109,7 @@ impl<C: Curve> Table<C> {
         let mut rounds = BTreeMap::new();
         for (me, (round, _)) in self.honest {
             let others = commits.iter().filter(|(from, _)| **from != me);
-            let messages = others.map(|(from, bytes)| (*from, Message::parse::<C>(1, bytes, &[], 0).unwrap())).collect();
+            let messages = others.map(|(from, bytes)| (*from, Message::parse::<C>(1, (bytes, &[]), 0, true).unwrap())).collect();
             rounds.insert(me, round.advance(Arrived { messages, echo: [7; 32] }).unwrap());
         }
         let mut reveals: BTreeMap<_, _> = rounds.iter().map(|(me, (_, outbox))| (*me, outbox.broadcast.clone())).collect();
@@ -123,13 +124,20 @@ impl<C: Curve> Table<C> {
         let mut outcomes = BTreeMap::new();
         for (me, (round, _)) in rounds {
             let parse = |from: &Identifier, bytes: &Vec<u8>| {
-                Message::parse::<C>(2, bytes, &privates[&(*from, me)], usize::from(self.t)).unwrap()
+                Message::parse::<C>(2, (bytes, &privates[&(*from, me)]), usize::from(self.t), true).unwrap()
             };
             let messages =
                 reveals.iter().filter(|(from, _)| **from != me).map(|(from, bytes)| (*from, parse(from, bytes))).collect();
-            outcomes.insert(me, round.advance(Arrived { messages, echo: [8; 32] }));
+            outcomes.insert(me, round.advance(Arrived { messages, echo: [8; 32] }).map(share));
         }
         outcomes
+    }
+}
+
+fn share<C: Curve>(checked: Checked<C>) -> (PendingShare<C>, Outbox) {
+    match checked {
+        Checked::Share(pending, outbox) => (pending, outbox),
+        Checked::Leaving(_) => panic!("no share"),
     }
 }
 
@@ -182,8 +190,8 @@ fn polynomial_far_too_long_is_not_even_parsed() {
     let reveal = Reveal { coefficients: bytes, proof: vec![2; 65], contribution: [0; 32], salt: [0; 32] };
     let mut out = Writer::default();
     reveal.write(&mut out);
-    assert!(Message::parse::<Bip340>(2, &out.into_bytes(), &[0; 32], 3).is_err());
-    assert!(reveal_limit::<Bip340>(3) < 500);
+    assert!(Message::parse::<Bip340>(2, (&out.into_bytes(), &[0; 32]), 3, true).is_err());
+    assert!(message::reveal_limit::<Bip340>(3) < 500);
 }
 
 #[test]
@@ -242,7 +250,7 @@ fn cancels_the_key<C: Curve>() {
     // Not possible from outside, since commitments hide the others' constants; it must be refused all the same.
     let table = Table::<C>::new(2, 2, 3);
     let mut coefficients = table.coefficients();
-    let others = table.honest.values().map(|(round, _)| round.polynomial.constant());
+    let others = table.honest.values().map(|(round, _)| round.dealt.as_ref().unwrap().polynomial.constant());
     coefficients[0] = -others.fold(C::Scalar::ZERO, |sum, constant| sum + constant);
     let dealt = Dealt::new::<C>(&table.dealer, &coefficients);
     for outcome in table.deal(&dealt).into_values() {
@@ -260,7 +268,7 @@ fn nullifies_a_share<C: Curve>() {
     let table = Table::<C>::new(2, 2, 3);
     let mut coefficients = table.coefficients();
     let victim = id(3);
-    let others = table.honest.values().map(|(round, _)| round.polynomial.evaluate(victim));
+    let others = table.honest.values().map(|(round, _)| round.dealt.as_ref().unwrap().polynomial.evaluate(victim));
     let others = others.fold(C::Scalar::ZERO, |sum, share| sum + share);
     // f(3) = −Σ of the others' f(3).
     coefficients[0] = -others - coefficients[1] * C::Scalar::from(3u64);
@@ -280,7 +288,7 @@ fn copied<C: Curve>(change: impl Fn(&mut Dealt, &Dealt, &Terms)) -> Outcomes<C> 
     let table = Table::<C>::new(2, 2, 3);
     let (round, outbox) = &table.honest[&id(1)];
     let of_one = Dealt {
-        reveal: copy(&round.reveal),
+        reveal: copy(&round.dealt.as_ref().unwrap().reveal),
         commitment: outbox.broadcast.as_slice().try_into().unwrap(),
         shares: BTreeMap::new(),
     };
@@ -338,7 +346,7 @@ fn own_commitment_and_proof_of_another_session_name_the_dealer() {
 fn rogue_key<C: Curve>() {
     // The constant is −A₁ + own: known as a point only, so that there is no proof of knowledge.
     let table = Table::<C>::new(2, 2, 3);
-    let victim = C::mul_generator(&table.honest[&id(1)].0.polynomial.constant());
+    let victim = C::mul_generator(&table.honest[&id(1)].0.dealt.as_ref().unwrap().polynomial.constant());
     let coefficients = table.coefficients();
     let mut points: Vec<_> = coefficients.iter().map(C::mul_generator).collect();
     points[0] -= victim;
@@ -457,7 +465,7 @@ fn chain_code_depends_on_every_contribution_and_the_session() {
     let table = Table::<Ed25519>::new(2, 2, 3);
     let reveals = |changed: u16| -> BTreeMap<_, _> {
         let of = |i: u16| {
-            let mut reveal = copy(&table.honest[&id(1)].0.reveal);
+            let mut reveal = copy(&table.honest[&id(1)].0.dealt.as_ref().unwrap().reveal);
             reveal.contribution = [u8::try_from(i).unwrap() + u8::from(i == changed) * 9; 32];
             reveal
         };

@@ -121,6 +121,7 @@ pub(crate) fn context<C: EcdsaSuite>(
         suite: C::SUITE,
         senders: signers,
         receivers: signers,
+        old_threshold: None,
         threshold: package.threshold(),
         package: Some(package.digest()),
         placement: Some(&package.placement().digest()),

@@ -60,6 +60,7 @@ impl<C: FrostSuite> Signing<C> {
             suite: C::SUITE,
             senders: signers,
             receivers: signers,
+            old_threshold: None,
             threshold: package.threshold(),
             package: Some(package.digest()),
             placement: Some(&package.placement().digest()),

@@ -126,6 +126,7 @@ mod tests {
             suite: SuiteId::Ed25519,
             senders: &everyone,
             receivers: &everyone,
+            old_threshold: None,
             threshold: Threshold::new(2, 2).unwrap(),
             package: None,
             placement: None,

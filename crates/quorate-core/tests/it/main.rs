@@ -20,6 +20,7 @@ mod network;
 mod placement;
 mod placement_oracle;
 mod records;
+mod reshare;
 mod roundtrip;
 mod snapshots;
 mod wycheproof;
