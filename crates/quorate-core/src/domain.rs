@@ -66,6 +66,8 @@ labels! {
     CEREMONY_PROPOSAL = "ceremony/proposal";
     /// The session ids of a ceremony, from the proposal and everyone's fresh randomness.
     CEREMONY_SESSION = "ceremony/session";
+    /// What the people of each cosigner consent to when a key moves.
+    CEREMONY_PLAN = "ceremony/plan";
     /// The session id of a pairing, from both sides' boots and fresh randomness.
     PAIRING_START = "pairing/start";
     /// What a pairing of two cosigners is about.

@@ -29,7 +29,7 @@ mod record;
 mod share;
 
 pub(crate) use record::{RecordKind, read_header, write_header};
-pub use share::{KeyShare, PendingShare};
+pub use share::{Confirmation, KeyShare, PendingShare};
 
 /// The number of a key's polynomial: 0 after key generation, higher after every reshare.
 pub type Epoch = u64;

@@ -19,5 +19,6 @@
 
 pub(crate) mod keygen;
 pub(crate) mod message;
+pub(crate) mod reshare;
 pub(crate) mod run;
 pub(crate) mod sign;

@@ -39,6 +39,7 @@ mod ecdsa;
 mod keygen;
 mod presign;
 mod recover;
+mod reshare;
 mod sign;
 #[cfg(test)]
 mod tests;
@@ -46,6 +47,7 @@ mod tests;
 pub(crate) use answer::describe;
 pub use attest::Attested;
 pub use keygen::{KeygenRequest, WalletKey};
+pub use reshare::{PlannedChange, ReshareRequest, Reshared, ResharedKey};
 pub use sign::{SignRequest, Signed};
 
 /// How many answers of one peer to one question wait to be read. No honest peer gives more.
@@ -119,6 +121,8 @@ pub(crate) struct Shared {
     batches: BTreeMap<PeerId, Arc<Semaphore>>,
     /// The wallets that are being made, and how many keys each has.
     making: Mutex<BTreeMap<String, usize>>,
+    /// The keys that are being dealt anew, and what the operator consented to.
+    reshares: reshare::Reshares,
     /// Shares whose key generation was cut off after this cosigner had confirmed.
     interrupted: mpsc::UnboundedSender<KeyRef>,
     /// The presignatures that were spent.
@@ -239,6 +243,7 @@ impl CosignerBuilder {
             signatures,
             batches,
             making: Mutex::default(),
+            reshares: reshare::Reshares::default(),
             interrupted,
             #[cfg(test)]
             spent: Mutex::default(),
@@ -346,11 +351,10 @@ impl Cosigner {
     /// Ends all pairings with other cosigners, and drops the presignatures that were made with them. New ones are made when they are
     /// needed.
     ///
-    /// Whoever activates a share of a new epoch must call it first, once for each batch: one who held a peer's memory before a refresh
-    /// and this cosigner's after it must not find both halves of one pairing.
+    /// A reshare does the same: one who held a peer's memory before a refresh and this cosigner's after it must not find both halves of
+    /// one pairing.
     pub fn drop_pairings(&self) {
-        self.shared.pairings.drop_all();
-        self.shared.pool.retain_live();
+        self.shared.renew_pairings();
     }
 
     /// How many faults count against another cosigner, and how long it has to wait for the next pairing with this one. They are halved
@@ -417,6 +421,12 @@ impl Drop for Cosigner {
 }
 
 impl Shared {
+    /// Ends all pairings, and drops the presignatures that were made with them.
+    pub(crate) fn renew_pairings(&self) {
+        self.pairings.drop_all();
+        self.pool.retain_live();
+    }
+
     /// The name of a cosigner for people.
     pub(crate) fn name_of(&self, peer: PeerId) -> String {
         self.roster.cosigner(peer).map_or_else(|| peer.to_string(), |entry| entry.name.clone())

@@ -116,7 +116,7 @@ impl CosignerError {
     }
 }
 
-/// What a cosigner lacks for an ECDSA signature.
+/// What a cosigner lacks for a signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Lack {
@@ -126,6 +126,9 @@ pub enum Lack {
     /// Its pairing with a signer is gone, or is another than that signer has.
     #[error("a pairing")]
     Pairing,
+    /// It does not hold a share of the epoch that the proposal names, but of a later one.
+    #[error("shares of that epoch, because the key has a later one")]
+    Epoch,
 }
 
 impl From<InputError> for CosignerError {
@@ -207,6 +210,18 @@ pub enum RequestError {
         domain: String,
         /// Why.
         problem: String,
+    },
+    /// Keys of different holders, or at different places.
+    #[error("the keys are not all held by the same cosigners at the same places; name those that are, one group at a time")]
+    OtherHolders,
+    /// Packages of so many keys do not fit into one proposal.
+    #[error("these are too many keys for one ceremony with new holders; name fewer at a time")]
+    TooManyKeys,
+    /// The others have a later epoch than this cosigner had.
+    #[error("key {key} has moved on to a later epoch meanwhile; this cosigner has caught up, ask again")]
+    EpochChanged {
+        /// The key's id.
+        key: String,
     },
     /// The same request is being worked on.
     #[error("a request with this id is in progress")]

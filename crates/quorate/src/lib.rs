@@ -44,7 +44,10 @@ pub mod policy;
 mod pool;
 mod share;
 
-pub use cosigner::{Attested, Cosigner, CosignerBuilder, KeygenRequest, SignRequest, Signed, WalletKey};
+pub use cosigner::{
+    Attested, Cosigner, CosignerBuilder, KeygenRequest, PlannedChange, ReshareRequest, Reshared, ResharedKey, SignRequest,
+    Signed, WalletKey,
+};
 pub use error::{CosignerError, Lack, RequestError};
 pub use quorate_core as core;
 pub use quorate_storage as storage;

@@ -1,13 +1,14 @@
 //! Shares of any suite, and the records in which a vault keeps them.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use quorate_core::{
     DecodeError, Error, Identifier, Peers, Placement, SuiteId,
+    curve::Curve,
     derive::{self, ChainCode, Derivable, DerivationPath},
     ecdsa::EcdsaSecp256k1,
     frost::{Bip340, Ed25519},
-    keys::{KeyId, KeyShare, PendingShare},
+    keys::{CertifiedPackage, Confirmation, KeyId, KeyShare, PendingShare, PublicKeyPackage},
     wire::{Encoding, Reader, Writer},
 };
 use quorate_storage::{KeyRef, Record};
@@ -98,8 +99,14 @@ impl AnyKeyShare {
         for_any!(Self, self, share => *share.package().chain_code())
     }
 
-    pub(crate) fn certificate_record(&self) -> Vec<u8> {
-        for_any!(Self, self, share => share.certificate().to_bytes())
+    /// The package and its certificate: what everybody may know of the key in this epoch. [`AnyCertified`] reads it.
+    pub(crate) fn certified_record(&self) -> Vec<u8> {
+        for_any!(Self, self, share => [share.package().to_bytes(), share.certificate().to_bytes()].concat())
+    }
+
+    /// The digest of the package, which names key, epoch, placement and commitments.
+    pub(crate) fn package_digest(&self) -> [u8; 32] {
+        for_any!(Self, self, share => *share.package().digest())
     }
 
     pub(crate) fn key_ref(&self) -> KeyRef {
@@ -146,15 +153,125 @@ impl AnyPendingShare {
         })
     }
 
-    /// Completes the share with a peer's certificate record.
+    /// Completes the share with a peer's package and certificate.
     pub(crate) fn complete(&self, record: &[u8]) -> Result<AnyKeyShare, Error> {
+        fn certificate<C: Curve>(record: &[u8]) -> Result<quorate_core::keys::Certificate<C>, Error> {
+            let mut input = Reader::new(record);
+            PublicKeyPackage::<C>::read(&mut input)?;
+            let certificate = quorate_core::keys::Certificate::read(&mut input)?;
+            input.finish()?;
+            Ok(certificate)
+        }
         Ok(match self {
-            Self::Ed25519(share) => AnyKeyShare::Ed25519(Arc::new(share.complete(Encoding::from_bytes(record)?)?)),
-            Self::Bip340(share) => AnyKeyShare::Bip340(Arc::new(share.complete(Encoding::from_bytes(record)?)?)),
-            Self::EcdsaSecp256k1(share) => AnyKeyShare::EcdsaSecp256k1(Arc::new(share.complete(Encoding::from_bytes(record)?)?)),
+            Self::Ed25519(share) => AnyKeyShare::Ed25519(Arc::new(share.complete(certificate(record)?)?)),
+            Self::Bip340(share) => AnyKeyShare::Bip340(Arc::new(share.complete(certificate(record)?)?)),
+            Self::EcdsaSecp256k1(share) => AnyKeyShare::EcdsaSecp256k1(Arc::new(share.complete(certificate(record)?)?)),
+        })
+    }
+
+    /// This participant's own confirmation, which may have left before.
+    pub(crate) fn confirmation(&self) -> Vec<u8> {
+        for_any!(Self, self, share => share.confirmation_record().to_bytes())
+    }
+
+    /// The participants of the key in this epoch.
+    pub(crate) fn placement(&self) -> &Placement {
+        for_any!(Self, self, share => share.package().placement())
+    }
+
+    /// Completes the share with everyone's confirmations.
+    pub(crate) fn complete_with(&self, confirmations: &BTreeMap<Identifier, Vec<u8>>) -> Result<AnyKeyShare, Error> {
+        fn all<C: Curve>(records: &BTreeMap<Identifier, Vec<u8>>) -> Result<Vec<(Identifier, Confirmation<C>)>, Error> {
+            records.iter().map(|(from, record)| Ok((*from, Confirmation::from_bytes(record)?))).collect()
+        }
+        let records = confirmations;
+        Ok(match self {
+            Self::Ed25519(share) => AnyKeyShare::Ed25519(Arc::new(share.complete_with_confirmations(all(records)?)?)),
+            Self::Bip340(share) => AnyKeyShare::Bip340(Arc::new(share.complete_with_confirmations(all(records)?)?)),
+            Self::EcdsaSecp256k1(share) => {
+                AnyKeyShare::EcdsaSecp256k1(Arc::new(share.complete_with_confirmations(all(records)?)?))
+            }
         })
     }
 }
+
+/// What everybody may know of a key in one epoch, with everyone's confirmation: verified when it was decoded.
+#[derive(Clone, Debug)]
+pub(crate) enum AnyCertified {
+    Ed25519(Box<CertifiedPackage<Ed25519>>),
+    Bip340(Box<CertifiedPackage<Bip340>>),
+    EcdsaSecp256k1(Box<CertifiedPackage<EcdsaSecp256k1>>),
+}
+
+impl AnyCertified {
+    /// Decodes a record and verifies its certificate.
+    pub(crate) fn from_record(suite: SuiteId, record: &[u8]) -> Result<Self, Error> {
+        match suite {
+            SuiteId::Ed25519 => Ok(Self::Ed25519(Box::new(Encoding::from_bytes(record)?))),
+            SuiteId::Bip340 => Ok(Self::Bip340(Box::new(Encoding::from_bytes(record)?))),
+            SuiteId::EcdsaSecp256k1 => Ok(Self::EcdsaSecp256k1(Box::new(Encoding::from_bytes(record)?))),
+            SuiteId::Ristretto255 | SuiteId::Secp256k1 | SuiteId::P256 | SuiteId::EcdsaP256 | _ => Err(unsupported()),
+        }
+    }
+
+    pub(crate) fn key_id(&self) -> KeyId {
+        for_any!(Self, self, certified => certified.package().key_id())
+    }
+
+    pub(crate) fn epoch(&self) -> u64 {
+        for_any!(Self, self, certified => certified.package().epoch())
+    }
+
+    pub(crate) fn placement(&self) -> &Placement {
+        for_any!(Self, self, certified => certified.package().placement())
+    }
+
+    pub(crate) fn package_digest(&self) -> [u8; 32] {
+        for_any!(Self, self, certified => *certified.package().digest())
+    }
+
+    /// Whether this is a later epoch of the same key.
+    pub(crate) fn follows(&self, old: &AnyKeyShare) -> bool {
+        match (self, old) {
+            (Self::Ed25519(new), AnyKeyShare::Ed25519(old)) => new.verify_follows(old.package()).is_ok(),
+            (Self::Bip340(new), AnyKeyShare::Bip340(old)) => new.verify_follows(old.package()).is_ok(),
+            (Self::EcdsaSecp256k1(new), AnyKeyShare::EcdsaSecp256k1(old)) => new.verify_follows(old.package()).is_ok(),
+            (Self::Ed25519(_) | Self::Bip340(_) | Self::EcdsaSecp256k1(_), _) => false,
+        }
+    }
+}
+
+/// What a suite needs so that a cosigner can hold its keys.
+pub(crate) trait HeldSuite: Curve {
+    fn active(share: KeyShare<Self>) -> AnyKeyShare;
+    fn pending(share: Arc<PendingShare<Self>>) -> AnyPendingShare;
+    fn held(share: &AnyKeyShare) -> Option<&KeyShare<Self>>;
+    fn package(certified: &AnyCertified) -> Option<&PublicKeyPackage<Self>>;
+}
+
+macro_rules! held_suite {
+    ($($suite:ident),*) => {$(
+        impl HeldSuite for $suite {
+            fn active(share: KeyShare<Self>) -> AnyKeyShare {
+                AnyKeyShare::$suite(Arc::new(share))
+            }
+
+            fn pending(share: Arc<PendingShare<Self>>) -> AnyPendingShare {
+                AnyPendingShare::$suite(share)
+            }
+
+            fn held(share: &AnyKeyShare) -> Option<&KeyShare<Self>> {
+                if let AnyKeyShare::$suite(share) = share { Some(share) } else { None }
+            }
+
+            fn package(certified: &AnyCertified) -> Option<&PublicKeyPackage<Self>> {
+                if let AnyCertified::$suite(certified) = certified { Some(certified.package()) } else { None }
+            }
+        }
+    )*};
+}
+
+held_suite!(Ed25519, Bip340, EcdsaSecp256k1);
 
 /// What a vault keeps of a share: the wallet's name, who stands behind the identifiers, and the share's own record.
 #[derive(Debug)]

@@ -17,6 +17,7 @@ pub(crate) enum RecordKind {
     SigningPackage,
     SignatureShare,
     Attestation,
+    Confirmation,
 }
 
 impl RecordKind {
@@ -30,6 +31,7 @@ impl RecordKind {
             Self::SigningPackage => 6,
             Self::SignatureShare => 7,
             Self::Attestation => 8,
+            Self::Confirmation => 9,
         }
     }
 }

@@ -141,6 +141,36 @@ impl<C: Curve> PendingShare<C> {
         &self.package
     }
 
+    /// This participant's confirmation, for a peer that lacks it: the machine sends the same one.
+    ///
+    /// # Security
+    ///
+    /// Only when the share is durable: whoever has everyone's confirmation has the certificate, and then the share must not be lost.
+    #[must_use]
+    pub fn confirmation_record(&self) -> Confirmation<C> {
+        Confirmation { transcript: self.transcript, proof: self.confirmation }
+    }
+
+    /// Makes the share usable with everyone's confirmations, where a crash cut the machines off before any had them all. This
+    /// participant's own need not be among them.
+    ///
+    /// # Errors
+    ///
+    /// [`InputError::OtherKey`] if one is about another dealing, and a [`Fault`](crate::Fault) that names whose is missing or wrong.
+    pub fn complete_with_confirmations(
+        &self,
+        confirmations: impl IntoIterator<Item = (Identifier, Confirmation<C>)>,
+    ) -> Result<KeyShare<C>, Error> {
+        let mut proofs = BTreeMap::new();
+        for (from, confirmation) in confirmations {
+            if confirmation.transcript != self.transcript {
+                return Err(InputError::OtherKey("confirmation").into());
+            }
+            proofs.insert(from, confirmation.proof);
+        }
+        self.complete_with(proofs)
+    }
+
     pub(crate) const fn confirmation(&self) -> &Proof<C> {
         &self.confirmation
     }
@@ -202,6 +232,26 @@ impl<C: Curve> PendingShare<C> {
         input.finish()?;
         check_share(&package, identifier, &signing_share)?;
         Ok(Self { identifier, signing_share, package, transcript, confirmation })
+    }
+}
+
+/// One participant's signature, with its new share, on the transcript of a dealing and its package. A certificate is made of all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Confirmation<C: Curve> {
+    transcript: [u8; 32],
+    proof: Proof<C>,
+}
+
+impl<C: Curve> Encoding for Confirmation<C> {
+    fn write(&self, out: &mut Writer) {
+        write_header(out, RecordKind::Confirmation, C::SUITE);
+        out.raw(&self.transcript);
+        self.proof.write(out);
+    }
+
+    fn read(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        read_header(input, RecordKind::Confirmation, C::SUITE)?;
+        Ok(Self { transcript: input.array()?, proof: Proof::read(input)? })
     }
 }
 

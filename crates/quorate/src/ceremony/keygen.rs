@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use quorate_core::{
-    Identifier, PeerId, SuiteId,
+    Identifier, PeerId, Placement, SuiteId,
     placement::{Counting, DomainPath, Exposure},
 };
 use quorate_transport::Roster;
@@ -68,8 +68,39 @@ pub(crate) enum Refusal {
     Full { limit: usize },
     #[error("my row of the placement is not what my configuration says")]
     WrongRow,
+    #[error("the keys of the proposal are none, too many, in disorder, or not of kinds that I hold")]
+    KeyList,
+    #[error("a key of the proposal is not what I know of it")]
+    OtherKey,
+    #[error("the dealers are too few, or hold no shares")]
+    Dealers,
+    #[error(
+        "participant {0} would stand for another cosigner than before; new cosigners take new numbers, above all that the key has"
+    )]
+    Renumbered(Identifier),
+    #[error("this changes who holds the key, and my operator has not consented: `quorate consent {plan}` here, if it is meant")]
+    Consent { plan: String },
     #[error("{0}")]
     Request(#[from] RequestError),
+}
+
+/// What every participant decides about a placement for itself: the threshold, what weakens the rule, and its own row.
+pub(crate) fn admit(placement: &Placement, me: Identifier, own: &Exposure, accepts: &Accepts) -> Result<(), Refusal> {
+    if placement.is_unchecked() {
+        return Err(Refusal::Unchecked);
+    }
+    let given = placement.threshold().min_signers();
+    if given < accepts.min_signers {
+        return Err(Refusal::Threshold { given, least: accepts.min_signers });
+    }
+    if let Some(waiver) = placement.waivers().iter().find(|waiver| !accepts.waivers.contains(waiver.domain())) {
+        return Err(Refusal::Waiver(waiver.domain().clone()));
+    }
+    if placement.counting() == Some(Counting::Joint) && !accepts.joint_counting {
+        return Err(Refusal::JointCounting);
+    }
+    // Each participant vouches for its own row and for no other.
+    if placement.exposure(me) == Some(own) { Ok(()) } else { Err(Refusal::WrongRow) }
 }
 
 /// Checks a proposal as the participant `me`, who declares `own`. Returns its number.
@@ -99,27 +130,10 @@ pub(crate) fn check(
     if proposal.peers.iter().any(|(_, peer)| roster.cosigner(peer).is_none()) {
         return Err(Refusal::StrangeParticipant);
     }
-    if proposal.placement.is_unchecked() {
-        return Err(Refusal::Unchecked);
-    }
     let participants = proposal.peers.iter().map(|(identifier, _)| identifier);
     if !participants.eq(proposal.placement.participants().iter()) {
         return Err(Refusal::OtherParticipants);
     }
-    // The threshold, and what weakens the rule, is every participant's own decision, not the proposer's alone.
-    let given = proposal.placement.threshold().min_signers();
-    if given < accepts.min_signers {
-        return Err(Refusal::Threshold { given, least: accepts.min_signers });
-    }
-    if let Some(waiver) = proposal.placement.waivers().iter().find(|waiver| !accepts.waivers.contains(waiver.domain())) {
-        return Err(Refusal::Waiver(waiver.domain().clone()));
-    }
-    if proposal.placement.counting() == Some(Counting::Joint) && !accepts.joint_counting {
-        return Err(Refusal::JointCounting);
-    }
-    // Each participant vouches for its own row and for no other.
-    if proposal.placement.exposure(identifier) != Some(own) {
-        return Err(Refusal::WrongRow);
-    }
+    admit(&proposal.placement, identifier, own, accepts)?;
     Ok(identifier)
 }

@@ -17,6 +17,8 @@ use crate::{error::Lack, pairing::message::PairMessage, payload::MAX_PAYLOAD};
 pub(crate) const MAX_TEXT: usize = 500;
 /// The most suites that one key generation makes keys for.
 pub(crate) const MAX_SUITES: usize = 8;
+/// The most keys that one ceremony deals anew.
+pub(crate) const MAX_RESHARE_KEYS: usize = 1024;
 /// The longest record that answers a question.
 const MAX_RECORD: usize = 1 << 20;
 
@@ -38,6 +40,8 @@ pub(crate) enum ProposalBody {
     Sign(SignProposal),
     /// Presignatures for the proposer's later requests.
     Presign(PresignProposal),
+    /// The same keys on new polynomials, perhaps with other participants.
+    Reshare(ReshareProposal),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,6 +72,45 @@ pub(crate) struct PresignProposal {
     pub(crate) epoch: u64,
     pub(crate) signers: ParticipantSet,
     pub(crate) count: u8,
+}
+
+/// Keys whose shares are dealt anew: all of the same holders, to the same new ones.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ReshareProposal {
+    /// By ascending key id.
+    pub(crate) keys: Vec<ReshareKey>,
+    /// The holders that deal.
+    pub(crate) dealers: ParticipantSet,
+    /// Who will hold shares, and where.
+    pub(crate) placement: Placement,
+    /// Who stands behind the identifiers of all dealers and receivers.
+    pub(crate) peers: Peers,
+}
+
+/// One key that is dealt anew.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ReshareKey {
+    pub(crate) wallet: String,
+    pub(crate) key_id: [u8; 32],
+    pub(crate) suite: SuiteId,
+    /// The epoch whose shares are dealt.
+    pub(crate) epoch: u64,
+    /// The digest of its package.
+    pub(crate) digest: [u8; 32],
+    /// The epoch to be.
+    pub(crate) new_epoch: u64,
+    /// The package of the old epoch with its certificate, for receivers that hold no share of it; else empty.
+    pub(crate) old: Vec<u8>,
+}
+
+/// What a cosigner knows of a key's epochs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct KeyEpochs {
+    pub(crate) key_id: [u8; 32],
+    /// The epoch of its active share.
+    pub(crate) active: Option<u64>,
+    /// The highest number it has seen.
+    pub(crate) highest: Option<u64>,
 }
 
 impl Proposal {
@@ -116,14 +159,22 @@ pub(crate) enum Message {
     AskAttestation { key_id: [u8; 32], epoch: u64, challenge: [u8; 32] },
     /// The attestation's record; empty if there is no such share.
     Attestation { challenge: [u8; 32], record: Vec<u8> },
-    /// "I was cut off before the end; do you have this key's certificate?"
-    AskCertificate { key_id: [u8; 32], epoch: u64 },
-    /// The certificate's record.
-    Certificate { key_id: [u8; 32], epoch: u64, record: Vec<u8> },
+    /// "Do you have this key's certificate, of this epoch or a later one?"
+    AskCertificate { question: RequestId, key_id: [u8; 32], epoch: u64 },
+    /// The package and the certificate of the answering cosigner's epoch.
+    Certificate { question: RequestId, record: Vec<u8> },
     /// About pairings.
     Pair(PairMessage),
     /// "No, because I do not have what it needs; propose it again."
     Lacks { proposal: [u8; 32], lack: Lack },
+    /// "Which epochs of these keys do you know?"
+    AskEpochs { question: RequestId, keys: Vec<[u8; 32]> },
+    /// The epochs of those keys, in the order of the question.
+    Epochs { question: RequestId, epochs: Vec<KeyEpochs> },
+    /// "This key has this epoch now": package and certificate, unasked.
+    NewEpoch { suite: SuiteId, record: Vec<u8> },
+    /// "I was cut off too; this is my own confirmation."
+    Confirmation { question: RequestId, record: Vec<u8> },
 }
 
 fn write_parts(out: &mut Writer, kind: u8, parts: &[&[u8; 32]]) {
@@ -145,6 +196,7 @@ fn read_lack(input: &mut Reader<'_>) -> Result<Lack, DecodeError> {
     match input.u8()? {
         1 => Ok(Lack::Presignatures),
         2 => Ok(Lack::Pairing),
+        3 => Ok(Lack::Epoch),
         _ => Err(DecodeError::InvalidValue("lack")),
     }
 }
@@ -189,6 +241,13 @@ impl Encoding for Proposal {
                 presign.signers.write(out);
                 out.u8(presign.count);
             }
+            ProposalBody::Reshare(reshare) => {
+                out.u8(4);
+                out.sequence(&reshare.keys);
+                reshare.dealers.write(out);
+                reshare.placement.write(out);
+                reshare.peers.write(out);
+            }
         }
     }
 
@@ -217,9 +276,54 @@ impl Encoding for Proposal {
                 signers: ParticipantSet::read(input)?,
                 count: input.u8()?,
             }),
+            4 => ProposalBody::Reshare(ReshareProposal {
+                keys: input.sequence(MAX_RESHARE_KEYS, SMALLEST_RESHARE_KEY)?,
+                dealers: ParticipantSet::read(input)?,
+                placement: Placement::read(input)?,
+                peers: Peers::read(input)?,
+            }),
             _ => return Err(DecodeError::InvalidValue("proposal")),
         };
         Ok(Self { request, body })
+    }
+}
+
+/// Two empty texts, two digests, a suite and two numbers.
+const SMALLEST_RESHARE_KEY: usize = 4 + 32 + 1 + 8 + 32 + 8 + 4;
+
+impl Encoding for ReshareKey {
+    fn write(&self, out: &mut Writer) {
+        write_text(&self.wallet, out);
+        out.raw(&self.key_id);
+        self.suite.write(out);
+        out.u64(self.epoch);
+        out.raw(&self.digest);
+        out.u64(self.new_epoch);
+        out.bytes(&self.old);
+    }
+
+    fn read(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self {
+            wallet: read_text(input)?,
+            key_id: input.array()?,
+            suite: SuiteId::read(input)?,
+            epoch: input.u64()?,
+            digest: input.array()?,
+            new_epoch: input.u64()?,
+            old: input.bytes(MAX_RECORD)?.to_vec(),
+        })
+    }
+}
+
+impl Encoding for KeyEpochs {
+    fn write(&self, out: &mut Writer) {
+        out.raw(&self.key_id);
+        out.option(self.active.as_ref());
+        out.option(self.highest.as_ref());
+    }
+
+    fn read(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self { key_id: input.array()?, active: input.option()?, highest: input.option()? })
     }
 }
 
@@ -260,15 +364,13 @@ impl Encoding for Message {
                 out.raw(challenge);
                 out.bytes(record);
             }
-            Self::AskCertificate { key_id, epoch } => {
-                out.u8(10);
-                out.raw(key_id);
+            Self::AskCertificate { question, key_id, epoch } => {
+                write_parts(out, 10, &[question, key_id]);
                 out.u64(*epoch);
             }
-            Self::Certificate { key_id, epoch, record } => {
+            Self::Certificate { question, record } => {
                 out.u8(11);
-                out.raw(key_id);
-                out.u64(*epoch);
+                out.raw(question);
                 out.bytes(record);
             }
             Self::Done { proposal } => write_parts(out, 12, &[proposal]),
@@ -281,7 +383,28 @@ impl Encoding for Message {
                 out.u8(match lack {
                     Lack::Presignatures => 1,
                     Lack::Pairing => 2,
+                    Lack::Epoch => 3,
                 });
+            }
+            Self::AskEpochs { question, keys } => {
+                out.u8(15);
+                out.raw(question);
+                out.sequence(keys);
+            }
+            Self::Epochs { question, epochs } => {
+                out.u8(16);
+                out.raw(question);
+                out.sequence(epochs);
+            }
+            Self::NewEpoch { suite, record } => {
+                out.u8(17);
+                suite.write(out);
+                out.bytes(record);
+            }
+            Self::Confirmation { question, record } => {
+                out.u8(18);
+                out.raw(question);
+                out.bytes(record);
             }
         }
     }
@@ -301,11 +424,15 @@ impl Encoding for Message {
             7 => Self::Exposure { question: input.array()?, exposure: Exposure::read(input)? },
             8 => Self::AskAttestation { key_id: input.array()?, epoch: input.u64()?, challenge: input.array()? },
             9 => Self::Attestation { challenge: input.array()?, record: input.bytes(MAX_RECORD)?.to_vec() },
-            10 => Self::AskCertificate { key_id: input.array()?, epoch: input.u64()? },
-            11 => Self::Certificate { key_id: input.array()?, epoch: input.u64()?, record: input.bytes(MAX_RECORD)?.to_vec() },
+            10 => Self::AskCertificate { question: input.array()?, key_id: input.array()?, epoch: input.u64()? },
+            11 => Self::Certificate { question: input.array()?, record: input.bytes(MAX_RECORD)?.to_vec() },
             12 => Self::Done { proposal: input.array()? },
             13 => Self::Pair(PairMessage::read(input)?),
             14 => Self::Lacks { proposal: input.array()?, lack: read_lack(input)? },
+            15 => Self::AskEpochs { question: input.array()?, keys: input.sequence(MAX_RESHARE_KEYS, 32)? },
+            16 => Self::Epochs { question: input.array()?, epochs: input.sequence(MAX_RESHARE_KEYS, 34)? },
+            17 => Self::NewEpoch { suite: SuiteId::read(input)?, record: input.bytes(MAX_RECORD)?.to_vec() },
+            18 => Self::Confirmation { question: input.array()?, record: input.bytes(MAX_RECORD)?.to_vec() },
             _ => return Err(DecodeError::InvalidValue("message kind")),
         })
     }

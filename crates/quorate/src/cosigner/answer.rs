@@ -43,9 +43,11 @@ pub(super) async fn answer_all(shared: Arc<Shared>) {
 
 fn answer(shared: &Arc<Shared>, work: &mut Work, from: PeerId, message: Message) {
     match &message {
-        Message::Propose(_) | Message::AskAttestation { .. } | Message::AskCertificate { .. } => {
-            work.begin(shared, from, message)
-        }
+        Message::Propose(_)
+        | Message::AskAttestation { .. }
+        | Message::AskCertificate { .. }
+        | Message::AskEpochs { .. }
+        | Message::NewEpoch { .. } => work.begin(shared, from, message),
         Message::Pair(PairMessage::Hello { boot }) => shared.learn_boot(from, *boot),
         Message::Pair(PairMessage::Offer { boot, .. } | PairMessage::Ask { boot, .. }) => {
             shared.learn_boot(from, *boot);
@@ -63,7 +65,9 @@ fn answer(shared: &Arc<Shared>, work: &mut Work, from: PeerId, message: Message)
         | Message::Done { proposal: topic }
         | Message::Exposure { question: topic, .. }
         | Message::Attestation { challenge: topic, .. }
-        | Message::Certificate { key_id: topic, .. } => shared.route((shared.me, *topic), from, message),
+        | Message::Certificate { question: topic, .. }
+        | Message::Confirmation { question: topic, .. }
+        | Message::Epochs { question: topic, .. } => shared.route((shared.me, *topic), from, message),
         Message::Begin { proposal: topic, .. } | Message::Cancel { proposal: topic } => {
             shared.route((from, *topic), from, message)
         }
@@ -98,7 +102,16 @@ async fn work_on(shared: &Arc<Shared>, from: PeerId, message: Message) {
         Message::AskAttestation { key_id, epoch, challenge } => {
             super::attest::answer(shared, from, key_id, epoch, challenge).await;
         }
-        Message::AskCertificate { key_id, epoch } => super::recover::answer(shared, from, key_id, epoch).await,
+        Message::AskCertificate { question, key_id, epoch } => {
+            super::recover::answer(shared, from, question, key_id, epoch).await;
+        }
+        Message::AskEpochs { question, keys } => super::recover::answer_epochs(shared, from, question, &keys).await,
+        Message::NewEpoch { suite, record } => {
+            if let Err(error) = super::recover::learn(shared, suite, &record).await {
+                let reason = describe(&error);
+                tracing::error!(from = %shared.name_of(from), reason, "a new epoch could not be taken over");
+            }
+        }
         Message::Pair(PairMessage::Offer { random, .. }) => shared.answer_offer(from, random).await,
         Message::Pair(PairMessage::Ask { topic, accepted, .. }) => shared.asked_to_pair(from, topic, accepted).await,
         Message::Accept { .. }
@@ -111,7 +124,9 @@ async fn work_on(shared: &Arc<Shared>, from: PeerId, message: Message) {
         | Message::AskExposure { .. }
         | Message::Exposure { .. }
         | Message::Attestation { .. }
-        | Message::Certificate { .. } => {}
+        | Message::Certificate { .. }
+        | Message::Confirmation { .. }
+        | Message::Epochs { .. } => {}
     }
 }
 
@@ -122,6 +137,7 @@ async fn take_part(shared: &Arc<Shared>, from: PeerId, proposal: Proposal) {
         ProposalBody::Keygen(_) => super::keygen::take_part(shared, from, &proposal).await,
         ProposalBody::Sign(_) => super::sign::take_part(shared, from, &proposal).await,
         ProposalBody::Presign(body) => super::presign::take_part(shared, from, &proposal, body).await,
+        ProposalBody::Reshare(body) => super::reshare::take_part(shared, from, &proposal, body).await,
     };
     let request = hex::encode(proposal.request);
     match outcome {

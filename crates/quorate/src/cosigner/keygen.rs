@@ -4,11 +4,11 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use quorate_core::{
     Identifier, PeerId, Peers, Placement, SessionId, SuiteId, Threshold,
-    curve::Curve,
     ecdsa::EcdsaSecp256k1,
     frost::{Bip340, Ed25519},
     keygen::Keygen,
-    keys::{KeyShare, PendingShare},
+    keys::PendingShare,
+    machine::Protocol,
     placement::{Counting, Exposure, Waiver},
 };
 use quorate_storage::{KeyRef, VaultError, vault::VaultInputError};
@@ -22,7 +22,7 @@ use crate::{
         run::{Drive, DriveError, Stop},
     },
     error::{CosignerError, RequestError},
-    share::{AnyKeyShare, AnyPendingShare, Stored, key_name},
+    share::{AnyKeyShare, AnyPendingShare, HeldSuite, Stored, key_name},
 };
 
 /// Asks for a wallet.
@@ -173,7 +173,7 @@ fn participants(shared: &Shared, names: &[String]) -> Result<Peers, CosignerErro
 }
 
 /// Asks every participant for its own row.
-async fn exposures(
+pub(super) async fn exposures(
     shared: &Arc<Shared>,
     me: Identifier,
     others: &[(Identifier, PeerId)],
@@ -273,39 +273,6 @@ async fn run(
     failed.map_or(Ok(keys), Err)
 }
 
-/// What a suite needs so that a cosigner can hold its keys.
-trait HeldSuite: Curve {
-    fn active(share: KeyShare<Self>) -> AnyKeyShare;
-    fn pending(share: Arc<PendingShare<Self>>) -> AnyPendingShare;
-}
-
-impl HeldSuite for Ed25519 {
-    fn active(share: KeyShare<Self>) -> AnyKeyShare {
-        AnyKeyShare::Ed25519(Arc::new(share))
-    }
-    fn pending(share: Arc<PendingShare<Self>>) -> AnyPendingShare {
-        AnyPendingShare::Ed25519(share)
-    }
-}
-
-impl HeldSuite for Bip340 {
-    fn active(share: KeyShare<Self>) -> AnyKeyShare {
-        AnyKeyShare::Bip340(Arc::new(share))
-    }
-    fn pending(share: Arc<PendingShare<Self>>) -> AnyPendingShare {
-        AnyPendingShare::Bip340(share)
-    }
-}
-
-impl HeldSuite for EcdsaSecp256k1 {
-    fn active(share: KeyShare<Self>) -> AnyKeyShare {
-        AnyKeyShare::EcdsaSecp256k1(Arc::new(share))
-    }
-    fn pending(share: Arc<PendingShare<Self>>) -> AnyPendingShare {
-        AnyPendingShare::EcdsaSecp256k1(share)
-    }
-}
-
 /// One key generation: the share is durable as pending before the confirmation leaves, and active before anybody is told.
 async fn one<C: HeldSuite>(
     shared: &Arc<Shared>,
@@ -317,7 +284,8 @@ async fn one<C: HeldSuite>(
     let machine = Keygen::<C>::start(&session, body.placement.clone(), me, &mut getrandom::SysRng)?;
     let mut drive = Drive::open(machine, &shared.network, id, &body.peers, shared.deadline)?;
     let mut confirmed = Confirmed { shared, key: None };
-    let share = certify::<C>(shared, body, &mut drive, &mut confirmed).await?;
+    let stored = |share| Stored { wallet: body.wallet.clone(), peers: body.peers.clone(), share };
+    let share = certify::<C, _>(shared, &stored, &mut drive, &mut confirmed).await?;
     let record = Stored { wallet: body.wallet.clone(), peers: body.peers.clone(), share: C::active(share) };
     activate(shared, &record).await?;
     confirmed.key = None;
@@ -326,9 +294,9 @@ async fn one<C: HeldSuite>(
 
 /// A pending share whose confirmation may have left. The others may have its certificate, or get it, so that it must not be lost:
 /// however its ceremony ends before the share is active, by an error or by being dropped, it is asked for from then on.
-struct Confirmed<'a> {
-    shared: &'a Shared,
-    key: Option<KeyRef>,
+pub(super) struct Confirmed<'a> {
+    pub(super) shared: &'a Shared,
+    pub(super) key: Option<KeyRef>,
 }
 
 impl Drop for Confirmed<'_> {
@@ -340,17 +308,16 @@ impl Drop for Confirmed<'_> {
     }
 }
 
-/// Drives the machine to the certified share; `confirmed` names the pending share from the moment on that it is stored.
-async fn certify<C: HeldSuite>(
+/// Drives a dealing to its end; `confirmed` names the pending share from the moment on that it is stored.
+pub(super) async fn certify<C: HeldSuite, P: Protocol<Held = Arc<PendingShare<C>>>>(
     shared: &Arc<Shared>,
-    body: &KeygenProposal,
-    drive: &mut Drive<'_, quorate_core::keygen::KeygenRounds<C>>,
+    stored: &(impl Fn(AnyPendingShare) -> Stored<AnyPendingShare> + Sync),
+    drive: &mut Drive<'_, P>,
     confirmed: &mut Confirmed<'_>,
-) -> Result<KeyShare<C>, DriveError> {
-    let stored = |share| Stored { wallet: body.wallet.clone(), peers: body.peers.clone(), share };
+) -> Result<P::Output, DriveError> {
     loop {
         match drive.drive().await? {
-            Stop::Done(share) => return Ok(share),
+            Stop::Done(output) => return Ok(output),
             Stop::Hold => {
                 let pending = drive.machine.pending().ok_or(CosignerError::Bug("nothing is held"))?;
                 let record = stored(C::pending(Arc::clone(pending.value()?)));
@@ -378,6 +345,6 @@ pub(super) async fn activate(shared: &Shared, record: &Stored<AnyKeyShare>) -> R
     }
     shared.vault.promote(&key, record).await?;
     let (wallet, suite) = (&record.wallet, key.suite().name());
-    tracing::info!(target: "quorate::audit", wallet, suite, key = %record.share.key_id(), epoch = key.epoch(), "key made");
+    tracing::info!(target: "quorate::audit", wallet, suite, key = %record.share.key_id(), epoch = key.epoch(), "share active");
     Ok(())
 }

@@ -128,7 +128,7 @@ pub(super) async fn take_part(
     if !(1..=MAX_COUNT).contains(&usize::from(body.count)) {
         return Err(refuse("a batch has between 1 and 16 presignatures"));
     }
-    let key = shared.load(&body.key_id).await?;
+    let key = super::recover::current(shared, &body.key_id, body.epoch, from).await?;
     rules::check_signers((&body.signers, body.epoch), from, &key).map_err(refuse)?;
     let permits = shared.batches.get(&from).and_then(|permits| permits.try_acquire().ok());
     let _permit = permits.ok_or_else(|| refuse("enough presignatures are being made for you; wait for them"))?;

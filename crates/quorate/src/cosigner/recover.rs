@@ -1,18 +1,25 @@
-//! Completes key generations that were cut off between this cosigner's confirmation and the others': a peer that has the certificate
-//! hands it over.
+//! Catching up with a key: shares that are pending become active, and shares of former epochs are destroyed, when a certificate shows
+//! up.
+//!
+//! A ceremony that was cut off between this cosigner's confirmation and the others' leaves a pending share. Whoever has the certificate
+//! hands it over; and if nobody has it, because all were cut off, everyone's confirmations are put together again. A cosigner that was
+//! not there when its key moved on learns of it from whomever it meets next.
 
 use core::time::Duration;
-use std::{collections::VecDeque, sync::Arc};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
 
-use quorate_core::PeerId;
+use quorate_core::{PeerId, SuiteId};
 use quorate_storage::{KeyRef, KeySummary, VaultError, vault::VaultInputError};
 use tokio::{sync::mpsc, task::JoinSet};
 
 use super::{Shared, keygen::activate};
 use crate::{
-    ceremony::message::Message,
-    error::CosignerError,
-    share::{AnyPendingShare, Stored},
+    ceremony::message::{KeyEpochs, Message},
+    error::{CosignerError, Lack},
+    share::{AnyCertified, AnyKeyShare, AnyPendingShare, Stored},
 };
 
 /// Pauses between two attempts: from the first, doubling, up to the longest.
@@ -107,37 +114,162 @@ async fn complete(shared: &Arc<Shared>, key: &KeyRef) -> Result<bool, CosignerEr
         Err(VaultError::Input(VaultInputError::NoPendingShare { .. })) => return Ok(true),
         Err(error) => return Err(error.into()),
     };
-    let mut answers = shared.expect(shared.me, *key.key_id(), pending.peers.iter().map(|(_, peer)| peer))?;
-    for (_, peer) in pending.peers.iter().filter(|(_, peer)| *peer != shared.me) {
-        // A peer that is off the roster cannot be asked.
-        let _told = shared.tell(peer, &Message::AskCertificate { key_id: *key.key_id(), epoch: key.epoch() });
-    }
+    let (mut confirmations, mut share) = (BTreeMap::new(), None);
+    let others: Vec<_> = pending.peers.iter().map(|(_, peer)| peer).filter(|peer| *peer != shared.me).collect();
+    let mut answers = ask(shared, key.key_id(), key.epoch(), &others)?;
+    let everyone = pending.share.placement().participants().len();
     let certificate = async {
-        while let Some((_, message)) = answers.next().await {
-            if let Message::Certificate { record, epoch, .. } = message
-                && epoch == key.epoch()
+        while let Some((from, message)) = answers.next().await {
+            match message {
                 // The certificate proves itself; who hands it over does not matter.
-                && let Ok(share) = pending.share.complete(&record)
-            {
-                return Some(share);
+                Message::Certificate { record, .. } => match pending.share.complete(&record) {
+                    Ok(complete) => share = Some(complete),
+                    Err(_other_epoch) => learn(shared, key.suite(), &record).await?,
+                },
+                Message::Confirmation { record, .. } => {
+                    confirmations.extend(pending.peers.identifier(from).map(|identifier| (identifier, record)));
+                    if confirmations.len() + 1 == everyone {
+                        share = pending.share.complete_with(&confirmations).ok();
+                    }
+                }
+                _ => {}
+            }
+            if share.is_some() {
+                break;
             }
         }
-        None
+        Ok::<_, CosignerError>(())
     };
-    let Ok(Some(share)) = tokio::time::timeout(ANSWER_WITHIN, certificate).await else {
-        return Ok(false);
-    };
+    if let Ok(ended) = tokio::time::timeout(ANSWER_WITHIN, certificate).await {
+        ended?;
+    }
+    let Some(share) = share else { return Ok(false) };
+    shared.renew_pairings();
     activate(shared, &Stored { wallet: pending.wallet, peers: pending.peers, share }).await?;
     Ok(true)
 }
 
-/// Hands over a certificate, which is public, to a participant of the key.
-pub(super) async fn answer(shared: &Arc<Shared>, from: PeerId, key_id: [u8; 32], epoch: u64) {
-    if let Ok(key) = shared.load(&key_id).await
-        && key.share.epoch() == epoch
-        && key.peers.identifier(from).is_some()
-    {
-        let record = key.share.certificate_record();
-        let _told = shared.tell(from, &Message::Certificate { key_id, epoch, record });
+/// Asks for a certificate of this epoch or a later one. Peers that cannot be asked are left out.
+fn ask(shared: &Arc<Shared>, key_id: &[u8; 32], epoch: u64, peers: &[PeerId]) -> Result<super::Answers, CosignerError> {
+    let question = super::fresh()?;
+    let answers = shared.expect(shared.me, question, peers.iter().copied())?;
+    for peer in peers.iter().copied() {
+        // A peer that is off the roster cannot be asked.
+        let _told = shared.tell(peer, &Message::AskCertificate { question, key_id: *key_id, epoch });
     }
+    Ok(answers)
+}
+
+/// Gives this cosigner's share of a key in the epoch that `peer` names, after catching up if need be.
+///
+/// # Errors
+///
+/// [`CosignerError::Lacking`] if the key has a later epoch here; the peer is told which.
+pub(super) async fn current(
+    shared: &Arc<Shared>,
+    key_id: &[u8; 32],
+    epoch: u64,
+    peer: PeerId,
+) -> Result<Stored<AnyKeyShare>, CosignerError> {
+    let mut key = shared.load(key_id).await?;
+    if key.share.epoch() < epoch {
+        catch_up(shared, key_id, key.share.suite(), epoch, peer).await?;
+        key = shared.load(key_id).await?;
+    }
+    if key.share.epoch() > epoch {
+        let _told = shared.tell(peer, &new_epoch(&key));
+        return Err(CosignerError::Lacking { name: shared.name.clone(), lack: Lack::Epoch });
+    }
+    if key.share.epoch() < epoch {
+        let reason = "my share is of a former epoch, and nobody has given me the certificate of this one; `quorate repair` makes me a new one";
+        return Err(CosignerError::Denied { reason: reason.to_owned() });
+    }
+    Ok(key)
+}
+
+/// Asks a peer for the certificate of this epoch or a later one, and does what it says.
+pub(super) async fn catch_up(
+    shared: &Arc<Shared>,
+    key_id: &[u8; 32],
+    suite: SuiteId,
+    epoch: u64,
+    peer: PeerId,
+) -> Result<(), CosignerError> {
+    let mut answers = ask(shared, key_id, epoch, &[peer])?;
+    match tokio::time::timeout(ANSWER_WITHIN, answers.next()).await {
+        Ok(Some((_, Message::Certificate { record, .. }))) => learn(shared, suite, &record).await,
+        _ => Ok(()),
+    }
+}
+
+/// Says which epoch a key has here.
+pub(super) fn new_epoch(key: &Stored<AnyKeyShare>) -> Message {
+    Message::NewEpoch { suite: key.share.suite(), record: key.share.certified_record() }
+}
+
+/// Does what a certificate says, if it is one of a later epoch of a key that this cosigner holds: the pending share becomes active, or
+/// the old one is destroyed.
+///
+/// Anyone may hand it over. It proves that all holders of that epoch have shares of this key, which nobody can who does not know
+/// enough shares of it.
+pub(super) async fn learn(shared: &Arc<Shared>, suite: SuiteId, record: &[u8]) -> Result<(), CosignerError> {
+    let Ok(certified) = AnyCertified::from_record(suite, record) else { return Ok(()) };
+    let (key_id, epoch) = (*certified.key_id().as_bytes(), certified.epoch());
+    let Ok(summary) = shared.vault.summary(&key_id).await else { return Ok(()) };
+    if summary.suite != suite || summary.active.is_some_and(|slot| slot.epoch >= epoch) {
+        return Ok(());
+    }
+    if summary.pending.iter().any(|slot| slot.epoch == epoch) {
+        let (_, pending) = shared.vault.load_pending::<Stored<AnyPendingShare>>(&key_id, epoch).await?;
+        if let Ok(share) = pending.share.complete(record) {
+            shared.renew_pairings();
+            return activate(shared, &Stored { wallet: pending.wallet, peers: pending.peers, share }).await;
+        }
+        return Ok(());
+    }
+    let Some(slot) = summary.active else { return Ok(()) };
+    let old = shared.load(&key_id).await?;
+    if !certified.follows(&old.share) {
+        return Ok(());
+    }
+    shared.renew_pairings();
+    shared.vault.retire(&key_id, epoch).await?;
+    let (key, wallet) = (certified.key_id(), &old.wallet);
+    if certified.placement().participants().contains(slot.participant) {
+        tracing::error!(target: "quorate::audit", %key, wallet, epoch, "the share of this epoch is not here; `quorate repair` makes a new one");
+    } else {
+        tracing::warn!(target: "quorate::audit", %key, wallet, epoch, "the key has moved to other cosigners; the old share is destroyed");
+    }
+    Ok(())
+}
+
+/// Hands over what is public about a key: the certificate of this epoch or a later one, or at least this cosigner's confirmation.
+pub(super) async fn answer(shared: &Arc<Shared>, from: PeerId, question: [u8; 32], key_id: [u8; 32], epoch: u64) {
+    if let Ok(key) = shared.load(&key_id).await
+        && key.share.epoch() >= epoch
+    {
+        let _told = shared.tell(from, &Message::Certificate { question, record: key.share.certified_record() });
+        return;
+    }
+    // It is durable, and may have left before.
+    if let Ok((_, pending)) = shared.vault.load_pending::<Stored<AnyPendingShare>>(&key_id, epoch).await
+        && pending.peers.identifier(from).is_some()
+    {
+        let _told = shared.tell(from, &Message::Confirmation { question, record: pending.share.confirmation() });
+    }
+}
+
+/// Says what this cosigner knows of the epochs of keys.
+pub(super) async fn answer_epochs(shared: &Arc<Shared>, from: PeerId, question: [u8; 32], keys: &[[u8; 32]]) {
+    let mut epochs = Vec::with_capacity(keys.len());
+    for key_id in keys {
+        epochs.push(epochs_of(shared, key_id).await);
+    }
+    let _told = shared.tell(from, &Message::Epochs { question, epochs });
+}
+
+pub(super) async fn epochs_of(shared: &Shared, key_id: &[u8; 32]) -> KeyEpochs {
+    let summary = shared.vault.summary(key_id).await.ok();
+    let active = summary.as_ref().and_then(|summary| summary.active.map(|slot| slot.epoch));
+    KeyEpochs { key_id: *key_id, active, highest: summary.map(|summary| summary.highest_epoch) }
 }

@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use super::{
     ANSWER_WITHIN, Cosigner, Shared, answer,
     ecdsa::{self, Material},
-    fresh,
+    fresh, recover,
 };
 use crate::{
     ceremony::{
@@ -22,7 +22,7 @@ use crate::{
         run::{Drive, DriveError, Stop},
         sign::{self as rules, Approved, Task},
     },
-    error::{CosignerError, RequestError},
+    error::{CosignerError, Lack, RequestError},
     payload::{AnyPayload, Description, KeyUse, Payload},
     share::{AnyKeyShare, Stored},
 };
@@ -106,32 +106,55 @@ impl Cosigner {
     /// [`CosignerError::Unavailable`], [`CosignerError::Fault`], [`CosignerError::Request`].
     pub async fn sign(&self, request: SignRequest) -> Result<Signed, CosignerError> {
         let shared = self.shared();
-        let key = shared.find(&request.key, request.suite).await?;
         let id = request.request.map_or_else(fresh, Ok)?;
-        if !request.signers.is_empty() {
-            let signers = named_signers(shared, &key, &request.signers)?;
-            return attempt(shared, &key, &request, id, signers).await;
-        }
-        let mut candidates = candidates(shared, &key);
-        loop {
-            let signers = choose(&key, &candidates)?;
-            let error = match attempt(shared, &key, &request, id, signers.clone()).await {
-                Ok(signed) => return Ok(signed),
-                Err(error) => error,
-            };
-            // The nonces of the failed attempt are gone, but its shares may have left: whoever had them all may hold a valid signature. So
-            // the attempt counts as signed, and what follows is for the same payload only. Go on without those who are to blame.
-            if error.is_unnamed_fault() {
-                return without_each(shared, &key, &request, id, (&candidates, &signers), error).await;
+        let key = shared.find(&request.key, request.suite).await?;
+        match sign_once(shared, &request, id, &key).await {
+            // The key moved on while this cosigner was away: once more, with the share of the epoch that the others have.
+            Err(CosignerError::Lacking { name, lack: Lack::Epoch }) => {
+                if let Some(peer) = shared.roster.peer(&name).map(|entry| entry.identity) {
+                    let next = key.share.epoch().saturating_add(1);
+                    recover::catch_up(shared, key.share.key_id().as_bytes(), key.share.suite(), next, peer).await?;
+                }
+                let key = shared.find(&request.key, request.suite).await?;
+                sign_once(shared, &request, id, &key).await
             }
-            let blamed = error.blamed();
-            let before = candidates.len();
-            candidates.retain(|(_, peer)| !blamed.contains(&shared.name_of(*peer)));
-            if candidates.len() == before || choose(&key, &candidates).is_err() {
-                return Err(error);
-            }
-            tracing::warn!(target: "quorate::audit", request = hex::encode(id), ?blamed, "another set of signers is tried");
+            signed => signed,
         }
+    }
+}
+
+async fn sign_once(
+    shared: &Arc<Shared>,
+    request: &SignRequest,
+    id: RequestId,
+    key: &Stored<AnyKeyShare>,
+) -> Result<Signed, CosignerError> {
+    if !request.signers.is_empty() {
+        let signers = named_signers(shared, key, &request.signers)?;
+        return attempt(shared, key, request, id, signers).await;
+    }
+    let mut candidates = candidates(shared, key);
+    loop {
+        let signers = choose(key, &candidates)?;
+        let error = match attempt(shared, key, request, id, signers.clone()).await {
+            Ok(signed) => return Ok(signed),
+            Err(error) => error,
+        };
+        // The nonces of the failed attempt are gone, but its shares may have left: whoever had them all may hold a valid signature. So
+        // the attempt counts as signed, and what follows is for the same payload only. Go on without those who are to blame.
+        if matches!(error, CosignerError::Lacking { lack: Lack::Epoch, .. }) {
+            return Err(error);
+        }
+        if error.is_unnamed_fault() {
+            return without_each(shared, key, request, id, (&candidates, &signers), error).await;
+        }
+        let blamed = error.blamed();
+        let before = candidates.len();
+        candidates.retain(|(_, peer)| !blamed.contains(&shared.name_of(*peer)));
+        if candidates.len() == before || choose(key, &candidates).is_err() {
+            return Err(error);
+        }
+        tracing::warn!(target: "quorate::audit", request = hex::encode(id), ?blamed, "another set of signers is tried");
     }
 }
 
@@ -249,7 +272,7 @@ pub(super) async fn take_part(shared: &Arc<Shared>, from: PeerId, proposal: &Pro
     let ProposalBody::Sign(body) = &proposal.body else {
         return Err(CosignerError::Bug("a proposal of another kind"));
     };
-    let key = shared.load(&body.key_id).await?;
+    let key = recover::current(shared, &body.key_id, body.epoch, from).await?;
     let refuse = |reason: &str| CosignerError::Denied { reason: reason.to_owned() };
     rules::check_signers((&body.signers, body.epoch), from, &key).map_err(refuse)?;
     let approved = rules::approve(&proposal.request, body, from, &key, &*shared.policy)?;

@@ -32,6 +32,7 @@ use crate::{
 };
 
 mod ecdsa;
+mod reshare;
 
 const NAMES: [&str; 4] = ["alice", "bob", "carol", "dave"];
 
@@ -162,7 +163,7 @@ async fn answers_are_taken_from_whom_was_asked_and_only_a_few() {
     let (alice, bob, carol) = (Arc::clone(team.cosigners[0].shared()), team.peer(1), team.peer(2));
     let topic = [7; 32];
     let mut answers = alice.expect(alice.me, topic, [bob]).unwrap();
-    let huge = || Message::Certificate { key_id: topic, epoch: 0, record: vec![0; 1 << 20] };
+    let huge = || Message::Certificate { question: topic, record: vec![0; 1 << 20] };
     for _ in 0..1000 {
         alice.route((alice.me, topic), bob, huge());
         alice.route((alice.me, topic), carol, huge());

@@ -1,0 +1,373 @@
+//! Epochs of a key among real cosigners: refresh, eviction, repair, consent, and stores that fail in between.
+
+use std::collections::BTreeSet;
+
+use quorate_core::{
+    PeerId,
+    keys::PendingShare,
+    reshare::{NewEpoch, Reshare},
+};
+use quorate_storage::{Torn, VaultError, vault::VaultInputError};
+
+use super::*;
+use crate::{
+    cosigner::{ReshareRequest, Reshared, Signed},
+    share::{AnyPendingShare, HeldSuite},
+};
+
+const ALL: [SuiteId; 3] = [SuiteId::Bip340, SuiteId::Ed25519, SuiteId::EcdsaSecp256k1];
+
+fn refresh() -> ReshareRequest {
+    ReshareRequest::refresh(["w".to_owned()])
+}
+
+impl Team {
+    async fn with(size: usize, holders: usize, min_signers: u16, suites: &[SuiteId]) -> Self {
+        let team = Self::of(size, size).await;
+        let names = NAMES[..holders].iter().map(|name| (*name).to_owned());
+        let request = KeygenRequest::new("w", suites.iter().copied(), min_signers).participants(names);
+        team.cosigners[0].keygen(request).await.unwrap();
+        team
+    }
+
+    /// Signs a message with the Ed25519 key.
+    async fn hello(&self, proposer: usize, signers: &[usize]) -> Result<Signed, CosignerError> {
+        let names = signers.iter().map(|index| NAMES[*index].to_owned());
+        let request = SignRequest::new("w", message("hello")).suite(SuiteId::Ed25519).signers(names);
+        self.cosigners[proposer].sign(request).await
+    }
+
+    async fn public_key(&self, index: usize, suite: SuiteId) -> Vec<u8> {
+        self.cosigners[index].shared().find("w", Some(suite)).await.unwrap().share.public_key()
+    }
+
+    /// The epochs of the Ed25519 key's active share, and of pending ones.
+    async fn epochs(&self, index: usize, key_id: &[u8; 32]) -> (Option<u64>, Vec<u64>) {
+        let Ok(summary) = self.vaults[index].summary(key_id).await else { return (None, Vec::new()) };
+        (summary.active.map(|slot| slot.epoch), summary.pending.iter().map(|slot| slot.epoch).collect())
+    }
+
+    async fn key_id(&self, index: usize) -> [u8; 32] {
+        *self.cosigners[index].shared().find("w", Some(SuiteId::Ed25519)).await.unwrap().share.key_id().as_bytes()
+    }
+
+    async fn until_active(&self, index: usize, key_id: &[u8; 32], epoch: Option<u64>) {
+        let wait = async {
+            while self.epochs(index, key_id).await.0 != epoch {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        assert!(tokio::time::timeout(Duration::from_secs(30), wait).await.is_ok(), "{} stays behind", NAMES[index]);
+    }
+
+    async fn until_epoch(&self, index: usize, key_id: &[u8; 32], epoch: Option<u64>) {
+        let wait = async {
+            while self.epochs(index, key_id).await != (epoch, Vec::new()) {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let reached = tokio::time::timeout(Duration::from_secs(30), wait).await;
+        assert!(reached.is_ok(), "{}: {:?} and not {epoch:?}", NAMES[index], self.epochs(index, key_id).await);
+    }
+
+    /// Has everyone but the proposer consent to what the request would do.
+    async fn agreed(&self, proposer: usize, request: &ReshareRequest, consenting: &[usize]) -> Result<Reshared, CosignerError> {
+        loop {
+            let error = match self.cosigners[proposer].reshare(request.clone()).await {
+                Ok(reshared) => return Ok(reshared),
+                Err(error) => error,
+            };
+            let plan = consenting.iter().find_map(|index| Some((index, self.cosigners[*index].plans().first()?.plan)));
+            let Some((index, plan)) = plan else { return Err(error) };
+            self.cosigners[*index].consent(plan);
+        }
+    }
+}
+
+fn names(indices: &[usize]) -> Vec<String> {
+    indices.iter().map(|index| NAMES[*index].to_owned()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refresh_keeps_every_key_destroys_every_old_share_and_renews_pairings() {
+    let team = Team::with(3, 3, 2, &ALL).await;
+    let before = [team.public_key(0, ALL[0]).await, team.public_key(0, ALL[1]).await, team.public_key(0, ALL[2]).await];
+    team.cosigners[0].sign(SignRequest::new("w", message("x")).suite(ALL[2])).await.unwrap();
+    let shared = team.cosigners[0].shared();
+    assert!([1, 2].iter().any(|index| shared.pairings.held(team.peer(*index)).is_some()));
+    let paired: BTreeSet<_> = [1, 2].iter().filter_map(|i| Some(*shared.pairings.held(team.peer(*i))?.id())).collect();
+    for epoch in 1..=3 {
+        let reshared = team.cosigners[1].reshare(refresh()).await.unwrap();
+        assert_eq!((reshared.keys.len(), reshared.effective), (3, true));
+        assert!(reshared.outstanding.is_empty() && reshared.destroyed.len() == 3);
+        assert!(reshared.keys.iter().all(|key| key.epoch == epoch));
+        for index in 0..3 {
+            for key in &reshared.keys {
+                assert_eq!(team.epochs(index, &key.key_id).await, (Some(epoch), Vec::new()));
+            }
+        }
+    }
+    let after: BTreeSet<_> = [1, 2].iter().filter_map(|i| Some(*shared.pairings.held(team.peer(*i))?.id())).collect();
+    assert!(paired.is_disjoint(&after), "a pairing outlived a refresh");
+    for (suite, before) in ALL.into_iter().zip(before) {
+        assert_eq!(team.public_key(2, suite).await, before);
+        for (one, two) in [(0, 1), (1, 2), (2, 0)] {
+            let request = SignRequest::new("w", message("hello")).suite(suite).signers(names(&[two]));
+            team.cosigners[one].sign(request).await.unwrap();
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn eviction_needs_the_consent_of_each_holder_and_leaves_the_evicted_nothing() {
+    let mut team = Team::with(4, 3, 2, &[SuiteId::Ed25519]).await;
+    let (key, id) = (team.public_key(0, SuiteId::Ed25519).await, team.key_id(0).await);
+    // Alice's provider is breached: she is switched off before.
+    let alice = team.cosigners.remove(0);
+    alice.shutdown().await;
+    let evict = refresh().remove("alice").add("dave");
+    let refused = team.cosigners[0].reshare(evict.clone()).await;
+    assert!(
+        matches!(&refused, Err(CosignerError::Refused { name, reason }) if name == "carol" && reason.contains("consent")),
+        "{refused:?}"
+    );
+    let [plan] = team.cosigners[1].plans().try_into().unwrap();
+    assert_eq!(plan.proposer, "bob");
+    assert_eq!(plan.description, "wallet w: from 2 of 3 to 2 of 3; leaving: alice; joining: dave");
+    assert!(team.cosigners[2].plans().is_empty(), "dave gives nothing away");
+    team.cosigners[1].consent(plan.plan);
+    let reshared = team.cosigners[0].reshare(evict).await.unwrap();
+    assert_eq!((reshared.destroyed.clone(), reshared.effective), (names(&[1, 2]), true));
+    assert_eq!(reshared.outstanding, names(&[0]));
+    for (proposer, other) in [(0, 3), (1, 1), (2, 2)] {
+        let signed = team.hello(proposer, &[other]).await.unwrap();
+        assert_eq!(signed.key_id, id);
+    }
+    assert_eq!(team.public_key(2, SuiteId::Ed25519).await, key);
+    // Alice comes back with her old share. It is refused, and gone as soon as she hears of the new epoch.
+    let alice = team.boot(0, |builder| builder).await;
+    team.cosigners.insert(0, alice);
+    assert!(team.cosigners[0].connected(Duration::from_secs(20)).await);
+    let failed = team.hello(0, &[2]).await;
+    assert!(failed.is_err(), "{failed:?}");
+    team.until_epoch(0, &id, None).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lower_threshold_is_nothing_that_one_cosigner_decides() {
+    let team = Team::with(3, 3, 3, &[SuiteId::Ed25519]).await;
+    let lower = refresh().min_signers(2);
+    for _ in 0..2 {
+        assert!(matches!(team.cosigners[0].reshare(lower.clone()).await, Err(CosignerError::Refused { .. })));
+    }
+    // One consent of two is not enough.
+    assert!(team.agreed(0, &lower, &[1]).await.is_err());
+    assert!(team.hello(1, &[0]).await.is_err());
+    team.agreed(0, &lower, &[1, 2]).await.unwrap();
+    team.hello(1, &[0]).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lost_share_is_repaired_by_a_refresh() {
+    let team = Team::with(3, 3, 2, &[SuiteId::Ed25519]).await;
+    let key = team.cosigners[2].shared().find("w", None).await.unwrap();
+    team.vaults[2].destroy(&key.share.key_ref()).await.unwrap();
+    assert!(team.hello(2, &[0]).await.is_err());
+    let reshared = team.cosigners[0].reshare(refresh()).await.unwrap();
+    assert!(reshared.effective);
+    team.hello(2, &[0]).await.unwrap();
+    team.hello(2, &[1]).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refresh_waits_for_every_holder_and_changes_nothing_without_one() {
+    let mut team = Team::with(3, 3, 2, &[SuiteId::Ed25519]).await;
+    let id = team.key_id(0).await;
+    team.cosigners.pop().unwrap().shutdown().await;
+    let failed = team.cosigners[0].reshare(refresh()).await;
+    assert!(matches!(&failed, Err(error) if error.blamed() == ["carol"]), "{failed:?}");
+    for index in 0..3 {
+        assert_eq!(team.epochs(index, &id).await, (Some(0), Vec::new()));
+    }
+    team.hello(0, &[1]).await.unwrap();
+}
+
+/// Whatever operation of one store fails, and whether it took effect, the key signs, and all come to one epoch by themselves.
+#[tokio::test(flavor = "multi_thread")]
+async fn store_that_fails_once_in_a_refresh_costs_nothing() {
+    let (mut failed, mut done) = (0, 0);
+    for operation in (0..26).step_by(2) {
+        let torn = if operation % 4 == 0 { Torn::Before } else { Torn::After };
+        let team = Team::with(3, 3, 2, &[SuiteId::Ed25519]).await;
+        let (key, id) = (team.public_key(0, SuiteId::Ed25519).await, team.key_id(0).await);
+        team.stores[1].fail_at(operation, torn);
+        match team.cosigners[0].reshare(refresh()).await {
+            Ok(_) => done += 1,
+            Err(_) => failed += 1,
+        }
+        // Those that were done teach the one whose store failed.
+        let epoch = team.epochs(0, &id).await.0.max(team.epochs(2, &id).await.0);
+        for index in 0..3 {
+            team.until_active(index, &id, epoch).await;
+        }
+        assert_eq!(team.public_key(1, SuiteId::Ed25519).await, key, "operation {operation}");
+        for (one, two) in [(0, 1), (1, 2), (2, 0)] {
+            team.hello(one, &[two]).await.unwrap_or_else(|error| panic!("operation {operation}: {error}"));
+        }
+        let again = team.cosigners[1].reshare(refresh()).await.unwrap_or_else(|error| panic!("operation {operation}: {error}"));
+        for index in 0..3 {
+            // What was pending of an attempt that nobody completed is gone with it.
+            team.until_epoch(index, &id, Some(again.keys[0].epoch)).await;
+        }
+    }
+    assert!(failed > 1 && done > 1, "{failed} failed and {done} were done: the faults hit nothing");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cosigner_that_is_behind_catches_up_when_it_is_asked_to_sign() {
+    let team = Team::with(3, 3, 2, &[SuiteId::Ed25519]).await;
+    let id = team.key_id(0).await;
+    let old = team.cosigners[2].shared().find("w", None).await.unwrap();
+    let pending = pending_everywhere(&team, 1).await;
+    // Alice and Bob have the certificate; Carol has crashed before she had it, and has not asked yet.
+    for index in [0, 1] {
+        let confirmations = pending.iter().map(|(id, share)| (*id, share.confirmation_record()));
+        let own = &pending[&Identifier::new(u16::try_from(index + 1).unwrap()).unwrap()];
+        let share = Ed25519::active(own.complete_with_confirmations(confirmations).unwrap());
+        let record = Stored { wallet: "w".to_owned(), peers: old.peers.clone(), share };
+        team.vaults[index].promote(&record.share.key_ref(), &record).await.unwrap();
+    }
+    assert_eq!(team.epochs(2, &id).await, (Some(0), vec![1]));
+    team.hello(0, &[2]).await.unwrap();
+    assert_eq!(team.epochs(2, &id).await, (Some(1), Vec::new()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn proposer_that_is_behind_catches_up_and_signs() {
+    let team = Team::with(3, 3, 2, &[SuiteId::Ed25519]).await;
+    let id = team.key_id(0).await;
+    let old = team.cosigners[2].shared().find("w", None).await.unwrap();
+    let pending = pending_everywhere(&team, 4).await;
+    for index in [0, 1] {
+        let confirmations = pending.iter().map(|(id, share)| (*id, share.confirmation_record()));
+        let own = &pending[&Identifier::new(u16::try_from(index + 1).unwrap()).unwrap()];
+        let share = Ed25519::active(own.complete_with_confirmations(confirmations).unwrap());
+        let record = Stored { wallet: "w".to_owned(), peers: old.peers.clone(), share };
+        team.vaults[index].promote(&record.share.key_ref(), &record).await.unwrap();
+    }
+    team.hello(2, &[0]).await.unwrap();
+    assert_eq!(team.epochs(2, &id).await, (Some(4), Vec::new()));
+}
+
+/// Everyone crashed right after its confirmation, and nobody has the certificate.
+#[tokio::test(flavor = "multi_thread")]
+async fn certificate_that_nobody_has_is_put_together_from_everyones_confirmations() {
+    let mut team = Team::with(3, 3, 2, &[SuiteId::Ed25519]).await;
+    let (key, id) = (team.public_key(0, SuiteId::Ed25519).await, team.key_id(0).await);
+    pending_everywhere(&team, 1).await;
+    team.hello(0, &[1]).await.unwrap();
+    for cosigner in team.cosigners.drain(..) {
+        cosigner.shutdown().await;
+    }
+    for index in 0..3 {
+        let cosigner = team.boot(index, |builder| builder).await;
+        team.cosigners.push(cosigner);
+    }
+    for index in 0..3 {
+        team.until_epoch(index, &id, Some(1)).await;
+        assert_eq!(team.public_key(index, SuiteId::Ed25519).await, key);
+    }
+    team.hello(2, &[1]).await.unwrap();
+}
+
+/// Deals the Ed25519 key anew by hand, and stores every share as pending: where a crash would leave it.
+async fn pending_everywhere(team: &Team, epoch: u64) -> std::collections::BTreeMap<Identifier, Arc<PendingShare<Ed25519>>> {
+    let stored = team.cosigners[0].shared().find("w", None).await.unwrap();
+    let peers = stored.peers.clone();
+    let session = quorate_core::Session::new(SessionId::new([8; 32]), peers.clone());
+    let mut machines = std::collections::BTreeMap::new();
+    for index in 0..3 {
+        let key = team.cosigners[index].shared().find("w", None).await.unwrap();
+        let new = NewEpoch::new(peers.participants().unwrap(), key.share.placement().clone(), epoch);
+        let share = Ed25519::held(&key.share).unwrap();
+        machines.insert(key.share.identifier(), Reshare::start_dealer(&session, share, new, &mut getrandom::SysRng).unwrap());
+    }
+    while machines.values_mut().any(|machine| machine.pending().is_none()) {
+        let mut sent = Vec::new();
+        for (from, machine) in &mut machines {
+            while let Some(message) = machine.next_outgoing() {
+                sent.push((*from, message));
+            }
+        }
+        for (from, message) in sent {
+            machines.get_mut(&message.to).unwrap().handle(from, &message.bytes).unwrap();
+        }
+    }
+    let mut pending = std::collections::BTreeMap::new();
+    for (index, (identifier, machine)) in machines.iter_mut().enumerate() {
+        let share = Arc::clone(machine.pending().unwrap().value().unwrap());
+        let record = Stored { wallet: "w".to_owned(), peers: peers.clone(), share: AnyPendingShare::Ed25519(Arc::clone(&share)) };
+        team.vaults[index].put_pending(&record.share.key_ref(), &record).await.unwrap();
+        pending.insert(*identifier, share);
+    }
+    pending
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn proposals_that_move_a_number_or_name_a_used_epoch_are_refused() {
+    let team = Team::with(4, 3, 2, &[SuiteId::Ed25519]).await;
+    let (alice, bob) = (team.cosigners[0].shared(), team.cosigners[1].shared());
+    let key = alice.find("w", None).await.unwrap();
+    let body = |peers: Vec<(u16, usize)>, new_epoch: u64, dealers: &[u16]| {
+        let id = |number: u16| Identifier::new(number).unwrap();
+        let placement = peers.iter().fold(Placement::builder(Threshold::new(2, 3).unwrap()), |placement, (number, index)| {
+            placement.participant(id(*number), exposure(*index))
+        });
+        crate::ceremony::message::ReshareProposal {
+            keys: vec![crate::ceremony::message::ReshareKey {
+                wallet: "w".to_owned(),
+                key_id: *key.share.key_id().as_bytes(),
+                suite: SuiteId::Ed25519,
+                epoch: 0,
+                digest: key.share.package_digest(),
+                new_epoch,
+                old: Vec::new(),
+            }],
+            dealers: quorate_core::ParticipantSet::new(dealers.iter().map(|number| id(*number))).unwrap(),
+            placement: placement.build().unwrap(),
+            peers: Peers::new(peers.iter().map(|(number, index)| (id(*number), team.peer(*index)))).unwrap(),
+        }
+    };
+    let peer: PeerId = team.peer(0);
+    let check = async |body| super::super::reshare::refusal(bob, &body, peer).await;
+    assert_eq!(check(body(vec![(1, 0), (2, 1), (3, 2)], 1, &[1, 2])).await, None);
+    for (wrong, words) in [
+        (body(vec![(1, 0), (2, 1), (3, 3)], 1, &[1, 2]), "would stand for another"),
+        (body(vec![(1, 0), (2, 2), (3, 1)], 1, &[1, 2]), "would stand for another"),
+        (body(vec![(1, 0), (2, 1), (3, 2)], 0, &[1, 2]), "take a higher number"),
+        (body(vec![(1, 0), (2, 1), (3, 2)], 1, &[1]), "too few"),
+        (body(vec![(1, 0), (2, 1), (3, 2)], 1, &[2, 3]), "not among the participants"),
+        (body(vec![(1, 0), (2, 1), (4, 3)], 1, &[1, 4]), "too few, or hold no shares"),
+    ] {
+        let reason = check(wrong).await.unwrap();
+        assert!(reason.contains(words), "{reason}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn certificate_of_another_key_or_a_lower_epoch_destroys_nothing() {
+    let team = Team::with(3, 3, 2, &[SuiteId::Ed25519]).await;
+    team.cosigners[0].keygen(KeygenRequest::new("other", [SuiteId::Ed25519], 2)).await.unwrap();
+    let (alice, id) = (team.cosigners[0].shared(), team.key_id(0).await);
+    let old = alice.find("w", None).await.unwrap().share.certified_record();
+    let other = alice.find("other", None).await.unwrap().share.certified_record();
+    team.cosigners[0].reshare(refresh()).await.unwrap();
+    let mut broken = alice.find("w", None).await.unwrap().share.certified_record();
+    *broken.last_mut().unwrap() ^= 1;
+    for record in [old, other, broken, Vec::new()] {
+        crate::cosigner::recover::learn(alice, SuiteId::Ed25519, &record).await.unwrap();
+        assert_eq!(team.epochs(0, &id).await, (Some(1), Vec::new()));
+    }
+    let gone = team.vaults[0].load_pending::<Stored<AnyPendingShare>>(&id, 0).await;
+    assert!(matches!(gone, Err(VaultError::Input(VaultInputError::NoPendingShare { .. }))));
+}
