@@ -22,5 +22,6 @@ mod placement_oracle;
 mod records;
 mod roundtrip;
 mod snapshots;
+mod stuck;
 mod wycheproof;
 mod wycheproof_ecdsa;
