@@ -94,6 +94,9 @@ pub mod reshare;
 mod schnorr;
 pub mod secret;
 pub mod session;
+#[cfg(test)]
+#[path = "../tests/it/stuck.rs"]
+mod stuck;
 pub mod suite;
 pub mod threshold;
 pub mod transcript;

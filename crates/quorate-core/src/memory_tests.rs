@@ -15,7 +15,7 @@ use crate::{
     frost::{self, SigningPackage, Target},
     keygen::Keygen,
     keys::KeyShare,
-    memory_scan::{Needle, here, in_one_of_four_runs},
+    memory_scan::{Needle, alone},
     wire::Writer,
 };
 
@@ -46,8 +46,7 @@ fn assert_gone(needles: &[Needle]) {
 
 #[test]
 fn search_finds_what_is_dropped_without_being_wiped() {
-    in_one_of_four_runs(|| {
-        here();
+    alone(|| {
         let secret = random();
         let needle = Needle::new(&secret);
         let mut careless = vec![0; 1000];
@@ -61,8 +60,7 @@ fn search_finds_what_is_dropped_without_being_wiped() {
 
 #[test]
 fn writer_that_outgrows_its_buffers_leaves_no_copy() {
-    in_one_of_four_runs(|| {
-        here();
+    alone(|| {
         let secret = random();
         let needle = [Needle::new(&secret)];
         let mut out = Writer::default();
@@ -105,8 +103,7 @@ fn keygen() -> ([KeyShare<Ed25519>; 2], Vec<Needle>) {
 
 #[test]
 fn keygen_leaves_no_share_and_no_dealt_part_of_one() {
-    in_one_of_four_runs(|| {
-        here();
+    alone(|| {
         let (shares, mut needles) = keygen();
         assert_eq!(needles.len(), 2);
         assert_gone(&needles);
@@ -119,8 +116,7 @@ fn keygen_leaves_no_share_and_no_dealt_part_of_one() {
 
 #[test]
 fn key_share_leaves_nothing_when_it_is_stored_loaded_and_used() {
-    in_one_of_four_runs(|| {
-        here();
+    alone(|| {
         let (shares, _) = keygen();
         let needles = shares.each_ref().map(|share| needle(share.signing_share()));
         let shares = shares.map(|share| Arc::new(KeyShare::<Ed25519>::from_secret_bytes(&share.to_secret_bytes()).unwrap()));

@@ -100,25 +100,7 @@ impl Hedged {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::curve::Ed25519;
-    use core::convert::Infallible;
-    use rand_core::TryRng;
-
-    struct Stuck;
-    impl TryRng for Stuck {
-        type Error = Infallible;
-        fn try_next_u32(&mut self) -> Result<u32, Infallible> {
-            Ok(0)
-        }
-        fn try_next_u64(&mut self) -> Result<u64, Infallible> {
-            Ok(0)
-        }
-        fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
-            bytes.fill(0);
-            Ok(())
-        }
-    }
-    impl TryCryptoRng for Stuck {}
+    use crate::{curve::Ed25519, stuck::Stuck};
 
     #[test]
     fn stuck_generator_still_gives_distinct_values() {

@@ -14,6 +14,10 @@
 //! that they use different ones, when it is too old, and when [`Pairings::drop_all`] is called; presignatures that were made with it
 //! end with it. At most one attempt with a peer runs at a time, and at most one begins in a second.
 //!
+//! The lower side has the pairing when its last message has gone out, and the higher side when it has come in. Meanwhile the higher one
+//! does not ask: a question says that the last pairing that it accepted is gone, and ends it. An attempt ends at once when the peer turns
+//! out to be of another boot, and a new one is made.
+//!
 //! # Refreshed keys
 //!
 //! A session for a key above epoch 0 must not use a pairing that is older than that share: one who held this memory before a refresh
@@ -56,10 +60,19 @@ struct Peer {
     state: Mutex<State>,
     /// Wakes those who wait for what another task does.
     changed: Notify,
-    /// One attempt of this side at a time, and when the last one began.
-    attempt: tokio::sync::Mutex<Option<Instant>>,
+    /// One attempt of this side at a time, and what is known of the last one.
+    attempt: tokio::sync::Mutex<Last>,
     /// One look at, or change of, the durable count of faults at a time.
     ledger: tokio::sync::Mutex<()>,
+}
+
+/// What is known of attempts that are over.
+#[derive(Default)]
+struct Last {
+    /// When the last one began.
+    began: Option<Instant>,
+    /// When the last one began that failed. One that nobody waits for any more did not.
+    failed: Option<Instant>,
 }
 
 #[derive(Default)]
@@ -73,7 +86,7 @@ struct State {
     accepted: u64,
     /// When the last one was.
     answered: Option<Instant>,
-    /// Ends the answer to an offer that a new one replaces.
+    /// The answer to an offer that is in progress; this ends it, where a new one replaces it.
     answering: Option<Arc<Notify>>,
     /// Why the last answer to an offer came to nothing, for whoever asked for the offer.
     failed: Option<CosignerError>,
@@ -117,6 +130,29 @@ impl State {
 impl Peer {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until something is so.
+    async fn until<T>(&self, mut found: impl FnMut(&mut State) -> Option<T>) -> T {
+        loop {
+            let mut changed = core::pin::pin!(self.changed.notified());
+            changed.as_mut().enable();
+            let found = found(&mut self.state());
+            if let Some(found) = found {
+                return found;
+            }
+            changed.await;
+        }
+    }
+
+    /// Waits until what is made now would not be installed: the peer is of another boot, or pairings were dropped.
+    async fn outdated(&self) {
+        let mut before = None;
+        let mut outdated = |state: &mut State| {
+            let (generation, boot) = *before.get_or_insert((state.generation, state.boot));
+            state.generation != generation || boot.is_some_and(|boot| state.boot != Some(boot))
+        };
+        self.until(|state| outdated(state).then_some(())).await;
     }
 
     /// Puts a new pairing into the place of the old one, unless the peer has restarted, or pairings were dropped, since it was begun.
@@ -170,6 +206,8 @@ impl Pairings {
             let mut state = entry.state();
             state.generation = state.generation.wrapping_add(1);
             state.close();
+            drop(state);
+            entry.changed.notify_waiters();
         }
     }
 
@@ -186,6 +224,8 @@ impl Pairings {
         if changed {
             state.boot = Some(boot);
             state.close();
+            drop(state);
+            entry.changed.notify_waiters();
         }
         changed
     }

@@ -199,3 +199,71 @@ fn transcript(context: &Context, commitments: &BTreeMap<Identifier, [u8; 32]>) -
     }
     hash.finish()
 }
+
+#[cfg(test)]
+mod tests {
+    use getrandom::SysRng;
+
+    use super::*;
+    use crate::{
+        ecdsa::{
+            EcdsaSecp256k1 as K,
+            tests::{Network, id, session},
+        },
+        identifier::ParticipantSet,
+        session::ProtocolId,
+    };
+
+    type Sent = BTreeMap<Identifier, Outbox>;
+
+    /// What all but `me` sent, as it arrives.
+    fn arrived(me: Identifier, sent: &Sent) -> Arrived<RunMessage> {
+        let message = |outbox: &Outbox| RunMessage { broadcast: outbox.broadcast.clone(), private: outbox.private[&me].clone() };
+        let messages = sent.iter().filter(|(from, _)| **from != me).map(|(from, outbox)| (*from, message(outbox))).collect();
+        Arrived { messages, echo: [0; 32] }
+    }
+
+    /// What the second signer's nonce is.
+    #[derive(PartialEq)]
+    enum Second {
+        Its,
+        TheFirsts,
+        TheFirstsNegated,
+    }
+
+    /// Runs two signers to the end.
+    fn presign(which: Second) -> Vec<Result<usize, Error>> {
+        let (network, session, signers) = (Network::<K>::new(2, 2), session(), ParticipantSet::first(2).unwrap());
+        let begin = |me: Identifier| {
+            let (share, pairings) = (&network.shares[&me], &network.pairings[&me]);
+            let run = Run::new(&session, ProtocolId::EcdsaPresign, share, &signers, pairings, 1).unwrap();
+            (me, Commit::<K>::begin(run, None, None, &mut SysRng).unwrap())
+        };
+        let mut begun = BTreeMap::from([begin(id(1)), begin(id(2))]);
+        if which != Second::Its {
+            let nonce = &begun[&id(1)].0.nonces[0];
+            let (r, point) = (*nonce.r.expose(), nonce.point);
+            let (r, point) = if which == Second::TheFirstsNegated { (-r, -point) } else { (r, point) };
+            let (second, outbox) = begun.get_mut(&id(2)).unwrap();
+            (*second.nonces[0].r.expose_mut(), second.nonces[0].point) = (r, point);
+            second.opening.points = K::encode_point(&point).to_vec();
+            let commitment = second.opening.commitment(second.run.context.as_bytes(), id(2));
+            outbox.broadcast = [commitment, second.request].concat();
+        }
+        let (commits, sent): (Vec<_>, Sent) = begun.into_iter().map(|(me, (commit, sent))| ((me, commit), (me, sent))).unzip();
+        let multiply = |(me, commit): (Identifier, Commit<K>)| {
+            let (multiply, sent) = commit.advance(&arrived(me, &sent)).unwrap();
+            ((me, multiply), (me, sent))
+        };
+        let (multiplies, sent): (Vec<_>, Sent) = commits.into_iter().map(multiply).unzip();
+        let made = multiplies.into_iter().map(|(me, multiply)| multiply.advance(&arrived(me, &sent)));
+        made.map(|made| made.map(|presignatures| presignatures.len())).collect()
+    }
+
+    #[test]
+    fn nonces_that_cancel_are_no_signers_fault_and_make_nothing() {
+        assert_eq!((presign(Second::Its), presign(Second::TheFirsts)), (vec![Ok(1); 2], vec![Ok(1); 2]));
+        let identity = Fault::new(FaultKind::IdentityNonce, Vec::new());
+        assert_eq!(presign(Second::TheFirstsNegated), vec![Err(identity.into()); 2]);
+    }
+}

@@ -158,3 +158,25 @@ fn scalars<C: Curve>(broadcast: &[u8]) -> Option<[C::Scalar; 2]> {
     let (w, rest) = broadcast.split_first_chunk()?;
     Some([C::decode_scalar(w).ok()?, C::decode_scalar(rest.first_chunk()?).ok()?])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ecdsa::{
+        EcdsaSecp256k1 as K, OnlineSigning, run,
+        tests::{Network, id, run as finish, session},
+    };
+    use crate::session::ProtocolId;
+
+    #[test]
+    fn nonce_that_moves_to_the_identity_is_no_signers_fault() {
+        let mut made = finish(Network::<K>::new(2, 2).presigning(&[1, 2], 1), |_, _, _| {});
+        let mut presignature = made.remove(&id(1)).unwrap().unwrap().remove(0);
+        let (session, request) = (session(), Request::new([7; 32]));
+        let context = run::context(&session, ProtocolId::EcdsaOnline, &presignature.share, &presignature.signers);
+        let key = *presignature.share.package().key_bytes();
+        presignature.nonce_point = -K::mul_generator_vartime(&shift(&context, &presignature, &key, &request));
+        let refused = OnlineSigning::start(&session, presignature, &request).err();
+        assert_eq!(refused, Some(Fault::new(FaultKind::IdentityNonce, Vec::new()).into()));
+    }
+}

@@ -17,7 +17,7 @@ use crate::{
     error::{DecodeError, Error},
     identifier::{Identifier, ParticipantSet},
     keys::KeyShare,
-    machine::{Arrived, Machine, Next, Outbox, sealed::Rounds},
+    machine::{Arrived, Machine, Next, sealed::Rounds},
     session::{Context, ProtocolId, Session},
 };
 
@@ -34,27 +34,29 @@ pub struct PresigningRounds<C: EcdsaSuite> {
     signers: ParticipantSet,
     me: Identifier,
     batch: usize,
-    stage: Stage<C>,
+    stage: Making<C>,
 }
 
-enum Stage<C: EcdsaSuite> {
+enum Making<C: EcdsaSuite> {
     Commit(Box<Commit<C>>),
     Multiply(Box<Multiply<C>>),
-    Online(Box<Online<C>>),
 }
 
 /// The round that uses one.
 #[expect(missing_debug_implementations, reason = "holds a signature in the making")]
 pub struct OnlineRounds<C: EcdsaSuite>(Box<Online<C>>);
 
-/// All three rounds.
+/// All three rounds: those that make one presignature, and the one that uses it.
 #[expect(missing_debug_implementations, reason = "holds nonces")]
 pub struct SigningRounds<C: EcdsaSuite> {
-    signers: ParticipantSet,
-    me: Identifier,
     context: Context,
     request: Request,
     stage: Stage<C>,
+}
+
+enum Stage<C: EcdsaSuite> {
+    Presigning(PresigningRounds<C>),
+    Online(OnlineRounds<C>),
 }
 
 impl<C: EcdsaSuite> Presigning<C> {
@@ -80,8 +82,7 @@ impl<C: EcdsaSuite> Presigning<C> {
         let run = Run::new(session, ProtocolId::EcdsaPresign, share, signers, pairings, batch)?;
         let context = run.context;
         let (stage, outbox) = Commit::begin(run, None, session.identity_secret(), rng)?;
-        let stage = Stage::Commit(Box::new(stage));
-        let rounds = PresigningRounds { signers: signers.clone(), me: share.identifier(), batch, stage };
+        let rounds = PresigningRounds::new(signers, share, batch, stage);
         Ok(Self::begin(context, rounds, outbox))
     }
 }
@@ -125,37 +126,15 @@ impl<C: EcdsaSuite> Signing<C> {
         let run = Run::new(session, ProtocolId::Ecdsa, share, signers, pairings, 1)?;
         let context = run.context;
         let (stage, outbox) = Commit::begin(run, Some(request), session.identity_secret(), rng)?;
-        let stage = Stage::Commit(Box::new(stage));
-        let rounds = SigningRounds { signers: signers.clone(), me: share.identifier(), context, request: request.clone(), stage };
+        let stage = Stage::Presigning(PresigningRounds::new(signers, share, 1, stage));
+        let rounds = SigningRounds { context, request: request.clone(), stage };
         Ok(Self::begin(context, rounds, outbox))
     }
 }
 
-/// What the first two rounds lead to.
-enum Step<C: EcdsaSuite> {
-    Round(Stage<C>, Outbox),
-    Presignatures(Vec<Presignature<C>>),
-    Signature(EcdsaSignature<C>),
-}
-
-impl<C: EcdsaSuite> Stage<C> {
-    const fn round(&self) -> u8 {
-        match self {
-            Self::Commit(_) => 1,
-            Self::Multiply(_) => 2,
-            Self::Online(_) => 3,
-        }
-    }
-
-    fn advance(self, arrived: &Arrived<RunMessage>) -> Result<Step<C>, Error> {
-        match self {
-            Self::Commit(commit) => {
-                let (next, outbox) = commit.advance(arrived)?;
-                Ok(Step::Round(Self::Multiply(Box::new(next)), outbox))
-            }
-            Self::Multiply(multiply) => multiply.advance(arrived).map(Step::Presignatures),
-            Self::Online(online) => online.finish(&arrived.messages).map(Step::Signature),
-        }
+impl<C: EcdsaSuite> PresigningRounds<C> {
+    fn new(signers: &ParticipantSet, share: &KeyShare<C>, batch: usize, first: Commit<C>) -> Self {
+        Self { signers: signers.clone(), me: share.identifier(), batch, stage: Making::Commit(Box::new(first)) }
     }
 }
 
@@ -176,7 +155,10 @@ impl<C: EcdsaSuite> Rounds for PresigningRounds<C> {
     const ROUNDS: u8 = 2;
 
     fn round(&self) -> u8 {
-        self.stage.round()
+        match self.stage {
+            Making::Commit(_) => 1,
+            Making::Multiply(_) => 2,
+        }
     }
 
     fn me(&self) -> Identifier {
@@ -196,10 +178,12 @@ impl<C: EcdsaSuite> Rounds for PresigningRounds<C> {
     }
 
     fn advance(self, arrived: Arrived<RunMessage>) -> Result<Next<Self>, Error> {
-        match self.stage.advance(&arrived)? {
-            Step::Round(stage, outbox) => Ok(Next::Round(Self { stage, ..self }, outbox)),
-            Step::Presignatures(presignatures) => Ok(Next::Done(presignatures)),
-            Step::Signature(_) => Err(Error::Bug("a signature out of presigning")),
+        match self.stage {
+            Making::Commit(commit) => {
+                let (next, outbox) = commit.advance(&arrived)?;
+                Ok(Next::Round(Self { stage: Making::Multiply(Box::new(next)), ..self }, outbox))
+            }
+            Making::Multiply(multiply) => multiply.advance(&arrived).map(Next::Done),
         }
     }
 }
@@ -213,15 +197,24 @@ impl<C: EcdsaSuite> Rounds for SigningRounds<C> {
     const ROUNDS: u8 = 3;
 
     fn round(&self) -> u8 {
-        self.stage.round()
+        match &self.stage {
+            Stage::Presigning(rounds) => rounds.round(),
+            Stage::Online(_) => Self::ROUNDS,
+        }
     }
 
     fn me(&self) -> Identifier {
-        self.me
+        match &self.stage {
+            Stage::Presigning(rounds) => rounds.me(),
+            Stage::Online(rounds) => rounds.me(),
+        }
     }
 
-    fn senders(&self, _round: u8) -> &ParticipantSet {
-        &self.signers
+    fn senders(&self, round: u8) -> &ParticipantSet {
+        match &self.stage {
+            Stage::Presigning(rounds) => rounds.senders(round),
+            Stage::Online(rounds) => rounds.senders(round),
+        }
     }
 
     fn size_limit(&self, round: u8) -> usize {
@@ -233,14 +226,18 @@ impl<C: EcdsaSuite> Rounds for SigningRounds<C> {
     }
 
     fn advance(self, arrived: Arrived<RunMessage>) -> Result<Next<Self>, Error> {
-        match self.stage.advance(&arrived)? {
-            Step::Round(stage, outbox) => Ok(Next::Round(Self { stage, ..self }, outbox)),
-            Step::Presignatures(mut presignatures) => {
+        let rounds = match self.stage {
+            Stage::Online(rounds) => return rounds.0.finish(&arrived.messages).map(Next::Done),
+            Stage::Presigning(rounds) => rounds,
+        };
+        match rounds.advance(arrived)? {
+            Next::Round(rounds, outbox) => Ok(Next::Round(Self { stage: Stage::Presigning(rounds), ..self }, outbox)),
+            Next::Hold(held, ..) => match held {},
+            Next::Done(mut presignatures) => {
                 let presignature = presignatures.pop().ok_or(Error::Bug("one presignature was made"))?;
                 let (online, outbox) = Online::begin(&self.context, presignature, &self.request)?;
-                Ok(Next::Round(Self { stage: Stage::Online(Box::new(online)), ..self }, outbox))
+                Ok(Next::Round(Self { stage: Stage::Online(OnlineRounds(Box::new(online))), ..self }, outbox))
             }
-            Step::Signature(signature) => Ok(Next::Done(signature)),
         }
     }
 }

@@ -33,7 +33,7 @@ mod selective_failure;
 mod signatures;
 mod vole;
 
-pub(super) use network::{Network, id, random, run};
+pub(super) use network::{Network, id, random, run, session};
 
 fn sign_with<C: EcdsaSuite>(min: u16, max: u16, signers: &[u16]) {
     let network = Network::<C>::new(min, max);
@@ -67,7 +67,7 @@ fn batch_of_presignatures_signs_with_children() {
     let mut presignatures: BTreeMap<_, _> = outputs.into_iter().map(|(id, output)| (id, output.unwrap())).collect();
     for path in ["m", "m/0/7", "m/1", "m/44/60/0/0/0", "m"] {
         let request = Request::new(random()).at(path.parse().unwrap());
-        let session = network::session();
+        let session = session();
         let start = |presignatures: &mut Vec<_>| OnlineSigning::start(&session, presignatures.pop().unwrap(), &request).unwrap();
         let machines = presignatures.iter_mut().map(|(id, presignatures)| (*id, start(presignatures))).collect();
         let child = EcdsaSecp256k1::child_key(network.shares[&id(1)].package(), request.path()).unwrap();

@@ -23,5 +23,6 @@ mod records;
 mod reshare;
 mod roundtrip;
 mod snapshots;
+mod stuck;
 mod wycheproof;
 mod wycheproof_ecdsa;

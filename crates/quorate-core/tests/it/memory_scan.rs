@@ -3,43 +3,36 @@
 //! It sees every writable mapping, freed blocks of the heap included, but for the stack of the thread that asks: scalars pass over
 //! the stack by value, and what they leave there is overwritten by later calls and not by us.
 
-use core::cell::Cell;
-use std::{
-    fs,
-    os::unix::fs::FileExt,
-    panic,
-    sync::{Mutex, PoisonError},
-    thread_local, vec,
-    vec::Vec,
-};
+use core::{any::type_name, cell::Cell};
+use std::{env, fs, os::unix::fs::FileExt, process::Command, string::String, thread_local, vec, vec::Vec};
 
 /// How the needle is kept, so that it is not found in itself.
 const MASK: u8 = 0xa5;
 const CHUNK: usize = 1 << 20;
-/// A test's own frame, and those that called it, above the address that [`here`] sees.
+/// A test's own frame, and those that called it, above the address that [`alone`] takes.
 const FRAME: usize = 8 << 10;
 
-/// Another test's search would copy what this one looks for.
-static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+/// Set in the process that searches.
+const ALONE: &str = "QUORATE_SEARCHES_ALONE";
 
 thread_local! {
     static STACK: Cell<usize> = const { Cell::new(0) };
 }
 
-/// Runs a test that searches until it passes, four times at most. What it leaves on purpose it leaves every time; but the search sees the
-/// stacks of threads of other tests as well, and of threads that are gone, where a value may stand that passed over them.
-pub(crate) fn in_one_of_four_runs(test: impl Fn()) {
-    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-    let passed = (1..4).any(|_| panic::catch_unwind(panic::AssertUnwindSafe(&test)).is_ok());
-    if !passed {
-        test();
+/// Runs a test that searches, in a process of its own: threads of other tests leave on their stacks what passed over them, and their
+/// searches copy what this one looks for. Give it the body of a test, as a closure: the test is found by the closure's name.
+pub(crate) fn alone<T: Fn()>(test: T) {
+    if env::var_os(ALONE).is_some() {
+        let here = 0_u8;
+        STACK.set(core::ptr::from_ref(&here).addr());
+        return test();
     }
-}
-
-/// Marks the stack of a test that searches.
-pub(crate) fn here() {
-    let here = 0_u8;
-    STACK.set(core::ptr::from_ref(&here).addr());
+    let (_, name) = type_name::<T>().split_once("::").unwrap();
+    let name = name.trim_end_matches("::{{closure}}");
+    let mut command = Command::new(env::current_exe().unwrap());
+    let output = command.args(["--exact", name, "--test-threads=1", "--nocapture"]).env(ALONE, "1").output().unwrap();
+    let (said, complained) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success() && said.contains("1 passed"), "{name}, alone:\n{said}{complained}");
 }
 
 /// Bytes to look for.
@@ -55,7 +48,7 @@ impl Needle {
     pub(crate) fn hits(&self) -> usize {
         let mut chunk = vec![0; CHUNK];
         let stack = STACK.get();
-        assert_ne!(stack, 0, "a test that searches begins with `here`");
+        assert_ne!(stack, 0, "a test that searches does so `alone`");
         let memory = fs::File::open("/proc/self/mem").unwrap();
         let mut hits = 0;
         for line in fs::read_to_string("/proc/self/maps").unwrap().lines() {

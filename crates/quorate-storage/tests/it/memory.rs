@@ -4,7 +4,7 @@ use quorate_storage::{KeyRef, Record};
 use zeroize::Zeroizing;
 
 use crate::{
-    memory_scan::{Needle, here, in_one_of_four_runs},
+    memory_scan::{Needle, alone},
     support::{KEY, Rig, block_on, key_ref, passphrase},
 };
 
@@ -62,8 +62,7 @@ impl Record for Seen {
 
 #[test]
 fn vault_leaves_no_plaintext_of_what_it_seals_and_opens() {
-    in_one_of_four_runs(|| {
-        here();
+    alone(|| {
         let rig = Rig::new();
         let probe = Probe::new();
         let key = key_ref(KEY, 4);
@@ -83,8 +82,7 @@ fn vault_leaves_no_plaintext_of_what_it_seals_and_opens() {
 
 #[test]
 fn passphrase_is_gone_when_its_vault_is_open() {
-    in_one_of_four_runs(|| {
-        here();
+    alone(|| {
         let secret = rand_bytes().iter().fold(Zeroizing::new(String::with_capacity(64)), |mut text, byte| {
             text.extend([byte >> 4, byte & 15].map(|digit| char::from_digit(u32::from(digit), 16).unwrap()));
             text

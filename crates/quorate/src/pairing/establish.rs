@@ -11,7 +11,7 @@ use quorate_core::{
 use tokio::{sync::Notify, time::Instant};
 
 use super::{
-    Peer,
+    Last, Peer, State,
     message::{PairMessage, Side, session_id},
 };
 use crate::{
@@ -29,6 +29,8 @@ const WITHIN: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_secs(1);
 /// The pause between the answers to two offers of one peer. Its own pause is longer, unless it restarts.
 const ANSWER_PAUSE: Duration = Duration::from_millis(500);
+/// How many attempts are made where the peer restarts, or pairings are dropped, in the middle of one.
+const ATTEMPTS: u32 = 3;
 /// How many offers of one peer wait for that.
 const MAX_WAITING: u32 = 4;
 
@@ -51,22 +53,50 @@ impl Shared {
             return Ok(pairing);
         }
         let asked = Instant::now();
-        let mut began = entry.attempt.lock().await;
+        let mut last = entry.attempt.lock().await;
         // Another task may have made it meanwhile, or tried to.
         if let Some(pairing) = usable() {
             return Ok(pairing);
         }
-        if began.is_some_and(|began| began >= asked) {
+        if last.failed.is_some_and(|began| began >= asked) {
             return Err(self.silent(peer));
         }
-        self.admit(peer).await?;
-        if let Some(began) = *began {
-            tokio::time::sleep_until(began + PAUSE).await;
+        for _ in 1..ATTEMPTS {
+            match self.attempt(peer, entry, &mut last).await {
+                Err(error) if error.lack() == Some(Lack::Pairing) => {
+                    tracing::debug!(peer = self.name_of(peer), "it restarted, or pairings were dropped, while one was made");
+                }
+                made => return made,
+            }
         }
-        *began = Some(Instant::now());
-        let attempt = async { if self.me < peer { self.offer(peer, entry).await } else { self.ask(peer, entry).await } };
+        self.attempt(peer, entry, &mut last).await
+    }
+
+    /// One attempt of this side.
+    async fn attempt(self: &Arc<Self>, peer: PeerId, entry: &Peer, last: &mut Last) -> Result<Arc<Pairing>, CosignerError> {
+        self.admit(peer).await?;
+        if let Some(began) = last.began {
+            // The peer may make the next attempt before it is this side's turn.
+            let made = entry.until(|state| state.usable(self.pairings.max_age));
+            if let Ok(pairing) = tokio::time::timeout_at(began + PAUSE, made).await {
+                return Ok(pairing);
+            }
+        }
+        let began = Instant::now();
+        last.began = Some(began);
         let within = self.pairing_within().saturating_mul(2);
-        tokio::time::timeout(within, attempt).await.unwrap_or_else(|_| Err(self.silent(peer)))
+        let attempt = async {
+            if self.me < peer {
+                self.offer(peer, entry).await
+            } else {
+                self.unless_outdated(peer, entry, self.ask(peer, entry)).await
+            }
+        };
+        let made = tokio::time::timeout(within, attempt).await.unwrap_or_else(|_| Err(self.silent(peer)));
+        if made.is_err() {
+            last.failed = Some(began);
+        }
+        made
     }
 
     fn pairing_within(&self) -> Duration {
@@ -75,6 +105,24 @@ impl Shared {
 
     fn silent(&self, peer: PeerId) -> CosignerError {
         CosignerError::Unavailable { names: vec![self.name_of(peer)] }
+    }
+
+    /// Pairings were dropped, or the peer restarted, while one was made: the next is as good as the first.
+    fn outdated(&self, peer: PeerId) -> CosignerError {
+        CosignerError::Lacking { name: self.name_of(peer), lack: Lack::Pairing }
+    }
+
+    /// Ends an attempt when nothing can come of it any more.
+    async fn unless_outdated<T>(
+        &self,
+        peer: PeerId,
+        entry: &Peer,
+        attempt: impl Future<Output = Result<T, CosignerError>>,
+    ) -> Result<T, CosignerError> {
+        tokio::select! {
+            made = attempt => made,
+            () = entry.outdated() => Err(self.outdated(peer)),
+        }
     }
 
     fn refused(&self, peer: PeerId, reason: String) -> CosignerError {
@@ -93,6 +141,7 @@ impl Shared {
                 _ => Err(self.silent(peer)),
             }
         };
+        let answer = self.unless_outdated(peer, entry, answer);
         let accepted = tokio::time::timeout(self.pairing_within(), answer).await;
         let (boot, their_random, number) = accepted.unwrap_or_else(|_| Err(self.silent(peer)))?;
         self.learn_boot(peer, boot);
@@ -100,45 +149,47 @@ impl Shared {
         let attempt =
             Attempt { peer, boot, session: session_id(&mine, &theirs), peers: peers(&mine, &theirs)?, generation, number };
         let drive = self.begin(&attempt)?;
-        self.finish(drive, entry, &attempt).await
+        self.unless_outdated(peer, entry, self.finish(drive, entry, &attempt)).await
     }
 
     /// The higher side: asks for an offer, and waits for what becomes of it.
     async fn ask(self: &Arc<Self>, peer: PeerId, entry: &Peer) -> Result<Arc<Pairing>, CosignerError> {
         let topic = fresh()?;
         let mut answers = self.expect(self.me, topic, [peer])?;
-        let accepted = {
-            let mut state = entry.state();
-            state.failed = None;
-            state.accepted
-        };
-        self.tell(peer, &Message::Pair(PairMessage::Ask { topic, boot: self.pairings.boot, accepted }))?;
+        entry.state().failed = None;
+        // While an offer is being answered, the other side may have the pairing already: a question would end it.
+        let asked = entry.until(|state| match self.outcome(state) {
+            None if state.answering.is_none() => Some(Err(state.accepted)),
+            outcome => outcome.map(Ok),
+        });
         let made = async {
-            loop {
-                let mut changed = core::pin::pin!(entry.changed.notified());
-                changed.as_mut().enable();
-                {
-                    let mut state = entry.state();
-                    if let Some(pairing) = state.usable(self.pairings.max_age) {
-                        return Ok(pairing);
-                    }
-                    if let Some(failed) = state.failed.take() {
-                        return Err(failed);
-                    }
-                }
-                tokio::select! {
-                    () = changed => {}
-                    answer = answers.next() => match answer {
-                        Some((_, Message::Refuse { reason, .. })) => return Err(self.refused(peer, reason)),
+            let accepted = match asked.await {
+                Ok(outcome) => return outcome,
+                Err(accepted) => accepted,
+            };
+            self.tell(peer, &Message::Pair(PairMessage::Ask { topic, boot: self.pairings.boot, accepted }))?;
+            let refused = async {
+                loop {
+                    match answers.next().await {
+                        Some((_, Message::Refuse { reason, .. })) => return self.refused(peer, reason),
                         Some(_) => {}
-                        None => return Err(self.silent(peer)),
+                        None => return self.silent(peer),
                     }
                 }
+            };
+            tokio::select! {
+                outcome = entry.until(|state| self.outcome(state)) => outcome,
+                refused = refused => Err(refused),
             }
         };
         // The other side has its own pause before it makes the offer.
         let within = self.pairing_within().saturating_add(PAUSE);
         tokio::time::timeout(within, made).await.unwrap_or_else(|_| Err(self.silent(peer)))
+    }
+
+    /// What came of the last answer to an offer, for whoever asked for the offer.
+    fn outcome(&self, state: &mut State) -> Option<Result<Arc<Pairing>, CosignerError>> {
+        state.usable(self.pairings.max_age).map(Ok).or_else(|| state.failed.take().map(Err))
     }
 
     /// The lower side: is asked for an offer.
@@ -148,7 +199,7 @@ impl Shared {
             return;
         }
         // A question may be older than what came of the last offer.
-        let stale = |state: &super::State| state.held.as_ref().is_some_and(|held| held.number > accepted);
+        let stale = |state: &State| state.held.as_ref().is_some_and(|held| held.number > accepted);
         {
             let mut state = entry.state();
             if !stale(&state) {
@@ -170,20 +221,21 @@ impl Shared {
         }
         let replaced = Arc::new(Notify::new());
         let answered = tokio::select! {
-            answered = self.accept_offer(from, random, entry, &replaced) => answered,
+            answered = self.unless_outdated(from, entry, self.accept_offer(from, random, entry, &replaced)) => answered,
             () = replaced.notified() => Err(CosignerError::Denied { reason: "another offer came".to_owned() }),
         };
-        if let Err(error) = answered {
-            let reason = crate::cosigner::describe(&error);
+        if let Err(error) = &answered {
+            let reason = crate::cosigner::describe(error);
             tracing::warn!(target: "quorate::audit", peer = self.name_of(from), reason, "no pairing");
             let _told = self.tell(from, &Message::Refuse { proposal: random, reason });
-            let mut state = entry.state();
-            // Whoever waits, waits for the last offer.
-            if state.answering.as_ref().is_some_and(|last| Arc::ptr_eq(last, &replaced)) {
-                state.failed = Some(error);
-                drop(state);
-                entry.changed.notify_waiters();
-            }
+        }
+        let mut state = entry.state();
+        // Whoever waits, waits for the last offer.
+        if state.answering.as_ref().is_some_and(|last| Arc::ptr_eq(last, &replaced)) {
+            state.answering = None;
+            state.failed = answered.err();
+            drop(state);
+            entry.changed.notify_waiters();
         }
     }
 
@@ -251,9 +303,7 @@ impl Shared {
                 if installed.is_some() {
                     tracing::info!(target: "quorate::audit", peer = self.name_of(attempt.peer), "paired");
                 }
-                // Pairings were dropped, or the peer restarted, while this one was made: the next is as good as the first.
-                let lacking = || CosignerError::Lacking { name: self.name_of(attempt.peer), lack: Lack::Pairing };
-                return installed.ok_or_else(lacking);
+                return installed.ok_or_else(|| self.outdated(attempt.peer));
             }
             Ok(Stop::Hold) => return Err(CosignerError::Bug("a pairing holds nothing")),
             Err(error) => error,

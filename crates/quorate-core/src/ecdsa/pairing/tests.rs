@@ -17,6 +17,7 @@ use crate::{
     machine::{Handled, Ignored},
     randomness::Hedged,
     session::{Context, Peers, Session, SessionId},
+    stuck::Stuck,
     transcript::Hash,
 };
 
@@ -217,21 +218,3 @@ fn debug_shows_no_secret() {
     let [a, _] = honest();
     assert_eq!(alloc::format!("{a:?}"), "Pairing { peer: PeerId(02020202…), live: true, .. }");
 }
-
-struct Stuck;
-
-impl rand_core::TryRng for Stuck {
-    type Error = core::convert::Infallible;
-    fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
-        Ok(0)
-    }
-    fn try_next_u64(&mut self) -> Result<u64, Self::Error> {
-        Ok(0)
-    }
-    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Self::Error> {
-        bytes.fill(0);
-        Ok(())
-    }
-}
-
-impl rand_core::TryCryptoRng for Stuck {}

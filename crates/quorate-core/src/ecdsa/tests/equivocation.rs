@@ -121,7 +121,7 @@ impl Colluder {
 #[test]
 fn public_shares_that_two_colluders_bend_for_one_signer_show_as_a_different_request() {
     let network = Network::<K>::new(4, 4);
-    let (session, signers) = (network::session(), ParticipantSet::first(4).unwrap());
+    let (session, signers) = (session(), ParticipantSet::first(4).unwrap());
     let mut machines = network.presigning_in(&session, &[1, 2, 3, 4], 1);
     let mut honest: BTreeMap<_, _> = [1, 2].map(|me| (id(me), machines.remove(&id(me)).unwrap())).into();
     let (mut colluders, mut outboxes): (Vec<_>, BTreeMap<_, _>) = (Vec::new(), BTreeMap::new());
@@ -174,7 +174,7 @@ fn public_shares_that_two_colluders_bend_for_one_signer_show_as_a_different_requ
 
 /// Two signers of four use presignatures on which they do not agree, and the other two say to each what it wants to hear.
 fn neither_combines_with_the_other(mut presignatures: BTreeMap<Identifier, Presignature<K>>) {
-    let (session, request) = (network::session(), Request::new(random()));
+    let (session, request) = (session(), Request::new(random()));
     let mut machines: BTreeMap<_, _> = [1, 2]
         .map(|me| (id(me), OnlineSigning::start(&session, presignatures.remove(&id(me)).unwrap(), &request).unwrap()))
         .into();

@@ -22,7 +22,7 @@ fn begin(network: &Network<K>, session: &Session, signers: &[u16], pairings: &Pa
 #[test]
 fn wrong_sets_of_signers_are_refused() {
     let network = Network::<K>::new(3, 5);
-    let (session, pairings) = (network::session(), &network.pairings[&id(1)]);
+    let (session, pairings) = (session(), &network.pairings[&id(1)]);
     let begin = |signers: &[u16]| begin(&network, &session, signers, pairings);
     assert_eq!(begin(&[1, 2]), Some(InputError::TooFewSigners { given: 2, needed: 3 }.into()));
     assert_eq!(begin(&[1]), Some(InputError::TooFewSigners { given: 1, needed: 3 }.into()));
@@ -35,7 +35,7 @@ fn wrong_sets_of_signers_are_refused() {
 #[test]
 fn missing_dead_and_foreign_pairings_are_refused() {
     let network = Network::<K>::new(3, 5);
-    let session = network::session();
+    let session = session();
     let all = || network.pairings[&id(1)].clone();
     let gone = Some(InputError::NoPairing(id(3)).into());
     let mut missing = all();
@@ -77,7 +77,7 @@ fn session_without_a_signer_is_refused() {
 #[test]
 fn batch_has_one_to_64_presignatures() {
     let network = Network::<K>::new(2, 2);
-    let (session, signers) = (network::session(), set(&[1, 2]));
+    let (session, signers) = (session(), set(&[1, 2]));
     for (batch, accepted) in [(0, false), (1, true), (64, true), (65, false), (usize::MAX, false)] {
         let started =
             Presigning::start(&session, &network.shares[&id(1)], &signers, &network.pairings[&id(1)], batch, &mut SysRng).err();
@@ -120,7 +120,7 @@ impl rand_core::TryCryptoRng for Broken {}
 #[test]
 fn generator_that_fails_is_an_error() {
     let network = Network::<K>::new(2, 2);
-    let (session, signers, request) = (network::session(), set(&[1, 2]), Request::new([7; 32]));
+    let (session, signers, request) = (session(), set(&[1, 2]), Request::new([7; 32]));
     let (share, pairings) = (&network.shares[&id(1)], &network.pairings[&id(1)]);
     assert_eq!(Presigning::start(&session, share, &signers, pairings, 1, &mut Broken).err(), Some(Error::Randomness));
     assert_eq!(Signing::start(&session, share, &signers, pairings, &request, &mut Broken).err(), Some(Error::Randomness));
@@ -132,11 +132,8 @@ fn p256_has_no_children() {
     let network = Network::<EcdsaP256>::new(2, 2);
     let request = Request::new([7; 32]).at("m/0".parse().unwrap());
     let (share, pairings) = (&network.shares[&id(1)], &network.pairings[&id(1)]);
-    let started = Signing::start(&network::session(), share, &set(&[1, 2]), pairings, &request, &mut SysRng).err();
+    let started = Signing::start(&session(), share, &set(&[1, 2]), pairings, &request, &mut SysRng).err();
     assert_eq!(started, Some(InputError::UnsupportedTweak.into()));
     let presignature = run(network.presigning(&[1, 2], 1), |_, _, _| {}).remove(&id(1)).unwrap().unwrap().pop().unwrap();
-    assert_eq!(
-        OnlineSigning::start(&network::session(), presignature, &request).err(),
-        Some(InputError::UnsupportedTweak.into())
-    );
+    assert_eq!(OnlineSigning::start(&session(), presignature, &request).err(), Some(InputError::UnsupportedTweak.into()));
 }

@@ -238,7 +238,7 @@ fn psi_swapped_between_presignatures_gives_no_signature() {
         });
         let mut presignatures: BTreeMap<_, _> = outputs.into_iter().map(|(id, output)| (id, output.unwrap())).collect();
         for _ in 0..2 {
-            let (session, request) = (network::session(), Request::new(random()));
+            let (session, request) = (session(), Request::new(random()));
             let start = |all: &mut Vec<_>| OnlineSigning::start(&session, all.pop().unwrap(), &request).unwrap();
             let machines = presignatures.iter_mut().map(|(id, all)| (*id, start(all))).collect();
             let outcomes = run_against(machines, &[culprit], |_, _| {});
@@ -275,7 +275,7 @@ fn values_swapped_between_receivers_are_found() {
 fn wrong_signing_share_shows_in_the_sum_of_public_shares() {
     for (min, max, signers, culprit) in [(2, 2, &[1, 2][..], 1), (3, 5, &[2, 3, 5], 5)] {
         let network = Network::<EcdsaSecp256k1>::new(min, max);
-        let (session, request) = (network::session(), Request::new(random()));
+        let (session, request) = (session(), Request::new(random()));
         let set = ParticipantSet::new(signers.iter().map(|number| id(*number))).unwrap();
         let mut machines = network.signing_in(&session, signers, &request);
         let bent = network.pairings[&id(culprit)].iter().map(|(peer, pairing)| {

@@ -1,13 +1,13 @@
 //! Presignatures: once, together, for one request, and only as long as their pairings live.
 
 use alloc::collections::BTreeSet;
-use core::convert::Infallible;
 
 use super::{kit::*, *};
 use crate::{
     curve::Curve,
     ecdsa::extension,
     error::{Fault, FaultKind, Response},
+    stuck::Stuck,
 };
 
 type K = EcdsaSecp256k1;
@@ -19,7 +19,7 @@ fn presigned(network: &Network<K>, signers: &[u16], batch: usize) -> Made {
 
 /// Every signer's machine, with the presignature and the request that `choose` names.
 fn online(mut made: Made, choose: impl Fn(u16) -> (usize, Request)) -> BTreeMap<Identifier, OnlineSigning<K>> {
-    let session = network::session();
+    let session = session();
     let start = |(me, presignatures): (&Identifier, &mut Vec<_>)| {
         let (which, request) = choose(me.to_u16());
         (*me, OnlineSigning::start(&session, presignatures.remove(which), &request).unwrap())
@@ -63,7 +63,7 @@ fn signers_of_different_requests_find_out_before_they_combine() {
 #[test]
 fn signers_without_presignatures_find_out_that_their_requests_differ() {
     let network = Network::<K>::new(2, 3);
-    let session = network::session();
+    let session = session();
     for (other, signers) in [(Request::new([8; 32]), &[1, 2][..]), (path("m/0"), &[1, 2, 3])] {
         let mut machines = network.signing_in(&session, signers, &Request::new([7; 32]));
         machines.insert(id(2), network.signing_in(&session, signers, &other).remove(&id(2)).unwrap());
@@ -85,7 +85,7 @@ fn presignature_is_gone_with_any_of_its_pairings() {
         for (me, presignatures) in &mut made {
             let presignature = presignatures.pop().unwrap();
             assert_eq!(presignature.is_live(), me.to_u16() != closer);
-            let machine = OnlineSigning::start(&network::session(), presignature, &Request::new([7; 32]));
+            let machine = OnlineSigning::start(&session(), presignature, &Request::new([7; 32]));
             let expected = (me.to_u16() == closer).then_some(InputError::NoPairing(id(closed)).into());
             assert_eq!(machine.err(), expected);
         }
@@ -129,28 +129,6 @@ fn presignature_of_another_session_or_set_does_not_meet_this_one() {
     }
 }
 
-/// A generator that gives only zeros.
-struct Stuck;
-
-impl TryRng for Stuck {
-    type Error = Infallible;
-
-    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
-        Ok(0)
-    }
-
-    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
-        Ok(0)
-    }
-
-    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
-        bytes.fill(0);
-        Ok(())
-    }
-}
-
-impl rand_core::TryCryptoRng for Stuck {}
-
 /// One run of two, and what was said: the extensions, the multiplications, and the openings.
 fn spoken(network: &Network<K>, session: &Session, batch: usize) -> (Vec<Presignature<K>>, [Vec<Vec<u8>>; 3]) {
     let signers = ParticipantSet::first(2).unwrap();
@@ -174,7 +152,7 @@ fn spoken(network: &Network<K>, session: &Session, batch: usize) -> (Vec<Presign
 #[test]
 fn repeated_session_id_with_a_stuck_generator_repeats_no_nonce_and_no_pad() {
     let network = Network::<K>::new(2, 2);
-    let session = network::session();
+    let session = session();
     let (mut nonces, mut blocks, mut values) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
     let mut points_seen = BTreeSet::new();
     let (mut block_count, mut value_count, mut point_count) = (0, 0, 0);
@@ -210,7 +188,7 @@ fn repeated_session_id_with_a_stuck_generator_repeats_no_nonce_and_no_pad() {
 #[test]
 fn same_request_twice_has_different_nonces() {
     let network = Network::<K>::new(2, 2);
-    let (session, request) = (network::session(), Request::new([7; 32]));
+    let (session, request) = (session(), Request::new([7; 32]));
     let nonce = |_| {
         let outputs = run(network.signing_in(&session, &[1, 2], &request), |_, _, _| {});
         outputs.into_values().next().unwrap().unwrap().r()
@@ -236,7 +214,7 @@ fn nonce_of_a_signature_moves_with_session_digest_and_path() {
         signers: presignature.signers.clone(),
         bonds: presignature.bonds.again(),
     };
-    let (one, two) = (network::session(), network::session());
+    let (one, two) = (session(), session());
     let requests =
         [(&one, Request::new([7; 32])), (&two, Request::new([7; 32])), (&one, Request::new([8; 32])), (&one, path("m/0"))];
     let mut seen = BTreeSet::new();

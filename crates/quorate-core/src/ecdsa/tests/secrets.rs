@@ -71,7 +71,7 @@ fn nothing_that_is_printed_of_a_signature_in_the_making_shows_a_secret() {
     let mut made: BTreeMap<_, _> = machines.into_iter().map(|(id, mut machine)| (id, machine.take_output().unwrap())).collect();
     log.debug(&made);
     secrets.extend(made.values().flatten().flat_map(of_presignature));
-    let (session, request) = (network::session(), Request::new(random()));
+    let (session, request) = (session(), Request::new(random()));
     let start = |made: &mut Vec<_>| OnlineSigning::start(&session, made.pop().unwrap(), &request).unwrap();
     let online: BTreeMap<_, _> = made.iter_mut().map(|(id, made)| (*id, start(made))).collect();
     log.debug(&online);

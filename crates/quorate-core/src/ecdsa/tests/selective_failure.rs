@@ -37,7 +37,7 @@ struct InFlight {
 
 impl InFlight {
     fn begin(network: &Network<EcdsaSecp256k1>, pairings: &Pairings) -> Self {
-        let (session, signers) = (network::session(), ParticipantSet::first(2).unwrap());
+        let (session, signers) = (session(), ParticipantSet::first(2).unwrap());
         let share = &network.shares[&id(VICTIM)];
         let mut victim = Presigning::start(&session, share, &signers, pairings, 1, &mut SysRng).unwrap();
         let run = Run::new(&session, ProtocolId::EcdsaPresign, share, &signers, pairings, 1).unwrap();
@@ -132,9 +132,9 @@ fn selective_failure_in_300_sessions_is_seen_once_and_delta_stays_unknown() {
 
     // Everything else on this pairing is gone with it.
     assert!(!victim[&id(ATTACKER)].is_live() && !presignature.is_live());
-    let gone = OnlineSigning::start(&network::session(), presignature, &Request::new(random())).err();
+    let gone = OnlineSigning::start(&session(), presignature, &Request::new(random())).err();
     assert_eq!(gone, Some(InputError::NoPairing(id(ATTACKER)).into()));
-    let (session, signers) = (network::session(), ParticipantSet::first(2).unwrap());
+    let (session, signers) = (session(), ParticipantSet::first(2).unwrap());
     let gone = Presigning::start(&session, &network.shares[&id(VICTIM)], &signers, victim, 1, &mut SysRng).err();
     assert_eq!(gone, Some(InputError::NoPairing(id(ATTACKER)).into()));
 }

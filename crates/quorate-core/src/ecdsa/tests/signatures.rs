@@ -34,7 +34,7 @@ fn signatures<C: EcdsaSuite>(
     let outputs = run(network.presigning(&[1, 2], batch), |_, _, _| {});
     let mut made: BTreeMap<_, _> = outputs.into_iter().map(|(id, output)| (id, output.unwrap())).collect();
     let sign = |index| {
-        let (session, request) = (network::session(), request(index));
+        let (session, request) = (session(), request(index));
         let start = |made: &mut Vec<_>| OnlineSigning::start(&session, made.pop().unwrap(), &request).unwrap();
         let signed = run(made.iter_mut().map(|(id, made)| (*id, start(made))).collect(), |_, _, _| {});
         let mut signed = signed.into_values().map(Result::unwrap);

@@ -1,6 +1,5 @@
 //! What a generator that is stuck does to nonces, across a restart: the counter that tells two draws apart starts at zero again.
 
-use core::convert::Infallible;
 use std::{process::Command, sync::Arc};
 
 use quorate_core::{
@@ -9,32 +8,10 @@ use quorate_core::{
     derive::ChainCode,
     frost::{Bip340, Ed25519, FrostSuite, Signing, Target, commit},
 };
-use rand_core::{TryCryptoRng, TryRng};
 use zeroize::Zeroizing;
 
 use super::kit::{Frame, placement, session, set};
-
-/// A generator that gives only zeros.
-struct Stuck;
-
-impl TryRng for Stuck {
-    type Error = Infallible;
-
-    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
-        Ok(0)
-    }
-
-    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
-        Ok(0)
-    }
-
-    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
-        bytes.fill(0);
-        Ok(())
-    }
-}
-
-impl TryCryptoRng for Stuck {}
+use crate::stuck::Stuck;
 
 const CHILD: &str = "QUORATE_STUCK_CHILD";
 

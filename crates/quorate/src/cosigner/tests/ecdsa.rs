@@ -174,35 +174,23 @@ async fn host_of_no_depth_holds_no_presignature_for_anybody() {
     assert!(team.shared(1).spent.lock().unwrap().is_empty());
 }
 
-/// A pairing that is good for three seconds may end under a signature that begins late.
-async fn signs_in_time(team: &Team, proposer: usize, other: usize) {
-    let mut signed = team.sign(proposer, &[other]).await;
-    for _ in 0..4 {
-        if signed.is_ok() {
-            break;
-        }
-        signed = team.sign(proposer, &[other]).await;
-    }
-    signed.unwrap();
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn pairings_end_by_age_and_on_request_and_are_made_anew() {
     let mut team = Team::with_wallet(3, 2).await;
     team.restart(0, |builder| builder.pairing_age(Duration::from_secs(3))).await;
-    signs_in_time(&team, 0, 1).await;
+    team.sign(0, &[1]).await.unwrap();
     let (bob, line) = (team.peer(1), team.line(0, &[0, 1]).await);
-    let first = team.shared(0).pairing(bob).await.unwrap();
+    let first = team.shared(0).pairings.held(bob).unwrap();
     eventually("the pairing ends by age", || !first.is_live()).await;
     eventually("its presignatures too", || team.shared(0).pool.count(&line) == 0).await;
-    signs_in_time(&team, 0, 1).await;
-    let second = team.shared(0).pairing(bob).await.unwrap();
+    team.sign(0, &[1]).await.unwrap();
+    let second = team.shared(0).pairings.held(bob).unwrap();
     assert_ne!(first.id(), second.id());
     team.cosigners[0].drop_pairings();
     assert!(!second.is_live());
     // Bob still has his half: the two find out, and pair again.
-    signs_in_time(&team, 1, 0).await;
-    signs_in_time(&team, 0, 1).await;
+    team.sign(1, &[0]).await.unwrap();
+    team.sign(0, &[1]).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -205,6 +205,7 @@ async fn store_that_fails_once_in_a_refresh_costs_nothing() {
             Ok(_) => done += 1,
             Err(_) => failed += 1,
         }
+        team.stores[1].restart();
         // Those that were done teach the one whose store failed.
         let epoch = team.epochs(0, &id).await.0.max(team.epochs(2, &id).await.0);
         for index in 0..3 {
