@@ -10,9 +10,6 @@ use crate::{
     state::{Phase, State},
 };
 
-/// Epoch numbers are `STEP * counter + proposer`.
-const STEP: u8 = 8;
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Action {
     /// Everyone told its highest number; the attempt gets one above all.
@@ -116,11 +113,10 @@ impl Scenario {
         if state.attempts[attempt].number.is_some() || state.attempts[plan.base].number.is_none() {
             return false;
         }
-        let highest = plan.participants().iter().map(|node| state.nodes[node].seen() / STEP).max().unwrap();
+        let highest = plan.participants().iter().map(|node| state.nodes[node].seen()).max().unwrap();
         state.attempts[attempt].number = Some(match self.mutation {
-            Mutation::ReuseNumbers => STEP * (state.number(plan.base) / STEP + 1),
-            Mutation::EqualNumbers => STEP * (highest + 1),
-            _ => STEP * (highest + 1) + plan.proposer,
+            Mutation::ReuseNumbers => state.number(plan.base) + 1,
+            _ => highest + 1,
         });
         true
     }
@@ -209,8 +205,10 @@ impl Scenario {
 
     /// Whether a certificate tells a cosigner something.
     fn news(&self, state: &State, node: u8, attempt: u8) -> bool {
-        let Some(number) = state.attempts[attempt].number else { return false };
-        let higher = state.best(node).is_none_or(|best| number > state.number(best));
+        if state.attempts[attempt].number.is_none() {
+            return false;
+        }
+        let higher = state.best(self, node).is_none_or(|best| state.rank(self, attempt) > state.rank(self, best));
         let known = state.nodes[node].knows(attempt);
         let late = self.mutation == Mutation::AcceptLowerLate && state.nodes[node].pending.has(attempt);
         self.honest(node) && !known && (higher || late)
@@ -230,7 +228,7 @@ impl Scenario {
 
     /// Whether `from` has the certificate as its highest, and one of the two knows that the other is concerned.
     pub(crate) fn can_hand_over(&self, state: &State, from: u8, node: u8, attempt: u8) -> bool {
-        let has = self.honest(from) && state.best(from) == Some(attempt);
+        let has = self.honest(from) && state.best(self, from) == Some(attempt);
         has && self.news(state, node, attempt)
             && (self.concerned(state, from, attempt).has(node) || self.concerned(state, node, attempt).has(from))
     }
@@ -254,13 +252,13 @@ impl Scenario {
     }
 
     pub(crate) fn can_forget(&self, state: &State, node: u8) -> bool {
-        let untold = state.best(node).is_some_and(|best| best != 0 && !state.attempts[best].destroyed.has(node));
+        let untold = state.best(self, node).is_some_and(|best| best != 0 && !state.attempts[best].destroyed.has(node));
         self.honest(node) && (!state.dead_keys(node, self).is_empty() || untold)
     }
 
     fn forget(&self, state: &mut State, node: u8) -> bool {
         state.nodes[node].keys = state.nodes[node].keys.minus(state.dead_keys(node, self));
-        if let Some(best) = state.best(node) {
+        if let Some(best) = state.best(self, node) {
             state.attempts[best].destroyed = state.attempts[best].destroyed.with(node);
         }
         true

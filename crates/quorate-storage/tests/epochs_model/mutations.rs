@@ -7,7 +7,7 @@ use stateright::{Checker, HasDiscoveries, Model};
 
 use crate::{
     model::Action,
-    properties::{FORGOTTEN, HIGHEST_SIGNS, ONE_A_NUMBER, SETTLES, SIGNS},
+    properties::{FORGOTTEN, HIGHEST_SIGNS, ORDERED, SETTLES, SIGNS},
     scenario::{Mutation, Scenario},
     state::State,
 };
@@ -68,7 +68,7 @@ fn pending_share_dropped_on_timeout_loses_the_key() {
 
 #[test]
 fn numbers_used_again_certify_two_attempts_and_lose_the_key() {
-    fails(two_refreshes(), Mutation::ReuseNumbers, &[SIGNS, ONE_A_NUMBER, SETTLES]);
+    fails(two_refreshes(), Mutation::ReuseNumbers, &[SIGNS, ORDERED, SETTLES]);
 }
 
 #[test]
@@ -82,22 +82,42 @@ fn promotion_before_the_certificate_is_complete_loses_the_key() {
 }
 
 #[test]
-fn dealer_that_forgets_a_number_uses_it_again() {
+fn dealer_that_forgets_an_attempt_does_not_name_it() {
     let scenario = Scenario::new("2-of-3, dealers deal to others and then to themselves", 5, &[1, 2, 3], 2)
         .attempt(0, &[1, 2], &[4, 5], 2)
         .attempt(0, &[1, 2], &[1, 2], 2);
-    fails(scenario, Mutation::ForgetPromise, &[SIGNS, ONE_A_NUMBER, FORGOTTEN, SETTLES]);
+    fails(scenario, Mutation::ForgetPromise, &[FORGOTTEN]);
 }
 
 #[test]
-fn numbers_without_their_proposer_certify_two_attempts_and_lose_the_key() {
+fn numbers_alone_do_not_order_epochs_and_lose_the_key() {
     let scenario = Scenario::new("2-of-4, both halves reshare", 4, &[1, 2, 3, 4], 2).attempt(0, &[1, 2], &[1, 2], 2).attempt(
         0,
         &[3, 4],
         &[3, 4],
         2,
     );
-    fails(scenario, Mutation::EqualNumbers, &[SIGNS, ONE_A_NUMBER, SETTLES]);
+    fails(scenario, Mutation::OrderByNumberAlone, &[SIGNS, ORDERED, SETTLES]);
+}
+
+#[test]
+fn member_that_proposes_one_number_to_each_of_two_loses_the_key_where_numbers_alone_order_epochs() {
+    let scenario = Scenario::new("2-of-3, 3 deals with 1 and with 2", 5, &[1, 2, 3], 2)
+        .attempt(0, &[3, 1], &[1, 3, 4], 2)
+        .attempt(0, &[3, 2], &[2, 3, 5], 2)
+        .withholding(3);
+    fails(scenario, Mutation::OrderByNumberAlone, &[SIGNS]);
+}
+
+#[test]
+fn word_of_one_without_a_record_does_not_bind_it() {
+    let scenario = Scenario::new("2-of-3, 3 deals with 1 and with 2", 5, &[1, 2, 3], 2)
+        .attempt(0, &[3, 1], &[1, 3, 4], 2)
+        .suspecting(3)
+        .attempt(0, &[3, 2], &[2, 3, 5], 2)
+        .suspecting(3)
+        .withholding(3);
+    fails(scenario, Mutation::RetireNoStranger, &[FORGOTTEN]);
 }
 
 #[test]
@@ -118,7 +138,7 @@ fn holders_of_the_base_alone_do_not_make_an_epoch_effective() {
 fn word_of_the_evicted_does_not_make_an_epoch_effective() {
     let scenario = Scenario::new("2-of-3, 3 is evicted for 4 and lies", 4, &[1, 2, 3], 2)
         .attempt(0, &[1, 2], &[1, 2, 4], 2)
-        .evicting(3)
+        .suspecting(3)
         .withholding(3);
     fails(scenario, Mutation::CountEvicted, &[FORGOTTEN]);
 }

@@ -11,7 +11,7 @@ use crate::{
 pub(crate) const SIGNS: &str = "some epoch can sign";
 pub(crate) const HIGHEST_SIGNS: &str = "the highest certified epoch can sign";
 pub(crate) const FORGOTTEN: &str = "below an effective epoch nothing can sign";
-pub(crate) const ONE_A_NUMBER: &str = "certified epochs have different numbers";
+pub(crate) const ORDERED: &str = "of two certified epochs one is higher";
 pub(crate) const SETTLES: &str = "when all is delivered, the highest certified epoch is active and what is below it is destroyed";
 
 pub(crate) const COMPLETES: &str = "an epoch is active at all its holders and effective";
@@ -24,7 +24,7 @@ pub(crate) fn all() -> Vec<Property<Scenario>> {
         Property::always(SIGNS, signs),
         Property::always(HIGHEST_SIGNS, highest_signs),
         Property::always(FORGOTTEN, forgotten),
-        Property::always(ONE_A_NUMBER, one_a_number),
+        Property::always(ORDERED, ordered),
         Property::always(SETTLES, settles),
         Property::sometimes(COMPLETES, completes),
         Property::sometimes(SUPERSEDES, supersedes),
@@ -42,10 +42,10 @@ impl Scenario {
         let honest = (1..=self.nodes).filter(|node| self.honest(*node)).fold(Set::EMPTY, Set::with);
         let all = (1..=self.nodes).fold(Set::EMPTY, Set::with);
         let effective = state.proposed().filter(|attempt| self.is_effective(state, *attempt));
-        let floor = effective.map(|effective| state.number(effective)).max().unwrap_or(0);
+        let floor = effective.map(|effective| state.rank(self, effective)).max().unwrap_or((0, 0));
         let spared = move |live: &Set| {
             let spare = |epoch: u8| all.minus(*live).and(self.plan(epoch).receivers).len() <= self.plan(epoch).spare();
-            state.proposed().filter(|epoch| state.number(*epoch) >= floor).all(spare)
+            state.proposed().filter(|epoch| state.rank(self, *epoch) >= floor).all(spare)
         };
         Set::all().filter(move |live| honest.covers(*live) && live.len() + self.deaths >= honest.len()).filter(spared)
     }
@@ -69,8 +69,8 @@ impl Scenario {
     }
 
     fn highest_certificate(&self, state: &State, live: Set) -> u8 {
-        let known = live.iter().filter_map(|node| state.best(node));
-        known.max_by_key(|known| state.number(*known)).unwrap()
+        let known = live.iter().filter_map(|node| state.best(self, node));
+        known.max_by_key(|known| state.rank(self, *known)).unwrap()
     }
 
     /// Whether an epoch is reported as effective: of its base, and of every lower epoch that those who destroyed name, at least
@@ -88,7 +88,7 @@ impl Scenario {
                 self.with_bases(named)
             }
         };
-        let below = named.without(epoch).iter().filter(|named| state.number(*named) < state.number(epoch));
+        let below = named.without(epoch).iter().filter(|named| state.rank(self, *named) < state.rank(self, epoch));
         !counted.is_empty()
             && below.into_iter().all(|named| {
                 let plan = self.plan(named);
@@ -114,7 +114,9 @@ fn highest_signs(scenario: &Scenario, state: &State) -> bool {
 /// Everything counts that a thief could still open, at the dead and at the suspects, too. Others are taken at their word.
 fn forgotten(scenario: &Scenario, state: &State) -> bool {
     state.proposed().filter(|epoch| scenario.is_effective(state, *epoch)).all(|effective| {
-        let below = state.proposed().filter(|epoch| *epoch != effective && state.number(*epoch) <= state.number(effective));
+        let below = state
+            .proposed()
+            .filter(|epoch| *epoch != effective && state.rank(scenario, *epoch) <= state.rank(scenario, effective));
         below.into_iter().all(|epoch| {
             let at_their_word = state.attempts[effective].destroyed.minus(scenario.plan(effective).suspects);
             let liar = |node: &u8| at_their_word.has(*node) && !scenario.honest(*node);
@@ -124,9 +126,9 @@ fn forgotten(scenario: &Scenario, state: &State) -> bool {
     })
 }
 
-fn one_a_number(scenario: &Scenario, state: &State) -> bool {
+fn ordered(scenario: &Scenario, state: &State) -> bool {
     let certified: Vec<_> = state.proposed().filter(|attempt| scenario.certified(state, *attempt)).collect();
-    certified.iter().all(|a| certified.iter().all(|b| a == b || state.number(*a) != state.number(*b)))
+    certified.iter().all(|a| certified.iter().all(|b| a == b || state.rank(scenario, *a) != state.rank(scenario, *b)))
 }
 
 /// Fair delivery: who is alive has handed over what it has, and destroyed what is dead. Then all agree.
@@ -148,11 +150,11 @@ fn moves(scenario: &Scenario, state: &State, live: Set) -> bool {
 
 fn agrees(scenario: &Scenario, state: &State, live: Set) -> bool {
     let highest = scenario.highest_certificate(state, live);
-    let number = state.number(highest);
+    let number = state.rank(scenario, highest);
     live.iter().all(|node| {
         let at = &state.nodes[node];
         let active = !scenario.plan(highest).receivers.has(node) || at.active == Some(highest);
-        active && at.keys.iter().all(|epoch| epoch == highest || state.number(epoch) > number)
+        active && at.keys.iter().all(|epoch| epoch == highest || state.rank(scenario, epoch) > number)
     })
 }
 
@@ -168,8 +170,8 @@ fn completes(scenario: &Scenario, state: &State) -> bool {
 
 fn supersedes(scenario: &Scenario, state: &State) -> bool {
     let effective =
-        state.proposed().filter(|epoch| scenario.is_effective(state, *epoch)).max_by_key(|epoch| state.number(*epoch));
-    let lower = |attempt: u8| effective.is_some_and(|effective| state.number(attempt) < state.number(effective));
+        state.proposed().filter(|epoch| scenario.is_effective(state, *epoch)).max_by_key(|epoch| state.rank(scenario, *epoch));
+    let lower = |attempt: u8| effective.is_some_and(|effective| state.rank(scenario, attempt) < state.rank(scenario, effective));
     state.proposed().any(|attempt| attempt != 0 && lower(attempt) && scenario.certified(state, attempt))
 }
 

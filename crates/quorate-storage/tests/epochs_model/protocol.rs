@@ -114,7 +114,7 @@ fn eviction_of_one_that_withholds_its_confirmation() {
     let scenario = Scenario::new("2-of-3, 3 withholds and is evicted for 4", 4, &[1, 2, 3], 2)
         .attempt(0, &[1, 2], &[1, 2, 3], 2)
         .attempt(0, &[2, 1], &[1, 2, 4], 2)
-        .evicting(3)
+        .suspecting(3)
         .withholding(3);
     check(scenario, &[COMPLETES, SUPERSEDES, LEAVES]);
 }
@@ -124,7 +124,7 @@ fn eviction_of_one_that_deals_and_withholds() {
     let scenario = Scenario::new("2-of-3, 3 deals, withholds and is evicted for 4", 4, &[1, 2, 3], 2)
         .attempt(0, &[1, 3], &[1, 2, 3], 2)
         .attempt(1, &[1, 2], &[1, 2, 4], 2)
-        .evicting(3)
+        .suspecting(3)
         .withholding(3);
     check(scenario, &[COMPLETES, SUPERSEDES, LEAVES]);
 }
@@ -141,11 +141,37 @@ fn halves_that_do_not_know_of_each_other() {
 }
 
 #[test]
+fn disjoint_holders_of_two_epochs_reshare_both() {
+    let scenario = || {
+        Scenario::new("2-of-3, dealers deal to others, and each half goes on", 5, &[1, 2, 3], 2)
+            .attempt(0, &[1, 2], &[4, 5], 2)
+            .attempt(1, &[4, 5], &[4, 5], 2)
+            .attempt(0, &[1, 2], &[1, 2], 2)
+    };
+    check_wide(scenario(), &[COMPLETES, SUPERSEDES]);
+    check_wide(scenario().earlier_wins(), &[COMPLETES, SUPERSEDES]);
+}
+
+#[test]
 fn dealers_without_a_new_share_deal_again() {
     let scenario = Scenario::new("2-of-3, dealers deal to others and then to themselves", 5, &[1, 2, 3], 2)
         .attempt(0, &[1, 2], &[4, 5], 2)
         .attempt(0, &[1, 2], &[1, 2], 2);
     check(scenario, &[COMPLETES, SUPERSEDES]);
+}
+
+#[test]
+fn member_that_proposes_one_number_to_each_of_two() {
+    let scenario = || {
+        Scenario::new("2-of-3, 3 deals with 1 and with 2", 5, &[1, 2, 3], 2)
+            .attempt(0, &[3, 1], &[1, 3, 4], 2)
+            .suspecting(3)
+            .attempt(0, &[3, 2], &[2, 3, 5], 2)
+            .suspecting(3)
+            .withholding(3)
+    };
+    check(scenario(), &[SUPERSEDES]);
+    check_wide(scenario().earlier_wins(), &[SUPERSEDES]);
 }
 
 #[test]

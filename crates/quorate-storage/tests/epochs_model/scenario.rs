@@ -11,8 +11,7 @@ pub(crate) struct Plan {
     /// Who holds the new shares.
     pub(crate) receivers: Set,
     pub(crate) min_signers: usize,
-    pub(crate) proposer: u8,
-    /// Whom the proposal evicts on suspicion: their word on destruction is not counted.
+    /// Whom the proposal suspects, as in an eviction: their word on destruction is not counted.
     pub(crate) suspects: Set,
 }
 
@@ -43,10 +42,12 @@ pub(crate) enum Mutation {
     PromoteBeforeCertificate,
     /// A dealer that gets no new share forgets an attempt's number in a crash.
     ForgetPromise,
-    /// A number does not tell its proposer: two attempts may have the same.
-    EqualNumbers,
+    /// Epochs are compared by their numbers alone, although attempts that know nothing of each other may have the same.
+    OrderByNumberAlone,
     /// Who retires keeps the certificate in memory only.
     RetireWithoutCertificate,
+    /// Who has no record of the key writes none when it sees a certificate that does without it, and gives its word all the same.
+    RetireNoStranger,
     /// An epoch counts as effective when enough holders of its base destroyed their shares, whatever other attempts there were.
     CountBaseOnly,
     /// The word of the evicted is counted.
@@ -62,6 +63,8 @@ pub(crate) struct Scenario {
     pub(crate) withholder: Option<u8>,
     /// How many may crash for ever, never more than every epoch can spare.
     pub(crate) deaths: usize,
+    /// Of two epochs of one number, whose package digest is higher: the later attempt's, or the earlier one's.
+    pub(crate) earlier_wins: bool,
     pub(crate) mutation: Mutation,
 }
 
@@ -70,16 +73,16 @@ impl Scenario {
     pub(crate) fn new(name: &'static str, nodes: u8, holders: &[u8], min_signers: usize) -> Self {
         let receivers = Set::of(holders);
         let (dealers, suspects) = (Set::EMPTY, Set::EMPTY);
-        let genesis = Plan { base: 0, dealers, receivers, min_signers, proposer: 0, suspects };
-        Self { name, nodes, plans: vec![genesis], withholder: None, deaths: 0, mutation: Mutation::None }
+        let genesis = Plan { base: 0, dealers, receivers, min_signers, suspects };
+        Self { name, nodes, plans: vec![genesis], withholder: None, deaths: 0, earlier_wins: false, mutation: Mutation::None }
     }
 
-    /// An attempt: dealers of epoch `base`, the first of whom proposes it, give shares to `receivers`.
+    /// An attempt: dealers of epoch `base` give shares to `receivers`.
     pub(crate) fn attempt(mut self, base: u8, dealers: &[u8], receivers: &[u8], min_signers: usize) -> Self {
         assert!(dealers.len() >= self.plan(base).min_signers && self.plan(base).receivers.covers(Set::of(dealers)));
-        let (proposer, suspects) = (dealers[0], Set::EMPTY);
+        let suspects = Set::EMPTY;
         let (dealers, receivers) = (Set::of(dealers), Set::of(receivers));
-        self.plans.push(Plan { base, dealers, receivers, min_signers, proposer, suspects });
+        self.plans.push(Plan { base, dealers, receivers, min_signers, suspects });
         self
     }
 
@@ -92,14 +95,18 @@ impl Scenario {
         1..u8::try_from(self.plans.len()).unwrap()
     }
 
-    /// Says whom the last attempt evicts on suspicion.
-    pub(crate) fn evicting(mut self, suspect: u8) -> Self {
+    /// Says whom the last attempt suspects.
+    pub(crate) fn suspecting(mut self, suspect: u8) -> Self {
         self.plans.last_mut().unwrap().suspects = Set::of(&[suspect]);
         self
     }
 
     pub(crate) fn withholding(self, withholder: u8) -> Self {
         Self { withholder: Some(withholder), ..self }
+    }
+
+    pub(crate) fn earlier_wins(self) -> Self {
+        Self { earlier_wins: true, ..self }
     }
 
     pub(crate) fn deaths(self, deaths: usize) -> Self {

@@ -110,15 +110,25 @@ impl State {
         self.attempts[attempt].number.expect("it was proposed")
     }
 
+    /// What epochs are compared by: the number, then the digest of the package.
+    pub(crate) fn rank(&self, scenario: &Scenario, attempt: u8) -> (u8, u8) {
+        let digest = match scenario.mutation {
+            Mutation::OrderByNumberAlone | Mutation::ReuseNumbers => 0,
+            _ if scenario.earlier_wins => u8::MAX - attempt,
+            _ => attempt,
+        };
+        (self.number(attempt), digest)
+    }
+
     /// The attempts that were proposed, with key generation.
     pub(crate) fn proposed(&self) -> impl Iterator<Item = u8> {
         (0..5).filter(|attempt| self.attempts[*attempt].number.is_some())
     }
 
     /// The highest certificate that a cosigner has.
-    pub(crate) fn best(&self, node: u8) -> Option<u8> {
+    pub(crate) fn best(&self, scenario: &Scenario, node: u8) -> Option<u8> {
         let node = &self.nodes[node];
-        [node.active, node.certificate, node.heard].into_iter().flatten().max_by_key(|known| self.number(*known))
+        [node.active, node.certificate, node.heard].into_iter().flatten().max_by_key(|known| self.rank(scenario, *known))
     }
 
     /// What the vault makes of a cosigner's record: the code itself.
@@ -187,12 +197,24 @@ impl State {
                 _ if self.vault(node, Step::Promote(number.into())) => {}
                 _ => return false,
             }
-        } else if self.vault(node, Step::Retire(number.into())) && scenario.mutation != Mutation::RetireWithoutCertificate {
-            self.nodes[node].certificate = Some(attempt);
         } else {
-            self.nodes[node].heard = Some(attempt);
+            // A share of the same number and a higher digest stays.
+            let rank = self.rank(scenario, attempt);
+            let stays = |held: u8| self.number(held) == number && self.rank(scenario, held) > rank;
+            let through = if self.nodes[node].slots().iter().any(stays) { number - 1 } else { number };
+            if scenario.mutation != Mutation::RetireNoStranger {
+                // Who has no record yet makes one: else it could take part in a lower attempt afterwards.
+                self.nodes[node].highest = self.nodes[node].highest.or(Some(0));
+            }
+            let retired = self.vault(node, Step::Retire(through.into()));
+            if retired && scenario.mutation != Mutation::RetireWithoutCertificate {
+                self.nodes[node].certificate = Some(attempt);
+            } else {
+                self.nodes[node].heard = Some(attempt);
+            }
         }
-        if self.nodes[node].session.is_some_and(|(open, _)| self.number(open) <= number) {
+        let lower = |open: u8| self.rank(scenario, open) <= self.rank(scenario, attempt);
+        if self.nodes[node].session.is_some_and(|(open, _)| lower(open)) {
             self.nodes[node].session = None;
         }
         true
