@@ -2,6 +2,9 @@
 
 use quorate_core::wire::{Encoding, Writer};
 
+mod epochs;
+
+pub use self::epochs::{Epochs, Step};
 use super::{TAG, VERSION, cosigner::KeyName, key_record::KeyRecord, read_header};
 use crate::{kek::reencode_passphrase_header, sealed::write_wrapped};
 
