@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use quorate_core::{
-    DecodeError, Error, Identifier, Peers, Placement, SuiteId,
+    DecodeError, Error, Identifier, PeerId, Peers, Placement, SuiteId,
+    attest::{attest, attest_pending},
     derive::{self, ChainCode, Derivable, DerivationPath},
     ecdsa::EcdsaSecp256k1,
     frost::{Bip340, Ed25519},
@@ -102,6 +103,15 @@ impl AnyKeyShare {
         for_any!(Self, self, share => share.certificate().to_bytes())
     }
 
+    pub(crate) fn package_record(&self) -> Vec<u8> {
+        for_any!(Self, self, share => share.package().to_bytes())
+    }
+
+    /// Proves possession of the share.
+    pub(crate) fn prove(&self, verifier: PeerId, challenge: &[u8; 32]) -> Result<Vec<u8>, Error> {
+        Ok(for_any!(Self, self, share => attest(share, verifier, challenge, &mut getrandom::SysRng)?.to_bytes()))
+    }
+
     pub(crate) fn key_ref(&self) -> KeyRef {
         KeyRef::new(*self.key_id().as_bytes(), self.epoch(), self.identifier(), self.suite())
     }
@@ -144,6 +154,19 @@ impl AnyPendingShare {
         for_any!(Self, self, share => {
             KeyRef::new(*share.package().key_id().as_bytes(), share.package().epoch(), share.identifier(), suite)
         })
+    }
+
+    pub(crate) fn placement(&self) -> &Placement {
+        for_any!(Self, self, share => share.package().placement())
+    }
+
+    pub(crate) fn package_record(&self) -> Vec<u8> {
+        for_any!(Self, self, share => share.package().to_bytes())
+    }
+
+    /// Proves possession of the share.
+    pub(crate) fn prove(&self, verifier: PeerId, challenge: &[u8; 32]) -> Result<Vec<u8>, Error> {
+        Ok(for_any!(Self, self, share => attest_pending(share, verifier, challenge, &mut getrandom::SysRng)?.to_bytes()))
     }
 
     /// Completes the share with a peer's certificate record.
