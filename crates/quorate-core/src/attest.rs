@@ -17,9 +17,10 @@ use crate::{
     domain,
     error::{DecodeError, Error, Fault, FaultKind},
     identifier::{Identifier, PeerId},
-    keys::{KeyShare, PublicKeyPackage, RecordKind, VerifyingShare, read_header, write_header},
+    keys::{KeyShare, PendingShare, PublicKeyPackage, RecordKind, VerifyingShare, read_header, write_header},
     randomness::Hedged,
     schnorr::Proof,
+    secret::Secret,
     transcript::HashToScalar,
     wire::{Encoding, Reader, Writer},
 };
@@ -68,14 +69,36 @@ pub fn attest<C: Curve>(
     challenge: &[u8; 32],
     rng: &mut impl TryCryptoRng,
 ) -> Result<Attestation<C>, Error> {
-    let secret = share.signing_share();
+    prove(share.signing_share(), share.identifier(), share.package(), (verifier, challenge), rng)
+}
+
+/// As [`attest`], with a share that not everyone confirmed yet. It proves possession of the share, and nothing of the others'.
+///
+/// # Errors
+///
+/// [`Error::Randomness`].
+pub fn attest_pending<C: Curve>(
+    share: &PendingShare<C>,
+    verifier: PeerId,
+    challenge: &[u8; 32],
+    rng: &mut impl TryCryptoRng,
+) -> Result<Attestation<C>, Error> {
+    prove(share.signing_share(), share.identifier(), share.package(), (verifier, challenge), rng)
+}
+
+fn prove<C: Curve>(
+    secret: &Secret<C::Scalar>,
+    identifier: Identifier,
+    package: &PublicKeyPackage<C>,
+    (verifier, challenge): (PeerId, &[u8; 32]),
+    rng: &mut impl TryCryptoRng,
+) -> Result<Attestation<C>, Error> {
     let encoded = Zeroizing::new(C::encode_scalar(secret.expose()));
-    let context: [&[u8]; 3] = [share.package().digest(), verifier.as_bytes(), challenge];
+    let context: [&[u8]; 3] = [package.digest(), verifier.as_bytes(), challenge];
     let mut hedged = Hedged::draw(rng, b"attest", Some(encoded.as_slice()), &context)?;
-    let public = share.verifying_share();
-    let proof = Proof::new(secret.expose(), &mut hedged, |r| {
-        challenge_hash(r, &public, share.identifier(), share.package(), (verifier, challenge))
-    });
+    let public = VerifyingShare(C::mul_generator(secret.expose()));
+    let proof =
+        Proof::new(secret.expose(), &mut hedged, |r| challenge_hash(r, &public, identifier, package, (verifier, challenge)));
     Ok(Attestation { proof })
 }
 

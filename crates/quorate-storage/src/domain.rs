@@ -27,6 +27,18 @@ pub(crate) const PASSPHRASE_ROOT: Label = Label("quorate/1/storage/passphrase/ro
 pub(crate) const PASSPHRASE_WRAP: Label = Label("quorate/1/storage/passphrase/wrap;");
 /// The checksum of a passphrase header.
 pub(crate) const PASSPHRASE_HEADER: Label = Label("quorate/1/storage/passphrase/header;");
+/// The public beginning of a backup.
+#[cfg(feature = "backup")]
+pub(crate) const BACKUP_PREAMBLE: Label = Label("quorate/1/storage/backup/preamble;");
+/// Which keys a backup has.
+#[cfg(feature = "backup")]
+pub(crate) const BACKUP_KEYS: Label = Label("quorate/1/storage/backup/keys;");
+/// The encrypted part of a backup's chunk.
+#[cfg(feature = "backup")]
+pub(crate) const BACKUP_SEALED: Label = Label("quorate/1/storage/backup/sealed;");
+/// What the shares of a backup's chunk vouch for.
+#[cfg(feature = "backup")]
+pub(crate) const BACKUP_STATEMENT: Label = Label("quorate/1/storage/backup/statement;");
 
 fn frame(label: Label, fields: &[&[u8]]) -> Writer {
     let mut out = Writer::default();
@@ -73,8 +85,23 @@ pub(crate) fn equal(a: &[u8], b: &[u8]) -> bool {
 mod tests {
     use super::*;
 
-    const ALL: [Label; 7] =
-        [DATA_KEY, EPOCH_DATA_KEY, FINGERPRINT, PUBLIC_RECORD, PASSPHRASE_ROOT, PASSPHRASE_WRAP, PASSPHRASE_HEADER];
+    const ALL: &[Label] = &[
+        DATA_KEY,
+        EPOCH_DATA_KEY,
+        FINGERPRINT,
+        PUBLIC_RECORD,
+        PASSPHRASE_ROOT,
+        PASSPHRASE_WRAP,
+        PASSPHRASE_HEADER,
+        #[cfg(feature = "backup")]
+        BACKUP_PREAMBLE,
+        #[cfg(feature = "backup")]
+        BACKUP_KEYS,
+        #[cfg(feature = "backup")]
+        BACKUP_SEALED,
+        #[cfg(feature = "backup")]
+        BACKUP_STATEMENT,
+    ];
 
     #[test]
     fn no_label_is_a_prefix_of_another() {

@@ -63,6 +63,8 @@
 //! witness of the peers.
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "backup")]
+pub mod backup;
 pub mod conformance;
 mod directory;
 mod domain;
@@ -82,4 +84,4 @@ pub use store::{BoxFuture, Location, Page, RecordName, Store, StoreError, Stored
 pub use stores::MemoryStore;
 #[cfg(feature = "redb")]
 pub use stores::RedbStore;
-pub use vault::{KeyPage, KeyRef, KeyState, KeySummary, PeerFaults, Record, SlotInfo, Vault, VaultError};
+pub use vault::{Imported, KeyExport, KeyPage, KeyRef, KeyState, KeySummary, PeerFaults, Record, SlotInfo, Vault, VaultError};

@@ -15,6 +15,7 @@
 
 mod cosigner;
 mod error;
+mod export;
 #[cfg(feature = "fuzz-api")]
 #[doc(hidden)]
 pub mod fuzz_api;
@@ -32,8 +33,11 @@ use quorate_core::{
 };
 use zeroize::Zeroizing;
 
+#[cfg(feature = "backup")]
+pub(crate) use self::key_record::MAX_PENDING;
 pub use self::{
     error::{VaultError, VaultInputError},
+    export::{Imported, KeyExport},
     listing::{KeyPage, KeyState, KeySummary, SlotInfo},
     peers::PeerFaults,
 };

@@ -22,6 +22,11 @@
 //! [ecdsa]                              # what is kept in memory for ECDSA signatures
 //! presignatures = 8                    # for each key and set of signers; 0 on hosts with live snapshots, suspend to disk or cloning
 //! pairing_hours = 24                   # the age at which what two cosigners share is made anew
+//!
+//! [[backup]]                           # for whom backups are encrypted; location and key as in [placement] backups
+//! location = "gcp/backup"
+//! key = "acme-keys/backup"             # the operator if absent
+//! recipient = "age1…"                  # the public key whose secret half is there
 //! ```
 
 use std::path::{Path, PathBuf};
@@ -30,9 +35,11 @@ use quorate_core::{
     PlacementError,
     placement::{Backup, DomainPath, DomainPathError, Exposure, Storage},
 };
+use quorate_storage::backup::BackupError;
 use serde::Deserialize;
 
 use crate::{
+    backup::BackupTarget,
     ceremony::keygen::DEFAULT_MAX_KEYS,
     policy::{BuiltinPolicy, ConfigError as PolicyError},
 };
@@ -66,6 +73,9 @@ pub struct Config {
     /// What it keeps in memory for ECDSA signatures.
     #[serde(default)]
     pub ecdsa: EcdsaConfig,
+    /// For whom backups are encrypted.
+    #[serde(default)]
+    pub backup: Vec<BackupTargetConfig>,
     /// How long a ceremony may take, in seconds.
     #[serde(default = "default_deadline")]
     pub deadline_seconds: u64,
@@ -173,6 +183,20 @@ pub struct BackupConfig {
     pub key: Option<String>,
 }
 
+/// For whom a backup that the placement declares is encrypted.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct BackupTargetConfig {
+    /// Where it is.
+    pub location: String,
+    /// Where the recipient's key is; with the operator if absent.
+    #[serde(default)]
+    pub key: Option<String>,
+    /// The recipient: an age public key of the kind X25519.
+    pub recipient: String,
+}
+
 /// Why a configuration cannot be used. Fix the file and start again.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -224,6 +248,22 @@ pub enum ConfigError {
     /// The row cannot be built.
     #[error("the [placement] of the configuration does not stand")]
     Placement(#[source] Box<PlacementError>),
+    /// A recipient that is none.
+    #[error("in [[backup]], recipient = \"{value}\" does not serve")]
+    Recipient {
+        /// What it says.
+        value: String,
+        /// Why not.
+        source: Box<BackupError>,
+    },
+    /// A backup that the row does not declare.
+    #[error("[[backup]] names {location} with its key at {key}, which [placement] backups does not declare")]
+    UndeclaredBackup {
+        /// Its location.
+        location: DomainPath,
+        /// Where its key is.
+        key: DomainPath,
+    },
     /// The policy contradicts itself.
     #[error("the [policy] of the configuration does not stand")]
     Policy(#[source] PolicyError),
@@ -254,10 +294,31 @@ impl Config {
         config.placement.exposure()?;
         config.keygen.waivers()?;
         config.ecdsa.check()?;
+        config.backup_targets()?;
         match config.keygen.min_signers {
             min_signers @ ..2 => Err(ConfigError::MinSigners { min_signers }),
             2.. => Ok(config),
         }
+    }
+}
+
+impl Config {
+    /// For whom backups are encrypted. Each is declared in the row.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Domain`], [`ConfigError::Recipient`], [`ConfigError::UndeclaredBackup`].
+    pub fn backup_targets(&self) -> Result<Vec<BackupTarget>, ConfigError> {
+        let row = self.placement.exposure()?;
+        let target = |config: &BackupTargetConfig| {
+            let key = config.key.as_ref().unwrap_or(&self.placement.operator);
+            let (location, key) = (domain("backup", "location", &config.location)?, domain("backup", "key", key)?);
+            let wrong = |source| ConfigError::Recipient { value: config.recipient.clone(), source: Box::new(source) };
+            let target = BackupTarget::new(location, key, config.recipient.parse().map_err(wrong)?);
+            let (location, key) = (target.location().clone(), target.key().clone());
+            if target.is_declared(&row) { Ok(target) } else { Err(ConfigError::UndeclaredBackup { location, key }) }
+        };
+        self.backup.iter().map(target).collect()
     }
 }
 
@@ -335,6 +396,23 @@ mod tests {
         assert!(matches!(ecdsa("presignatures = 1025"), Err(ConfigError::Number { field: "presignatures", .. })));
         assert!(matches!(ecdsa("pairing_hours = 0"), Err(ConfigError::Number { field: "pairing_hours", .. })));
         assert!(matches!(ecdsa("presignature = 1"), Err(ConfigError::Malformed { .. })));
+    }
+
+    #[test]
+    fn backups_need_a_recipient_and_a_row_that_declares_them() {
+        const RECIPIENT: &str = "age15ezgrug7j2sh9ej0psp2wvtne94tadsencqsxt8cr3kwyg6tsv5qyt80nk";
+        let backup = |location: &str, key: &str, recipient: &str| {
+            parse(&format!("{WHOLE}\n[[backup]]\nlocation = \"{location}\"\nrecipient = \"{recipient}\"\n{key}\n"))
+        };
+        let key = "key = \"acme-keys/backup\"";
+        let targets = backup("gcp/backup", key, RECIPIENT).unwrap().backup_targets().unwrap();
+        assert_eq!((targets[0].location().as_str(), targets[0].recipient().to_string()), ("gcp/backup", RECIPIENT.to_owned()));
+        assert!(matches!(backup("gcp/other", key, RECIPIENT), Err(ConfigError::UndeclaredBackup { .. })));
+        assert!(
+            matches!(backup("gcp/backup", "", RECIPIENT), Err(ConfigError::UndeclaredBackup { key, .. }) if key.as_str() == "acme/alice")
+        );
+        assert!(matches!(backup("gcp/backup", key, "age1x"), Err(ConfigError::Recipient { .. })));
+        assert!(matches!(backup("GCP", key, RECIPIENT), Err(ConfigError::Domain { section: "backup", .. })));
     }
 
     #[test]

@@ -25,6 +25,7 @@ use tokio::{
 use zeroize::Zeroizing;
 
 use crate::{
+    backup::BackupTarget,
     ceremony::{keygen::Accepts, message::Message},
     error::{CosignerError, RequestError},
     pairing::Pairings,
@@ -78,6 +79,7 @@ pub struct CosignerBuilder {
     deadline: Duration,
     presignatures: usize,
     pairing_age: Duration,
+    backups: Vec<BackupTarget>,
 }
 
 impl core::fmt::Debug for CosignerBuilder {
@@ -106,6 +108,7 @@ pub(crate) struct Shared {
     pub(crate) network: Network,
     pub(crate) vault: Vault,
     pub(crate) exposure: Exposure,
+    pub(crate) backups: Vec<BackupTarget>,
     pub(crate) policy: Arc<dyn Policy>,
     pub(crate) accepts: Accepts,
     pub(crate) deadline: Duration,
@@ -200,6 +203,13 @@ impl CosignerBuilder {
         self
     }
 
+    /// Lets backups be made for this target: see [`Cosigner::backup`]. By default none can be made.
+    #[must_use]
+    pub fn backup_target(mut self, target: BackupTarget) -> Self {
+        self.backups.push(target);
+        self
+    }
+
     /// Starts the cosigner. Call it within a tokio runtime.
     ///
     /// # Errors
@@ -232,6 +242,7 @@ impl CosignerBuilder {
             roster: self.roster,
             vault: self.vault,
             exposure: self.exposure,
+            backups: self.backups,
             policy: self.policy,
             accepts: self.accepts,
             deadline: self.deadline,
@@ -274,6 +285,7 @@ impl Cosigner {
             deadline: Duration::from_secs(60),
             presignatures: DEFAULT_PRESIGNATURES,
             pairing_age: DEFAULT_PAIRING_AGE,
+            backups: Vec::new(),
         }
     }
 

@@ -1,7 +1,7 @@
 //! What can go wrong in a ceremony, and who must act: the requester, an operator, another participant, or us.
 
-use quorate_core::{Error, Fault, FaultKind, InputError, PlacementError};
-use quorate_storage::VaultError;
+use quorate_core::{Error, Fault, FaultKind, InputError, PlacementError, placement::DomainPath};
+use quorate_storage::{VaultError, backup::BackupError};
 use quorate_transport::{NetworkError, RosterError};
 
 use crate::payload::PayloadError;
@@ -69,6 +69,9 @@ pub enum CosignerError {
     /// The vault does not serve.
     #[error("the vault does not serve")]
     Vault(#[from] VaultError),
+    /// A backup cannot be written.
+    #[error(transparent)]
+    Backup(#[from] BackupError),
     /// The network does not serve.
     #[error("the network does not serve")]
     Network(#[from] NetworkError),
@@ -108,6 +111,7 @@ impl CosignerError {
             | Self::Denied { .. }
             | Self::Protocol(_)
             | Self::Vault(_)
+            | Self::Backup(_)
             | Self::Network(_)
             | Self::Roster(_)
             | Self::Randomness
@@ -223,10 +227,55 @@ pub enum RequestError {
         /// The key's id.
         key: String,
     },
+    /// A location that is no domain.
+    #[error("the backup's location is no domain: {problem}")]
+    BackupLocation {
+        /// Why.
+        problem: String,
+    },
+    /// A file that the cosigner could not find where the caller means it.
+    #[error("the backup's file must be an absolute path")]
+    BackupPath,
+    /// No backup of this kind is configured.
+    #[error(
+        "the configuration has no [[backup]] with the location {location} and this recipient; declare both, in [placement] too, and restart"
+    )]
+    BackupNotConfigured {
+        /// The location that was asked for.
+        location: DomainPath,
+    },
+    /// A key was made without this backup in its placement.
+    #[error(
+        "the placement of the key {key} does not declare a backup at {location} with its key at {key_domain}: it takes an amendment of the \
+         placement, or a reshare{}", refusal_note(refusal.as_deref())
+    )]
+    BackupUndeclared {
+        /// The key's id.
+        key: String,
+        /// The backup's location.
+        location: DomainPath,
+        /// Where the recipient's key is.
+        key_domain: DomainPath,
+        /// Why no placement may declare it, if it breaks the rule.
+        refusal: Option<Box<PlacementError>>,
+    },
+    /// Nothing to back up.
+    #[error("there is no key here that this backup may hold")]
+    NothingToBackUp,
+    /// A key changed while it was backed up.
+    #[error("the key {key} changed while the backup was made; make it again")]
+    BackupOutrun {
+        /// The key's id.
+        key: String,
+    },
     /// The same request is being worked on.
     #[error("a request with this id is in progress")]
     InProgress,
     /// The payload is not base64.
     #[error("the payload is not base64")]
     PayloadEncoding,
+}
+
+fn refusal_note(refusal: Option<&PlacementError>) -> String {
+    refusal.map_or_else(String::new, |refusal| format!(", and both would be refused: {refusal}"))
 }

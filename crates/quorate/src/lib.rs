@@ -27,6 +27,7 @@
 //! No external audit yet.
 #![forbid(unsafe_code)]
 
+pub mod backup;
 mod ceremony;
 pub mod config;
 pub mod control;

@@ -91,8 +91,8 @@ pub enum NodeError {
 }
 
 /// The store of a directory with what opens it.
-struct Opened {
-    vault: Vault,
+pub(crate) struct Opened {
+    pub(crate) vault: Vault,
 }
 
 /// Makes a cosigner in `directory`: store, key-encryption key under `passphrase`, vault and identity. Returns its identity.
@@ -119,7 +119,7 @@ pub async fn init(directory: &Path, config_text: &str, passphrase: Zeroizing<Str
 }
 
 /// Writes a file that is not there yet, for this user alone, and makes it durable.
-fn write_new(path: &Path, text: &str) -> io::Result<()> {
+pub(crate) fn write_new(path: &Path, text: &str) -> io::Result<()> {
     use std::{io::Write as _, os::unix::fs::OpenOptionsExt as _};
     let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     file.write_all(text.as_bytes())?;
@@ -142,14 +142,14 @@ pub async fn create_vault(
     Ok(vault)
 }
 
-fn make_private(directory: &Path) -> Result<(), NodeError> {
+pub(crate) fn make_private(directory: &Path) -> Result<(), NodeError> {
     use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
     let failed = |source| NodeError::File { path: directory.to_owned(), source };
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(failed)?;
     std::fs::set_permissions(directory, std::fs::Permissions::from_mode(0o700)).map_err(failed)
 }
 
-async fn open(directory: &Path, passphrase: Zeroizing<String>) -> Result<Opened, NodeError> {
+pub(crate) async fn open(directory: &Path, passphrase: Zeroizing<String>) -> Result<Opened, NodeError> {
     let place = directory.join(STORE_DIRECTORY);
     if !place.is_dir() {
         let source = io::Error::new(io::ErrorKind::NotFound, "there is no store; `quorate init` makes a cosigner");
@@ -194,6 +194,7 @@ pub async fn run(
     let wire = Arc::new(TcpWire::start(me, &config.listen, &roster, TcpLimits::default()).await?);
     let exposure = config.placement.exposure()?;
     let waivers = config.keygen.waivers()?;
+    let backups = config.backup_targets()?;
     let builder = Cosigner::builder(&config.name, roster, wire, opened.vault, exposure)
         .policy(Arc::new(config.policy))
         .min_signers(config.keygen.min_signers)
@@ -203,6 +204,7 @@ pub async fn run(
         .pairing_age(Duration::from_secs(u64::from(config.ecdsa.pairing_hours) * 3600))
         .deadline(Duration::from_secs(config.deadline_seconds.clamp(1, 3600)));
     let builder = waivers.into_iter().fold(builder, CosignerBuilder::accept_waiver);
+    let builder = backups.into_iter().fold(builder, CosignerBuilder::backup_target);
     let cosigner = Arc::new(builder.start().await?);
     let socket = directory.join(SOCKET_FILE);
     let control = serve(Arc::clone(&cosigner), &socket).map_err(|source| NodeError::File { path: socket, source })?;

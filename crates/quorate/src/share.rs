@@ -3,7 +3,8 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use quorate_core::{
-    DecodeError, Error, Identifier, Peers, Placement, SuiteId,
+    DecodeError, Error, Identifier, PeerId, Peers, Placement, SuiteId,
+    attest::{attest, attest_pending},
     curve::Curve,
     derive::{self, ChainCode, Derivable, DerivationPath},
     ecdsa::EcdsaSecp256k1,
@@ -109,6 +110,19 @@ impl AnyKeyShare {
         for_any!(Self, self, share => *share.package().digest())
     }
 
+    pub(crate) fn certificate_record(&self) -> Vec<u8> {
+        for_any!(Self, self, share => share.certificate().to_bytes())
+    }
+
+    pub(crate) fn package_record(&self) -> Vec<u8> {
+        for_any!(Self, self, share => share.package().to_bytes())
+    }
+
+    /// Proves possession of the share.
+    pub(crate) fn prove(&self, verifier: PeerId, challenge: &[u8; 32]) -> Result<Vec<u8>, Error> {
+        Ok(for_any!(Self, self, share => attest(share, verifier, challenge, &mut getrandom::SysRng)?.to_bytes()))
+    }
+
     pub(crate) fn key_ref(&self) -> KeyRef {
         KeyRef::new(*self.key_id().as_bytes(), self.epoch(), self.identifier(), self.suite())
     }
@@ -153,6 +167,19 @@ impl AnyPendingShare {
         })
     }
 
+    pub(crate) fn placement(&self) -> &Placement {
+        for_any!(Self, self, share => share.package().placement())
+    }
+
+    pub(crate) fn package_record(&self) -> Vec<u8> {
+        for_any!(Self, self, share => share.package().to_bytes())
+    }
+
+    /// Proves possession of the share.
+    pub(crate) fn prove(&self, verifier: PeerId, challenge: &[u8; 32]) -> Result<Vec<u8>, Error> {
+        Ok(for_any!(Self, self, share => attest_pending(share, verifier, challenge, &mut getrandom::SysRng)?.to_bytes()))
+    }
+
     /// Completes the share with a peer's package and certificate.
     pub(crate) fn complete(&self, record: &[u8]) -> Result<AnyKeyShare, Error> {
         fn certificate<C: Curve>(record: &[u8]) -> Result<quorate_core::keys::Certificate<C>, Error> {
@@ -172,11 +199,6 @@ impl AnyPendingShare {
     /// This participant's own confirmation, which may have left before.
     pub(crate) fn confirmation(&self) -> Vec<u8> {
         for_any!(Self, self, share => share.confirmation_record().to_bytes())
-    }
-
-    /// The participants of the key in this epoch.
-    pub(crate) fn placement(&self) -> &Placement {
-        for_any!(Self, self, share => share.package().placement())
     }
 
     /// Completes the share with everyone's confirmations.

@@ -171,6 +171,10 @@ impl<C: Curve> PendingShare<C> {
         self.complete_with(proofs)
     }
 
+    pub(crate) const fn signing_share(&self) -> &Secret<C::Scalar> {
+        &self.signing_share
+    }
+
     pub(crate) const fn confirmation(&self) -> &Proof<C> {
         &self.confirmation
     }

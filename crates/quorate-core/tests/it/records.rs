@@ -2,7 +2,7 @@
 
 use quorate_core::{
     Error, PeerId,
-    attest::{Attestation, attest},
+    attest::{Attestation, attest, attest_pending},
     curve::Curve,
     danger,
     frost::{Bip340, Ed25519, FrostSuite, SignatureShare, SigningCommitments, SigningPackage, Taproot, Target, commit, sign},
@@ -83,6 +83,10 @@ fn pending_shares<C: Curve>() {
         let pending = PendingShare::<C>::from_secret_bytes(&record).unwrap();
         assert_eq!(pending.to_secret_bytes(), record);
         assert!((0..record.len()).all(|length| PendingShare::<C>::from_secret_bytes(&record[..length]).is_err()));
+        let (me, verifier) = (pending.identifier(), PeerId::new([9; 32]));
+        let proof = attest_pending(&pending, verifier, &[7; 32], &mut StdRng::seed_from_u64(81)).unwrap();
+        assert_eq!(proof.verify(pending.package(), me, verifier, &[7; 32]).unwrap().identifier, me);
+        assert!(proof.verify(pending.package(), me, verifier, &[8; 32]).is_err());
         let share = pending.complete(finished.certificate().clone()).unwrap();
         assert_eq!((share.identifier(), share.package()), (pending.identifier(), finished.package()));
         // A record of one kind is none of the other.

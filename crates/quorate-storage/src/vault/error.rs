@@ -132,6 +132,15 @@ pub enum VaultInputError {
         /// The limit.
         limit: usize,
     },
+    /// The vault holds another share of the epoch than the one to be put back.
+    #[error("the vault holds another share of epoch {epoch} than this one; a cosigner has one share of an epoch")]
+    OtherShare {
+        /// The epoch.
+        epoch: u64,
+    },
+    /// The epochs of what is to be put back do not ascend, or are above the highest.
+    #[error("the epochs of the shares to put back are in disorder")]
+    EpochsInDisorder,
     /// The identity is written once.
     #[error("this cosigner has its identity already")]
     IdentityExists,

@@ -47,7 +47,11 @@ impl Slot {
         Self { epoch: key.epoch(), participant: key.participant(), sealed }
     }
 
-    const fn check(&self, key: &KeyRef) -> Result<(), VaultInputError> {
+    pub(crate) const fn key_ref(&self, key_id: &[u8; 32], suite: SuiteId) -> KeyRef {
+        KeyRef::new(*key_id, self.epoch, self.participant, suite)
+    }
+
+    pub(crate) const fn check(&self, key: &KeyRef) -> Result<(), VaultInputError> {
         if self.participant.to_u16() == key.participant().to_u16() {
             Ok(())
         } else {

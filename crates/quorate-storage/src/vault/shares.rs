@@ -4,6 +4,7 @@ use quorate_core::{
     Secret,
     wire::{Encoding, Reader, Writer},
 };
+use zeroize::Zeroizing;
 
 use super::{
     KeyRef, Record, Vault, VaultError, VaultInputError,
@@ -136,25 +137,39 @@ impl Vault {
         loop {
             let (stored, record) = self.known_key(key_id).await?;
             let slot = find(&record)?;
-            let key = KeyRef::new(*key_id, slot.epoch, slot.participant, record.suite);
-            let Some(epoch_key) = self.epoch_key(&key).await? else {
-                // A promotion may have come between the two reads. The same record twice without its epoch key is a loss.
-                if missing.replace(slot.epoch) == Some(slot.epoch) {
-                    return Err(VaultError::EpochKeyMissing { epoch: slot.epoch });
-                }
-                continue;
-            };
-            let binding = Binding::new(kind, &self.cosigner, &stored.name, Some(&key));
-            let opened = slot.sealed.open(&binding, &*self.kek, Some(&epoch_key)).await;
-            let secret = opened.map_err(|source| sealed_error(&stored.name, source))?;
-            let share = T::from_secret_bytes(&secret, Some(&key))
-                .map_err(|error| VaultError::Rejected { name: stored.name, source: Box::new(error) })?;
-            return Ok((key, share));
+            let key = slot.key_ref(key_id, record.suite);
+            if let Some(secret) = self.open_slot(&stored.name, &key, kind, &slot).await? {
+                return Ok((key, decode(&stored.name, &key, &secret)?));
+            }
+            // A promotion may have come between the two reads. The same record twice without its epoch key is a loss.
+            if missing.replace(slot.epoch) == Some(slot.epoch) {
+                return Err(VaultError::EpochKeyMissing { epoch: slot.epoch });
+            }
         }
     }
 
+    /// The secret of a slot; nothing if its epoch key is gone.
+    pub(super) async fn open_slot(
+        &self,
+        name: &RecordName,
+        key: &KeyRef,
+        kind: Kind,
+        slot: &Slot,
+    ) -> Result<Option<Zeroizing<Vec<u8>>>, VaultError> {
+        let Some(epoch_key) = self.epoch_key(key).await? else { return Ok(None) };
+        let binding = Binding::new(kind, &self.cosigner, name, Some(key));
+        let opened = slot.sealed.open(&binding, &*self.kek, Some(&epoch_key)).await;
+        opened.map(Some).map_err(|source| sealed_error(name, source))
+    }
+
     /// Seals, and opens again what it sealed: a key service that wraps wrongly must not cost the share that this one replaces.
-    async fn seal(&self, secret: &[u8], kind: Kind, key: &KeyRef, epoch_key: &Secret<[u8; 32]>) -> Result<Sealed, VaultError> {
+    pub(super) async fn seal(
+        &self,
+        secret: &[u8],
+        kind: Kind,
+        key: &KeyRef,
+        epoch_key: &Secret<[u8; 32]>,
+    ) -> Result<Sealed, VaultError> {
         let name = key_name(key.key_id())?;
         let binding = Binding::new(kind, &self.cosigner, &name, Some(key));
         let error = |source| sealed_error(&name, source);
@@ -164,7 +179,7 @@ impl Vault {
     }
 
     /// Makes the key of a new epoch, or takes the one that is there while no share of the epoch is.
-    async fn new_epoch_key(&self, key: &KeyRef) -> Result<Secret<[u8; 32]>, VaultError> {
+    pub(super) async fn new_epoch_key(&self, key: &KeyRef) -> Result<Secret<[u8; 32]>, VaultError> {
         let id = EpochKeyId::new(*key.key_id(), key.epoch());
         let epoch_key = random_key().ok_or(VaultError::Randomness)?;
         let mut file = Writer::default();
@@ -214,7 +229,7 @@ impl Vault {
         }
     }
 
-    async fn forget_dead_epochs(&self, key_id: &[u8; 32], record: &KeyRecord) -> Result<(), VaultError> {
+    pub(super) async fn forget_dead_epochs(&self, key_id: &[u8; 32], record: &KeyRecord) -> Result<(), VaultError> {
         for epoch in self.epoch_keys.epochs(key_id).await? {
             if record.is_dead(epoch) {
                 self.epoch_keys.destroy(&EpochKeyId::new(*key_id, epoch)).await?;
@@ -263,6 +278,11 @@ impl Vault {
 
 fn known(record: Option<KeyRecord>) -> Result<KeyRecord, VaultError> {
     Ok(record.ok_or(VaultInputError::UnknownKey)?)
+}
+
+/// Decodes a secret, which checks itself.
+pub(super) fn decode<T: Record>(name: &RecordName, key: &KeyRef, secret: &[u8]) -> Result<T, VaultError> {
+    T::from_secret_bytes(secret, Some(key)).map_err(|error| VaultError::Rejected { name: name.clone(), source: Box::new(error) })
 }
 
 fn sealed_error(name: &RecordName, source: SealedError) -> VaultError {

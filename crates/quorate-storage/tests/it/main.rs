@@ -11,9 +11,12 @@
     reason = "tests"
 )]
 
+#[cfg(feature = "backup")]
+mod backup;
 mod conformance;
 mod crash;
 mod epoch_files;
+mod export;
 mod formats;
 #[cfg(target_os = "linux")]
 mod memory;

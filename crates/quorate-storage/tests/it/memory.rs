@@ -99,3 +99,49 @@ fn passphrase_is_gone_when_its_vault_is_open() {
         drop(kek);
     });
 }
+
+/// age wipes neither the buffer that it encrypts from nor what it was given; the zeros behind the content are there for that.
+#[cfg(feature = "backup")]
+#[test]
+fn backup_leaves_no_plaintext_of_what_it_seals_and_opens() {
+    use quorate_storage::backup::{BackupReader, BackupWriter, ChunkContent, OpeningKeys, Preamble, keys_digest};
+    in_one_of_four_runs(|| {
+        here();
+        let recipient = include_str!("../data/backup-recipient.txt").trim();
+        let preamble = Preamble {
+            id: [1; 32],
+            cosigner: crate::support::COSIGNER,
+            made: 0,
+            location: "gcp".parse().unwrap(),
+            key: "acme".parse().unwrap(),
+            recipient: recipient.to_owned(),
+            with_identity: false,
+            keys: 1,
+            keys_digest: keys_digest([&KEY]),
+        };
+        let Probe(secret, needle) = Probe::new();
+        let mut writer = BackupWriter::new(Vec::new(), &preamble, recipient.parse().unwrap()).unwrap();
+        let mut chunk = ChunkContent::new(None);
+        let slot = quorate_storage::backup::PublicSlot {
+            epoch: 0,
+            participant: crate::support::participant(1),
+            package: Vec::new(),
+            certificate: vec![1],
+        };
+        let suite = quorate_core::SuiteId::Bip340;
+        let entry =
+            quorate_storage::backup::Entry { key_id: KEY, suite, highest_epoch: 0, active: Some(slot), pending: Vec::new() };
+        chunk.push(entry, "", &[secret]);
+        assert!(needle.hits() > 0, "the search does not find what is there");
+        let sealed = writer.seal(&chunk).unwrap();
+        drop(chunk);
+        assert_eq!(needle.hits(), 0, "sealing leaves copies");
+        writer.write(&sealed, &[vec![1]]).unwrap();
+        let bytes = writer.finish();
+        let chunk = BackupReader::new(&bytes[..]).unwrap().next_chunk().unwrap().unwrap();
+        let opened = chunk.open(&OpeningKeys::parse(include_str!("../data/backup-key.txt")).unwrap()).unwrap();
+        assert!(needle.hits() > 0, "the search does not find what is opened");
+        drop(opened);
+        assert_eq!(needle.hits(), 0, "opening leaves copies");
+    });
+}

@@ -247,6 +247,70 @@ impl AttestResult {
     }
 }
 
+/// Asks for a backup of all keys, in a new file that the cosigner writes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(clippy::exhaustive_structs, reason = "callers build it, with ..Default::default()")]
+pub struct BackupRequest {
+    /// The file, as an absolute path. It must not be there yet.
+    pub to: String,
+    /// The failure domain that it is for, as the configuration has it under `[[backup]]`.
+    pub location: String,
+    /// For whom it is encrypted, as the configuration has it there.
+    pub recipient: String,
+    /// Whether the cosigner's identity key goes into it.
+    #[serde(default)]
+    pub with_identity: bool,
+    /// Whether keys that may not or cannot be backed up are left out; otherwise one of them is an error.
+    #[serde(default)]
+    pub partial: bool,
+}
+
+/// A backup that was made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct BackupResult {
+    /// Its id, 32 random bytes.
+    pub id: String,
+    /// When it was made, in seconds of Unix time.
+    pub made: u64,
+    /// How many keys are in it.
+    pub keys: u32,
+    /// How many certified shares.
+    pub active: usize,
+    /// How many shares that wait for their certificate.
+    pub pending: usize,
+    /// The file's length.
+    pub bytes: u64,
+    /// Keys that are not in it.
+    pub left_out: Vec<LeftOutKey>,
+}
+
+/// A key that is not in a backup.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct LeftOutKey {
+    /// Its id.
+    pub key: String,
+    /// Why.
+    pub problem: String,
+}
+
+impl From<&crate::backup::BackupMade> for BackupResult {
+    fn from(made: &crate::backup::BackupMade) -> Self {
+        let left_out = made.left_out.iter();
+        Self {
+            id: hex::encode(made.preamble.id),
+            made: made.preamble.made,
+            keys: made.preamble.keys,
+            active: made.active,
+            pending: made.pending,
+            bytes: made.bytes,
+            left_out: left_out.map(|left| LeftOutKey { key: left.key.clone(), problem: left.problem.clone() }).collect(),
+        }
+    }
+}
+
 /// Why a request failed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]

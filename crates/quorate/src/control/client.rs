@@ -9,7 +9,10 @@ use std::{
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::api::{ApiError, AttestRequest, AttestResult, ForgiveRequest, KeyInfo, KeygenRequest, SignRequest, Signed, Status};
+use super::api::{
+    ApiError, AttestRequest, AttestResult, BackupRequest, BackupResult, ForgiveRequest, KeyInfo, KeygenRequest, SignRequest,
+    Signed, Status,
+};
 
 /// The largest answer that is read.
 const MAX_ANSWER: u64 = 64 << 20;
@@ -109,6 +112,15 @@ impl Client {
     /// As [`keygen`](Self::keygen).
     pub fn forgive(&self, request: &ForgiveRequest) -> Result<(), ClientError> {
         self.call("POST", "/v1/forgive", request).map(|_: serde_json::Value| ())
+    }
+
+    /// Has the cosigner write a backup of all its keys.
+    ///
+    /// # Errors
+    ///
+    /// As [`keygen`](Self::keygen).
+    pub fn backup(&self, request: &BackupRequest) -> Result<BackupResult, ClientError> {
+        self.call("POST", "/v1/backup", request)
     }
 
     /// Asks the cosigner to stop.

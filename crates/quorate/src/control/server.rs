@@ -20,6 +20,7 @@ use quorate_core::{
     placement::{Counting, Waiver},
     wire::Encoding,
 };
+use quorate_storage::backup::BackupError;
 use serde::de::DeserializeOwned;
 use tokio::{
     net::UnixListener,
@@ -78,8 +79,8 @@ impl Drop for ControlServer {
 }
 
 #[derive(Clone)]
-struct Context {
-    cosigner: Arc<Cosigner>,
+pub(super) struct Context {
+    pub(super) cosigner: Arc<Cosigner>,
     stop: Arc<Notify>,
 }
 
@@ -106,6 +107,7 @@ pub fn serve(cosigner: Arc<Cosigner>, socket: &Path) -> std::io::Result<ControlS
         .route("/v1/sign", post(sign))
         .route("/v1/attest", post(attest))
         .route("/v1/forgive", post(forgive))
+        .route("/v1/backup", post(super::backup::backup))
         .route("/v1/shutdown", post(shutdown))
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .with_state(context);
@@ -123,11 +125,11 @@ pub fn serve(cosigner: Arc<Cosigner>, socket: &Path) -> std::io::Result<ControlS
     Ok(ControlServer { socket: socket.to_owned(), stop, closing })
 }
 
-type Answer<T> = Result<Json<T>, Failure>;
-type Body<T> = Result<Json<T>, JsonRejection>;
+pub(super) type Answer<T> = Result<Json<T>, Failure>;
+pub(super) type Body<T> = Result<Json<T>, JsonRejection>;
 
 /// An error on its way out.
-struct Failure(StatusCode, ApiError);
+pub(super) struct Failure(StatusCode, ApiError);
 
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
@@ -150,9 +152,12 @@ impl From<CosignerError> for Failure {
             CosignerError::Unavailable { .. } | CosignerError::Lacking { .. } | CosignerError::Network(_) => {
                 (StatusCode::SERVICE_UNAVAILABLE, "unavailable")
             }
-            CosignerError::Protocol(_) | CosignerError::Vault(_) | CosignerError::Randomness | CosignerError::Bug(_) => {
-                (StatusCode::INTERNAL_SERVER_ERROR, "internal")
-            }
+            CosignerError::Backup(BackupError::Io(_) | BackupError::Recipient) => (StatusCode::BAD_REQUEST, "input"),
+            CosignerError::Backup(_)
+            | CosignerError::Protocol(_)
+            | CosignerError::Vault(_)
+            | CosignerError::Randomness
+            | CosignerError::Bug(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
         };
         Self(status, ApiError::new(code, describe(&error), error.blamed()))
     }
@@ -164,7 +169,7 @@ impl From<RequestError> for Failure {
     }
 }
 
-fn body<T: DeserializeOwned>(body: Body<T>) -> Result<T, Failure> {
+pub(super) fn body<T: DeserializeOwned>(body: Body<T>) -> Result<T, Failure> {
     body.map(|Json(body)| body)
         .map_err(|error| Failure(StatusCode::BAD_REQUEST, ApiError::new("input", error.body_text(), Vec::new())))
 }
