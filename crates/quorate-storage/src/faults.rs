@@ -3,7 +3,12 @@
 //! One [`Faults`] is shared by the memory store and the memory epoch keys, so that "operation 7" counts over both, and a crash
 //! stops both.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    io,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use crate::store::{Location, StoreError};
 
 /// Whether the operation that a fault hits took effect before the caller saw the error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,14 +31,6 @@ struct Plan {
     crash: Option<(u64, Torn)>,
     die: Option<(u64, u64)>,
     crashed: bool,
-}
-
-/// What an operation is to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Step {
-    Run,
-    RunThenFail,
-    Fail,
 }
 
 impl Faults {
@@ -78,21 +75,34 @@ impl Faults {
         self.plan().crashed
     }
 
-    pub(crate) fn step(&self) -> Step {
+    /// Does an operation, or fails as planned: before it is done, or after.
+    pub(crate) fn operate<T>(
+        &self,
+        location: &Location,
+        operation: &'static str,
+        run: impl FnOnce() -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        match self.next() {
+            None => return run(),
+            Some(Torn::Before) => {}
+            Some(Torn::After) => drop(run()?),
+        }
+        let source = Box::new(io::Error::other("injected fault"));
+        Err(StoreError::Unavailable { location: location.clone(), operation, source })
+    }
+
+    /// What goes wrong with the next operation.
+    fn next(&self) -> Option<Torn> {
         let mut plan = self.plan();
         let now = plan.operations;
         plan.operations = now.saturating_add(1);
         if plan.crashed {
-            return Step::Fail;
+            return Some(Torn::Before);
         }
         let hit = |planned: Option<(u64, Torn)>| planned.filter(|(at, _)| *at == now).map(|(_, torn)| torn);
         let crash = hit(plan.crash);
         plan.crashed = crash.is_some();
-        match crash.or(hit(plan.fail)).or_else(|| plan.cast()) {
-            Some(Torn::Before) => Step::Fail,
-            Some(Torn::After) => Step::RunThenFail,
-            None => Step::Run,
-        }
+        crash.or(hit(plan.fail)).or_else(|| plan.cast())
     }
 
     fn plan(&self) -> MutexGuard<'_, Plan> {

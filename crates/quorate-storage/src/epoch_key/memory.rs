@@ -2,13 +2,12 @@
 
 use std::{
     collections::BTreeMap,
-    io,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use super::{EpochKeyId, EpochKeys};
 use crate::{
-    faults::{Faults, Step},
+    faults::Faults,
     store::{BoxFuture, Location, StoreError},
 };
 
@@ -48,15 +47,7 @@ impl MemoryEpochKeys {
         operation: &'static str,
         run: impl FnOnce(&mut BTreeMap<EpochKeyId, Vec<u8>>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let step = self.faults.step();
-        if step == Step::Run {
-            return run(&mut self.lock());
-        }
-        if step == Step::RunThenFail {
-            run(&mut self.lock())?;
-        }
-        let source = Box::new(io::Error::other("injected fault"));
-        Err(StoreError::Unavailable { location: self.location.clone(), operation, source })
+        self.faults.operate(&self.location, operation, || run(&mut self.lock()))
     }
 }
 

@@ -3,12 +3,11 @@
 use core::ops::Bound;
 use std::{
     collections::BTreeMap,
-    io,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use crate::{
-    faults::{Faults, Step},
+    faults::Faults,
     store::{BoxFuture, Location, Page, RecordName, Store, StoreError, Stored, Version, check_value, scan_range},
 };
 
@@ -78,15 +77,7 @@ impl MemoryStore {
         operation: &'static str,
         run: impl FnOnce(&mut State) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let step = self.faults.step();
-        if step == Step::Run {
-            return run(&mut self.lock());
-        }
-        if step == Step::RunThenFail {
-            run(&mut self.lock())?;
-        }
-        let source = Box::new(io::Error::other("injected fault"));
-        Err(StoreError::Unavailable { location: self.location.clone(), operation, source })
+        self.faults.operate(&self.location, operation, || run(&mut self.lock()))
     }
 }
 
