@@ -25,6 +25,12 @@ pub(crate) const PUBLIC_RECORD: Label = Label("quorate/1/storage/public-record;"
 pub(crate) const PASSPHRASE_ROOT: Label = Label("quorate/1/storage/passphrase/root;");
 /// The key that wraps others, derived from the root key.
 pub(crate) const PASSPHRASE_WRAP: Label = Label("quorate/1/storage/passphrase/wrap;");
+/// One entry of the audit log, bound to all before it.
+pub(crate) const AUDIT_ENTRY: Label = Label("quorate/1/storage/audit/entry;");
+/// The audit log before its first entry.
+pub(crate) const AUDIT_START: Label = Label("quorate/1/storage/audit/start;");
+/// What a cosigner shows to others of its own state.
+pub(crate) const STAMP: Label = Label("quorate/1/storage/stamp;");
 /// The checksum of a passphrase header.
 pub(crate) const PASSPHRASE_HEADER: Label = Label("quorate/1/storage/passphrase/header;");
 
@@ -73,8 +79,18 @@ pub(crate) fn equal(a: &[u8], b: &[u8]) -> bool {
 mod tests {
     use super::*;
 
-    const ALL: [Label; 7] =
-        [DATA_KEY, EPOCH_DATA_KEY, FINGERPRINT, PUBLIC_RECORD, PASSPHRASE_ROOT, PASSPHRASE_WRAP, PASSPHRASE_HEADER];
+    const ALL: [Label; 10] = [
+        DATA_KEY,
+        EPOCH_DATA_KEY,
+        FINGERPRINT,
+        PUBLIC_RECORD,
+        PASSPHRASE_ROOT,
+        PASSPHRASE_WRAP,
+        PASSPHRASE_HEADER,
+        AUDIT_ENTRY,
+        AUDIT_START,
+        STAMP,
+    ];
 
     #[test]
     fn no_label_is_a_prefix_of_another() {

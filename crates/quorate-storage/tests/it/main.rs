@@ -11,6 +11,7 @@
     reason = "tests"
 )]
 
+mod audit;
 mod conformance;
 mod crash;
 mod epoch_files;
@@ -30,3 +31,4 @@ mod secrecy;
 mod support;
 mod thief;
 mod vault;
+mod witness;
