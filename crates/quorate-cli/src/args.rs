@@ -1,5 +1,6 @@
 //! The command line, with the help texts.
 
+mod audit;
 mod sign;
 mod team;
 
@@ -7,6 +8,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+pub(crate) use audit::{AuditArgs, AuditCommand};
 pub(crate) use sign::{AddressKind, Network, SignArgs, SignKind, Signer, Signing, Text, VerifyArgs, VerifyKind};
 pub(crate) use team::{InitArgs, NodeArgs, PlacementArgs, PlacementCommand, RosterArgs, RosterCommand};
 
@@ -50,6 +52,8 @@ pub(crate) enum Command {
     Status(Connection),
     /// Show how often other cosigners broke the protocol in their pairings with this one, and forgive one of them.
     Peers(PeersArgs),
+    /// Show what a cosigner decided and did, and check that nothing of it was altered or removed.
+    Audit(AuditArgs),
     /// Make a wallet: one key for each suite, in shares, together with the other cosigners.
     Keygen(KeygenArgs),
     /// List the keys that a cosigner holds shares of.

@@ -2,6 +2,7 @@
 
 mod address;
 mod attest;
+mod audit;
 pub(crate) mod init;
 mod keygen;
 mod keys;
@@ -40,6 +41,7 @@ pub(crate) fn run(command: Command, output: &Output) -> Result<(), Failure> {
         Command::Node(args) => node::run(&args, *output),
         Command::Status(connection) => status::run(&connection, *output),
         Command::Peers(args) => peers::run(&args, *output),
+        Command::Audit(args) => audit::run(&args.command, *output),
         Command::Keygen(args) => keygen::run(args, *output),
         Command::Keys(connection) => keys::run(&connection, *output),
         Command::Address(args) => address::run(&args, *output),

@@ -16,7 +16,7 @@ use quorate_core::{
     transcript::Hash,
     wire::Encoding,
 };
-use quorate_storage::{KeyRef, Vault, VaultError, vault::VaultInputError};
+use quorate_storage::{AuditHead, AuditKind, KeyRef, Vault, VaultError, audit::AuditPage, vault::VaultInputError};
 use quorate_transport::{Network, Roster, Wire};
 use tokio::{
     sync::{Semaphore, mpsc},
@@ -25,6 +25,7 @@ use tokio::{
 use zeroize::Zeroizing;
 
 use crate::{
+    audit::{self, Audit},
     ceremony::{keygen::Accepts, message::Message},
     error::{CosignerError, RequestError},
     pairing::Pairings,
@@ -103,6 +104,7 @@ pub(crate) struct Shared {
     pub(crate) roster: Roster,
     pub(crate) network: Network,
     pub(crate) vault: Vault,
+    pub(crate) audit: Audit,
     pub(crate) exposure: Exposure,
     pub(crate) policy: Arc<dyn Policy>,
     pub(crate) accepts: Accepts,
@@ -211,6 +213,7 @@ impl CosignerBuilder {
             return Err(RequestError::UnknownCosigner { name: self.name }.into());
         }
         let boot = self.vault.begin_boot().await?;
+        let audit = Audit::open(&self.vault).await?;
         let mut random = [0; 16];
         getrandom::fill(&mut random).map_err(|_| CosignerError::Randomness)?;
         let (interrupted, incomplete) = mpsc::unbounded_channel();
@@ -227,6 +230,7 @@ impl CosignerBuilder {
             name: self.name,
             roster: self.roster,
             vault: self.vault,
+            audit,
             exposure: self.exposure,
             policy: self.policy,
             accepts: self.accepts,
@@ -244,6 +248,8 @@ impl CosignerBuilder {
             spent: Mutex::default(),
         });
         tracing::info!(target: "quorate::audit", name = shared.name, peer = %me, boot, "started");
+        let started = format!("start {boot} of version {}", env!("CARGO_PKG_VERSION"));
+        shared.audit.write(audit::entry(AuditKind::Started).reason(&started)).await?;
         let tasks = vec![
             tokio::spawn(answer::answer_all(Arc::clone(&shared))),
             tokio::spawn(recover::complete_pending(Arc::clone(&shared), incomplete)),
@@ -343,6 +349,24 @@ impl Cosigner {
         }
     }
 
+    /// The entries of this cosigner's audit log behind number `after`, at most `limit` of them and 256.
+    ///
+    /// # Errors
+    ///
+    /// [`CosignerError::Vault`] if an entry was altered, or the store does not serve.
+    pub async fn audit(&self, after: u64, limit: usize) -> Result<AuditPage, CosignerError> {
+        Ok(self.shared.vault.audit_page(after, limit).await?)
+    }
+
+    /// Reads the whole audit log, checks every entry, and gives how far it goes.
+    ///
+    /// # Errors
+    ///
+    /// [`CosignerError::Vault`] with the first entry that was altered, removed or exchanged.
+    pub async fn verify_audit(&self) -> Result<AuditHead, CosignerError> {
+        Ok(self.shared.vault.verify_audit(Some(self.shared.audit.head())).await?)
+    }
+
     /// Ends all pairings with other cosigners, and drops the presignatures that were made with them. New ones are made when they are
     /// needed.
     ///
@@ -395,6 +419,7 @@ impl Cosigner {
             // Whatever became of it, it is over.
             let _ended = task.await;
         }
+        self.shared.audit.close(audit::entry(AuditKind::Stopped)).await;
         tracing::info!(target: "quorate::audit", name = self.shared.name, "stopped");
     }
 

@@ -1,7 +1,7 @@
 //! What can go wrong in a ceremony, and who must act: the requester, an operator, another participant, or us.
 
 use quorate_core::{Error, Fault, FaultKind, InputError, PlacementError};
-use quorate_storage::VaultError;
+use quorate_storage::{AuditError, VaultError};
 use quorate_transport::{NetworkError, RosterError};
 
 use crate::payload::PayloadError;
@@ -126,6 +126,12 @@ pub enum Lack {
     /// Its pairing with a signer is gone, or is another than that signer has.
     #[error("a pairing")]
     Pairing,
+}
+
+impl From<AuditError> for CosignerError {
+    fn from(error: AuditError) -> Self {
+        VaultError::from(error).into()
+    }
 }
 
 impl From<InputError> for CosignerError {

@@ -27,6 +27,7 @@
 //! No external audit yet.
 #![forbid(unsafe_code)]
 
+mod audit;
 mod ceremony;
 pub mod config;
 pub mod control;

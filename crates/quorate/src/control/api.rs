@@ -1,6 +1,10 @@
 //! The types of the control API, as JSON has them. Binary values are lower-case hexadecimal, payloads base64.
 
+mod audit;
+
 use serde::{Deserialize, Serialize};
+
+pub use audit::{AuditEntries, AuditEntryInfo, AuditRequest, AuditVerified};
 
 /// What a cosigner says of itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

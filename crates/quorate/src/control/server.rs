@@ -78,8 +78,8 @@ impl Drop for ControlServer {
 }
 
 #[derive(Clone)]
-struct Context {
-    cosigner: Arc<Cosigner>,
+pub(super) struct Context {
+    pub(super) cosigner: Arc<Cosigner>,
     stop: Arc<Notify>,
 }
 
@@ -107,6 +107,7 @@ pub fn serve(cosigner: Arc<Cosigner>, socket: &Path) -> std::io::Result<ControlS
         .route("/v1/attest", post(attest))
         .route("/v1/forgive", post(forgive))
         .route("/v1/shutdown", post(shutdown))
+        .merge(super::audit::routes())
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .with_state(context);
     let closing = watch::Sender::new(false);
@@ -123,11 +124,11 @@ pub fn serve(cosigner: Arc<Cosigner>, socket: &Path) -> std::io::Result<ControlS
     Ok(ControlServer { socket: socket.to_owned(), stop, closing })
 }
 
-type Answer<T> = Result<Json<T>, Failure>;
-type Body<T> = Result<Json<T>, JsonRejection>;
+pub(super) type Answer<T> = Result<Json<T>, Failure>;
+pub(super) type Body<T> = Result<Json<T>, JsonRejection>;
 
 /// An error on its way out.
-struct Failure(StatusCode, ApiError);
+pub(super) struct Failure(StatusCode, ApiError);
 
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
@@ -164,7 +165,7 @@ impl From<RequestError> for Failure {
     }
 }
 
-fn body<T: DeserializeOwned>(body: Body<T>) -> Result<T, Failure> {
+pub(super) fn body<T: DeserializeOwned>(body: Body<T>) -> Result<T, Failure> {
     body.map(|Json(body)| body)
         .map_err(|error| Failure(StatusCode::BAD_REQUEST, ApiError::new("input", error.body_text(), Vec::new())))
 }

@@ -10,6 +10,7 @@ use tokio::{sync::Semaphore, task::JoinSet};
 
 use super::{ANSWER_WITHIN, Answers, Shared, fresh};
 use crate::{
+    audit,
     ceremony::message::{Message, Proposal, ProposalBody, Random},
     error::{CosignerError, Lack},
     pairing::message::PairMessage,
@@ -132,6 +133,7 @@ async fn take_part(shared: &Arc<Shared>, from: PeerId, proposal: Proposal) {
         Err(error) => {
             let reason = describe(&error);
             tracing::warn!(target: "quorate::audit", request, proposer = %shared.name_of(from), reason, "refused or failed");
+            shared.audit.refused(proposal.request, audit::key_of(&proposal), Some(from), &error).await;
             if let Some(lack) = error.lack() {
                 let _told = shared.tell(from, &Message::Lacks { proposal: digest, lack });
                 return;

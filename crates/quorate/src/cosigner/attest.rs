@@ -8,8 +8,11 @@ use quorate_core::{
     wire::Encoding,
 };
 
+use quorate_storage::AuditKind;
+
 use super::{ANSWER_WITHIN, Cosigner, Shared, fresh};
 use crate::{
+    audit,
     ceremony::message::Message,
     error::CosignerError,
     share::{AnyKeyShare, Stored},
@@ -110,6 +113,8 @@ pub(super) async fn answer(shared: &Arc<Shared>, from: PeerId, key_id: [u8; 32],
     };
     if !record.is_empty() {
         tracing::info!(target: "quorate::audit", key = hex::encode(key_id), to = %shared.name_of(from), "attested");
+        let entry = audit::entry(AuditKind::Attested).key(key_id).epoch(epoch);
+        shared.audit.note_caused(from, entry).await;
     }
     let _told = shared.tell(from, &Message::Attestation { challenge, record });
 }

@@ -11,11 +11,12 @@ use quorate_core::{
     keys::{KeyShare, PendingShare},
     placement::{Counting, Exposure, Waiver},
 };
-use quorate_storage::{KeyRef, VaultError, vault::VaultInputError};
+use quorate_storage::{AuditKind, KeyRef, VaultError, vault::VaultInputError};
 use tokio::task::JoinSet;
 
 use super::{ANSWER_WITHIN, Cosigner, Reserved, Shared, answer, fresh};
 use crate::{
+    audit,
     ceremony::{
         keygen as rules,
         message::{KeygenProposal, Message, Proposal, ProposalBody, Random, RequestId},
@@ -379,5 +380,7 @@ pub(super) async fn activate(shared: &Shared, record: &Stored<AnyKeyShare>) -> R
     shared.vault.promote(&key, record).await?;
     let (wallet, suite) = (&record.wallet, key.suite().name());
     tracing::info!(target: "quorate::audit", wallet, suite, key = %record.share.key_id(), epoch = key.epoch(), "key made");
+    let made = audit::entry(AuditKind::KeyMade).key(*key.key_id()).epoch(key.epoch());
+    shared.audit.note(made.reason(&key_name(wallet, key.suite()))).await;
     Ok(())
 }

@@ -5,11 +5,12 @@ use core::time::Duration;
 use std::{collections::VecDeque, sync::Arc};
 
 use quorate_core::PeerId;
-use quorate_storage::{KeyRef, KeySummary, VaultError, vault::VaultInputError};
+use quorate_storage::{AuditKind, KeyRef, KeySummary, VaultError, vault::VaultInputError};
 use tokio::{sync::mpsc, task::JoinSet};
 
 use super::{Shared, keygen::activate};
 use crate::{
+    audit,
     ceremony::message::Message,
     error::CosignerError,
     share::{AnyPendingShare, Stored},
@@ -128,6 +129,8 @@ async fn complete(shared: &Arc<Shared>, key: &KeyRef) -> Result<bool, CosignerEr
         return Ok(false);
     };
     activate(shared, &Stored { wallet: pending.wallet, peers: pending.peers, share }).await?;
+    let entry = audit::entry(AuditKind::CertificateCompleted).key(*key.key_id()).epoch(key.epoch());
+    shared.audit.note(entry).await;
     Ok(true)
 }
 

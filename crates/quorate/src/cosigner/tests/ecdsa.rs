@@ -46,8 +46,9 @@ impl Team {
     }
 
     async fn restart(&mut self, index: usize, change: impl FnOnce(CosignerBuilder) -> CosignerBuilder) {
-        let cosigner = self.boot(index, change).await;
-        core::mem::replace(&mut self.cosigners[index], cosigner).shutdown().await;
+        // First the old one: two on one store must not run.
+        self.cosigners[index].stop().await;
+        self.cosigners[index] = self.boot(index, change).await;
         for other in &self.cosigners {
             assert!(other.connected(Duration::from_secs(20)).await);
         }
