@@ -9,6 +9,7 @@ mod keys;
 mod node;
 mod peers;
 pub(crate) mod placement;
+mod rejoin;
 mod roster;
 mod sign;
 mod status;
@@ -41,6 +42,7 @@ pub(crate) fn run(command: Command, output: &Output) -> Result<(), Failure> {
         Command::Node(args) => node::run(&args, *output),
         Command::Status(connection) => status::run(&connection, *output),
         Command::Peers(args) => peers::run(&args, *output),
+        Command::Rejoin(connection) => rejoin::run(&connection, *output),
         Command::Audit(args) => audit::run(&args.command, *output),
         Command::Keygen(args) => keygen::run(args, *output),
         Command::Keys(connection) => keys::run(&connection, *output),

@@ -11,6 +11,8 @@
 //! | `POST /v1/attest` | [`AttestRequest`](api::AttestRequest) | list of [`AttestResult`](api::AttestResult) |
 //! | `POST /v1/audit` | [`AuditRequest`](api::AuditRequest) | [`AuditEntries`](api::AuditEntries) |
 //! | `POST /v1/audit/verify` | – | [`AuditVerified`](api::AuditVerified) |
+//! | `POST /v1/rejoin` | – | [`RejoinReport`](api::RejoinReport) |
+//! | `POST /v1/accept-rejoin` | [`AcceptRejoinRequest`](api::AcceptRejoinRequest) | [`AcceptedRejoinInfo`](api::AcceptedRejoinInfo) |
 //! | `POST /v1/shutdown` | – | `{}` |
 //!
 //! Errors come as a status of 400 (the request is wrong), 403 (a policy denied it), 404 (no such key), 409 (a participant broke the
@@ -20,6 +22,7 @@ pub mod api;
 mod audit;
 mod client;
 mod server;
+mod witness;
 
 pub use client::{Client, ClientError};
 pub use server::{ControlServer, serve};

@@ -32,6 +32,7 @@ use crate::{
     policy::{BuiltinPolicy, Policy},
     pool::{Line, Pool},
     share::{AnyKeyShare, IdentityRecord, Stored, key_name},
+    witness::Witnesses,
 };
 
 mod answer;
@@ -46,8 +47,11 @@ mod tests;
 
 pub(crate) use answer::describe;
 pub use attest::Attested;
+pub(crate) use attest::prove_to;
 pub use keygen::{KeygenRequest, WalletKey};
 pub use sign::{SignRequest, Signed};
+#[cfg(test)]
+pub(crate) use tests::exposure as test_exposure;
 
 /// How many answers of one peer to one question wait to be read. No honest peer gives more.
 const MAX_ANSWERS: usize = 4;
@@ -105,6 +109,7 @@ pub(crate) struct Shared {
     pub(crate) network: Network,
     pub(crate) vault: Vault,
     pub(crate) audit: Audit,
+    pub(crate) witness: Witnesses,
     pub(crate) exposure: Exposure,
     pub(crate) policy: Arc<dyn Policy>,
     pub(crate) accepts: Accepts,
@@ -221,8 +226,9 @@ impl CosignerBuilder {
         let peers = || self.roster.iter().map(|entry| entry.identity);
         let permits = |count| peers().map(|peer| (peer, Arc::new(Semaphore::new(count)))).collect();
         let (signatures, batches) = (permits(crate::ceremony::sign::MAX_SIGNATURES), permits(presign::MAX_BATCHES));
-        let others = peers().filter(|peer| *peer != me);
-        let pairings = Pairings::new(Boot::new(boot, random), self.pairing_age, others);
+        let others = || peers().filter(|peer| *peer != me);
+        let witness = Witnesses::load(&self.vault, Boot::new(boot, random), others()).await?;
+        let pairings = Pairings::new(Boot::new(boot, random), self.pairing_age, others());
         let shared = Arc::new(Shared {
             me,
             boot,
@@ -231,6 +237,7 @@ impl CosignerBuilder {
             roster: self.roster,
             vault: self.vault,
             audit,
+            witness,
             exposure: self.exposure,
             policy: self.policy,
             accepts: self.accepts,
@@ -254,6 +261,7 @@ impl CosignerBuilder {
             tokio::spawn(answer::answer_all(Arc::clone(&shared))),
             tokio::spawn(recover::complete_pending(Arc::clone(&shared), incomplete)),
             tokio::spawn(crate::pairing::watch(Arc::clone(&shared))),
+            tokio::spawn(crate::witness::watch(Arc::clone(&shared))),
             tokio::spawn(presign::fill_all(Arc::clone(&shared), wishes)),
         ];
         Ok(Cosigner { shared, tasks: Mutex::new(tasks) })
@@ -367,6 +375,19 @@ impl Cosigner {
         Ok(self.shared.vault.verify_audit(Some(self.shared.audit.head())).await?)
     }
 
+    /// Why this cosigner takes part in nothing, if so: its own state is an older one than a peer remembers, or it rejoined and was not
+    /// started again.
+    #[must_use]
+    pub fn standing_aside(&self) -> Option<CosignerError> {
+        self.shared.may_take_part().err()
+    }
+
+    /// Why this cosigner does nothing with another one, if there is an alarm about it.
+    #[must_use]
+    pub fn alarm(&self, peer: PeerId) -> Option<CosignerError> {
+        self.shared.alarm_about(peer)
+    }
+
     /// Ends all pairings with other cosigners, and drops the presignatures that were made with them. New ones are made when they are
     /// needed.
     ///
@@ -401,7 +422,7 @@ impl Cosigner {
         self.shared.forgive(self.other(peer)?).await
     }
 
-    fn other(&self, peer: PeerId) -> Result<PeerId, RequestError> {
+    pub(crate) fn other(&self, peer: PeerId) -> Result<PeerId, RequestError> {
         let known = peer != self.shared.me && self.shared.roster.cosigner(peer).is_some();
         if known { Ok(peer) } else { Err(RequestError::UnknownCosigner { name: peer.to_string() }) }
     }

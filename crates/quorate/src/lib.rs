@@ -44,6 +44,7 @@ pub mod payload;
 pub mod policy;
 mod pool;
 mod share;
+mod witness;
 
 pub use cosigner::{Attested, Cosigner, CosignerBuilder, KeygenRequest, SignRequest, Signed, WalletKey};
 pub use error::{CosignerError, Lack, RequestError};
@@ -51,3 +52,4 @@ pub use quorate_core as core;
 pub use quorate_storage as storage;
 pub use quorate_transport as transport;
 pub use share::AnyKeyShare;
+pub use witness::{AcceptedRejoin, LostShare, Rejoined};

@@ -10,6 +10,8 @@ use quorate_core::{
     wire::{Encoding, Reader, WIRE_VERSION, Writer},
 };
 
+use quorate_storage::vault::Stamp;
+
 use super::sign::MAX_SIGNATURES;
 use crate::{error::Lack, pairing::message::PairMessage, payload::MAX_PAYLOAD};
 
@@ -124,6 +126,10 @@ pub(crate) enum Message {
     Pair(PairMessage),
     /// "No, because I do not have what it needs; propose it again."
     Lacks { proposal: [u8; 32], lack: Lack },
+    /// "How far are you? This is what I saw of you."
+    AskWitness { question: [u8; 32], seen: Option<Stamp> },
+    /// "So far, and this is my log where you saw it; this is what I saw of you."
+    Witness { question: [u8; 32], now: Stamp, then: Option<[u8; 32]>, seen: Option<Stamp> },
 }
 
 fn write_parts(out: &mut Writer, kind: u8, parts: &[&[u8; 32]]) {
@@ -283,6 +289,16 @@ impl Encoding for Message {
                     Lack::Pairing => 2,
                 });
             }
+            Self::AskWitness { question, seen } => {
+                write_parts(out, 25, &[question]);
+                out.option(seen.as_ref());
+            }
+            Self::Witness { question, now, then, seen } => {
+                write_parts(out, 26, &[question]);
+                now.write(out);
+                out.option(then.as_ref());
+                out.option(seen.as_ref());
+            }
         }
     }
 
@@ -306,6 +322,10 @@ impl Encoding for Message {
             12 => Self::Done { proposal: input.array()? },
             13 => Self::Pair(PairMessage::read(input)?),
             14 => Self::Lacks { proposal: input.array()?, lack: read_lack(input)? },
+            25 => Self::AskWitness { question: input.array()?, seen: input.option()? },
+            26 => {
+                Self::Witness { question: input.array()?, now: Stamp::read(input)?, then: input.option()?, seen: input.option()? }
+            }
             _ => return Err(DecodeError::InvalidValue("message kind")),
         })
     }

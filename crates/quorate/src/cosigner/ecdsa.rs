@@ -56,6 +56,12 @@ pub(super) async fn pairings(
     Ok(pairings)
 }
 
+/// The other signers.
+pub(super) fn others(key: &Stored<AnyKeyShare>, signers: &ParticipantSet) -> Vec<PeerId> {
+    let me = key.share.identifier();
+    key.peers.iter().filter(|(other, _)| *other != me && signers.contains(*other)).map(|(_, peer)| peer).collect()
+}
+
 pub(super) fn name(shared: &Shared, peers: &Peers, identifier: Identifier) -> String {
     peers.peer(identifier).map_or_else(|| format!("participant {identifier}"), |peer| shared.name_of(peer))
 }

@@ -231,6 +231,7 @@ pub(super) async fn take_part(shared: &Arc<Shared>, from: PeerId, proposal: &Pro
         return Err(CosignerError::Bug("a proposal of another kind"));
     };
     let (me, _reserved) = check(shared, body, from).await?;
+    shared.trust_all(body.peers.iter().map(|(_, peer)| peer).collect()).await?;
     let participants = body.peers.iter().map(|(identifier, _)| identifier);
     let randoms = answer::accept(shared, from, proposal, me, participants).await?;
     run(shared, proposal, body, me, &randoms).await.map(|_| ())

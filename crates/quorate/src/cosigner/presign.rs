@@ -133,6 +133,7 @@ pub(super) async fn take_part(
     }
     let key = shared.load(&body.key_id).await?;
     rules::check_signers((&body.signers, body.epoch), from, &key).map_err(refuse)?;
+    shared.trust_all(ecdsa::others(&key, &body.signers)).await?;
     let permits = shared.batches.get(&from).and_then(|permits| permits.try_acquire().ok());
     let _permit = permits.ok_or_else(|| refuse("enough presignatures are being made for you; wait for them"))?;
     let pairings = ecdsa::pairings(shared, &key, &body.signers).await?;

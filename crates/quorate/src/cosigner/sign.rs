@@ -265,6 +265,7 @@ pub(super) async fn take_part(shared: &Arc<Shared>, from: PeerId, proposal: &Pro
     let key = shared.load(&body.key_id).await?;
     let refuse = |reason: &str| CosignerError::Denied { reason: reason.to_owned() };
     rules::check_signers((&body.signers, body.epoch), from, &key).map_err(refuse)?;
+    shared.trust_all(ecdsa::others(&key, &body.signers)).await?;
     let approved = rules::approve(&proposal.request, body, from, &key, &*shared.policy)?;
     let signatures = u32::try_from(approved.to_sign.len()).map_err(|_| CosignerError::Bug("more signatures than allowed"))?;
     let permits = shared.signatures.get(&from).and_then(|permits| permits.try_acquire_many(signatures).ok());
@@ -352,6 +353,7 @@ pub(super) async fn run(
     tracing::info!(target: "quorate::audit", request, key = key_id, kind, signatures = signatures.len(), signers = ?body.signers, "signed");
     let entry = audit::entry(AuditKind::Signed).key(body.key_id).epoch(body.epoch).request(proposal.request);
     shared.audit.note(entry.reason(&format!("{} {kind} with signers {:?}", signatures.len(), body.signers))).await;
+    ecdsa::others(key, &body.signers).into_iter().for_each(|peer| shared.witness.want(peer));
     Ok(signatures.into_values().collect())
 }
 

@@ -56,6 +56,7 @@ impl Shared {
     /// Refuses a peer that has to wait.
     pub(super) async fn admit(&self, peer: PeerId) -> Result<(), CosignerError> {
         let entry = self.pairings.peer(peer)?;
+        self.trust(peer).await?;
         let _ledger = entry.ledger.lock().await;
         self.save_faults(peer, entry).await?;
         let now = now();

@@ -289,7 +289,7 @@ async fn offers_are_answered_twice_a_second_at_most() {
             break (team, carol, honest);
         }
     };
-    let (boot, began) = (quorate_core::ecdsa::Boot::new(1, [7; 16]), std::time::Instant::now());
+    let (boot, began) = (Boot::new(1, [7; 16]), std::time::Instant::now());
     for random in 0..20 {
         let offer = PairMessage::Offer { boot, random: [random; 32] };
         carol.request(team.peer(honest), Message::Pair(offer).to_bytes()).unwrap();
