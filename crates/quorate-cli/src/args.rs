@@ -1,5 +1,6 @@
 //! The command line, with the help texts.
 
+mod audit;
 mod sign;
 mod team;
 
@@ -7,6 +8,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+pub(crate) use audit::{AuditArgs, AuditCommand};
 pub(crate) use sign::{AddressKind, Network, SignArgs, SignKind, Signer, Signing, Text, VerifyArgs, VerifyKind};
 pub(crate) use team::{InitArgs, NodeArgs, PlacementArgs, PlacementCommand, RosterArgs, RosterCommand};
 
@@ -48,8 +50,15 @@ pub(crate) enum Command {
     Node(NodeArgs),
     /// Show a running cosigner and its links to the others.
     Status(Connection),
-    /// Show how often other cosigners broke the protocol in their pairings with this one, and forgive one of them.
+    /// Show how often other cosigners broke the protocol in their pairings with this one, and alarms about them; forgive or accept one.
     Peers(PeersArgs),
+    /// Have a cosigner go on from an older copy of its store, and give up what its peers saw and it has no memory of.
+    ///
+    /// A cosigner whose store was put back takes part in nothing, and its peers do nothing with it. First make sure that no other copy of it
+    /// runs. Then run this, start the cosigner again, and have each peer's operator run `quorate peers --accept-rejoin NAME`.
+    Rejoin(Connection),
+    /// Show what a cosigner decided and did, and check that nothing of it was altered or removed.
+    Audit(AuditArgs),
     /// Make a wallet: one key for each suite, in shares, together with the other cosigners.
     Keygen(KeygenArgs),
     /// List the keys that a cosigner holds shares of.
@@ -95,6 +104,13 @@ pub(crate) struct PeersArgs {
     /// the wait keeps it from trying often: forgive only when you know the cause.
     #[arg(long, value_name = "NAME")]
     pub(crate) forgive: Option<String>,
+    /// Accept this cosigner again, whose store was put back to an older copy and which rejoined. It proves that it holds its shares; who runs
+    /// it, it cannot prove: ask its operator first, over another way than this one.
+    #[arg(long, value_name = "NAME", conflicts_with = "forgive")]
+    pub(crate) accept_rejoin: Option<String>,
+    /// Accept it although it lost shares: those have to be repaired.
+    #[arg(long, requires = "accept_rejoin")]
+    pub(crate) lost_shares: bool,
     #[command(flatten)]
     pub(crate) connection: Connection,
 }

@@ -2,12 +2,14 @@
 
 mod address;
 mod attest;
+mod audit;
 pub(crate) mod init;
 mod keygen;
 mod keys;
 mod node;
 mod peers;
 pub(crate) mod placement;
+mod rejoin;
 mod roster;
 mod sign;
 mod status;
@@ -40,6 +42,8 @@ pub(crate) fn run(command: Command, output: &Output) -> Result<(), Failure> {
         Command::Node(args) => node::run(&args, *output),
         Command::Status(connection) => status::run(&connection, *output),
         Command::Peers(args) => peers::run(&args, *output),
+        Command::Rejoin(connection) => rejoin::run(&connection, *output),
+        Command::Audit(args) => audit::run(&args.command, *output),
         Command::Keygen(args) => keygen::run(args, *output),
         Command::Keys(connection) => keys::run(&connection, *output),
         Command::Address(args) => address::run(&args, *output),

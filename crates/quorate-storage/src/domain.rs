@@ -25,6 +25,12 @@ pub(crate) const PUBLIC_RECORD: Label = Label("quorate/1/storage/public-record;"
 pub(crate) const PASSPHRASE_ROOT: Label = Label("quorate/1/storage/passphrase/root;");
 /// The key that wraps others, derived from the root key.
 pub(crate) const PASSPHRASE_WRAP: Label = Label("quorate/1/storage/passphrase/wrap;");
+/// One entry of the audit log, bound to all before it.
+pub(crate) const AUDIT_ENTRY: Label = Label("quorate/1/storage/audit/entry;");
+/// The audit log before its first entry.
+pub(crate) const AUDIT_START: Label = Label("quorate/1/storage/audit/start;");
+/// What a cosigner shows to others of its own state.
+pub(crate) const STAMP: Label = Label("quorate/1/storage/stamp;");
 /// The checksum of a passphrase header.
 pub(crate) const PASSPHRASE_HEADER: Label = Label("quorate/1/storage/passphrase/header;");
 /// The public beginning of a backup.
@@ -93,6 +99,9 @@ mod tests {
         PASSPHRASE_ROOT,
         PASSPHRASE_WRAP,
         PASSPHRASE_HEADER,
+        AUDIT_ENTRY,
+        AUDIT_START,
+        STAMP,
         #[cfg(feature = "backup")]
         BACKUP_PREAMBLE,
         #[cfg(feature = "backup")]

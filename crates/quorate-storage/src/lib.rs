@@ -59,10 +59,11 @@
 //!
 //! # What it does not do
 //!
-//! A store that is put back to an older state as a whole is not noticed here: only peers remember what was. Refusing it takes the
-//! witness of the peers.
+//! A store that is put back to an older state as a whole is not noticed here: only peers remember what was. What they remember is
+//! kept here ([`vault::Witnessed`]); asking them, and refusing, is the caller's part.
 #![forbid(unsafe_code)]
 
+pub mod audit;
 #[cfg(feature = "backup")]
 pub mod backup;
 pub mod conformance;
@@ -76,6 +77,7 @@ pub mod store;
 pub mod stores;
 pub mod vault;
 
+pub use audit::{AuditEntry, AuditError, AuditHead, AuditKind, AuditLog};
 pub use epoch_key::{EpochKeyId, EpochKeys, FileEpochKeys, MemoryEpochKeys};
 pub use faults::{Faults, Torn};
 pub use kek::{KekError, KeyEncryptionKey, Passphrase, WrappedKey};

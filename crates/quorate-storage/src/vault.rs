@@ -23,6 +23,7 @@ mod key_record;
 mod listing;
 mod peers;
 mod shares;
+mod witness;
 
 use core::fmt;
 use std::sync::Arc;
@@ -40,6 +41,7 @@ pub use self::{
     export::{Imported, KeyExport},
     listing::{KeyPage, KeyState, KeySummary, SlotInfo},
     peers::PeerFaults,
+    witness::{Alarm, Evidence, Lapse, Stamp, Standing, Verdict, Witnessed},
 };
 use crate::{
     domain,
@@ -209,15 +211,19 @@ impl Vault {
         &self.cosigner
     }
 
+    pub(crate) fn store(&self) -> &dyn Store {
+        &*self.store
+    }
+
     /// Puts the vault's tag behind a public record.
-    fn authenticate(&self, name: &RecordName, mut body: Vec<u8>) -> Vec<u8> {
+    pub(crate) fn authenticate(&self, name: &RecordName, mut body: Vec<u8>) -> Vec<u8> {
         let tag = self.tag(name, &body);
         body.extend_from_slice(&tag);
         body
     }
 
     /// Checks the tag of a public record and decodes it.
-    fn authentic<T: Encoding>(&self, stored: &Stored) -> Result<T, VaultError> {
+    pub(crate) fn authentic<T: Encoding>(&self, stored: &Stored) -> Result<T, VaultError> {
         let damaged = || VaultError::Damaged { name: stored.name.clone() };
         let (body, tag) = stored.value.split_last_chunk::<TAG>().ok_or_else(damaged)?;
         if !domain::equal(tag, &self.tag(&stored.name, body)) {

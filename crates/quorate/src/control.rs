@@ -10,15 +10,21 @@
 //! | `POST /v1/sign` | [`SignRequest`](api::SignRequest) | [`Signed`](api::Signed) |
 //! | `POST /v1/attest` | [`AttestRequest`](api::AttestRequest) | list of [`AttestResult`](api::AttestResult) |
 //! | `POST /v1/backup` | [`BackupRequest`](api::BackupRequest) | [`BackupResult`](api::BackupResult) |
+//! | `POST /v1/audit` | [`AuditRequest`](api::AuditRequest) | [`AuditEntries`](api::AuditEntries) |
+//! | `POST /v1/audit/verify` | – | [`AuditVerified`](api::AuditVerified) |
+//! | `POST /v1/rejoin` | – | [`RejoinReport`](api::RejoinReport) |
+//! | `POST /v1/accept-rejoin` | [`AcceptRejoinRequest`](api::AcceptRejoinRequest) | [`AcceptedRejoinInfo`](api::AcceptedRejoinInfo) |
 //! | `POST /v1/shutdown` | – | `{}` |
 //!
 //! Errors come as a status of 400 (the request is wrong), 403 (a policy denied it), 404 (no such key), 409 (a participant broke the
 //! protocol or refused), 503 (participants do not answer) or 500, with an [`ApiError`](api::ApiError) as body.
 
 pub mod api;
+mod audit;
 mod backup;
 mod client;
 mod server;
+mod witness;
 
 pub use client::{Client, ClientError};
 pub use server::{ControlServer, serve};

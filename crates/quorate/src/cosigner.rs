@@ -16,7 +16,7 @@ use quorate_core::{
     transcript::Hash,
     wire::Encoding,
 };
-use quorate_storage::{KeyRef, Vault, VaultError, vault::VaultInputError};
+use quorate_storage::{AuditHead, AuditKind, KeyRef, Vault, VaultError, audit::AuditPage, vault::VaultInputError};
 use quorate_transport::{Network, Roster, Wire};
 use tokio::{
     sync::{Semaphore, mpsc},
@@ -25,6 +25,7 @@ use tokio::{
 use zeroize::Zeroizing;
 
 use crate::{
+    audit::{self, Audit},
     backup::BackupTarget,
     ceremony::{keygen::Accepts, message::Message},
     error::{CosignerError, RequestError},
@@ -32,6 +33,7 @@ use crate::{
     policy::{BuiltinPolicy, Policy},
     pool::{Line, Pool},
     share::{AnyKeyShare, IdentityRecord, Stored, key_name},
+    witness::Witnesses,
 };
 
 mod answer;
@@ -47,9 +49,12 @@ mod tests;
 
 pub(crate) use answer::describe;
 pub use attest::Attested;
+pub(crate) use attest::prove_to;
 pub use keygen::{KeygenRequest, WalletKey};
 pub use reshare::{PlannedChange, ReshareRequest, Reshared, ResharedKey};
 pub use sign::{SignRequest, Signed};
+#[cfg(test)]
+pub(crate) use tests::exposure as test_exposure;
 
 /// How many answers of one peer to one question wait to be read. No honest peer gives more.
 const MAX_ANSWERS: usize = 4;
@@ -107,6 +112,8 @@ pub(crate) struct Shared {
     pub(crate) roster: Roster,
     pub(crate) network: Network,
     pub(crate) vault: Vault,
+    pub(crate) audit: Audit,
+    pub(crate) witness: Witnesses,
     pub(crate) exposure: Exposure,
     pub(crate) backups: Vec<BackupTarget>,
     pub(crate) policy: Arc<dyn Policy>,
@@ -225,6 +232,7 @@ impl CosignerBuilder {
             return Err(RequestError::UnknownCosigner { name: self.name }.into());
         }
         let boot = self.vault.begin_boot().await?;
+        let audit = Audit::open(&self.vault).await?;
         let mut random = [0; 16];
         getrandom::fill(&mut random).map_err(|_| CosignerError::Randomness)?;
         let (interrupted, incomplete) = mpsc::unbounded_channel();
@@ -232,8 +240,9 @@ impl CosignerBuilder {
         let peers = || self.roster.iter().map(|entry| entry.identity);
         let permits = |count| peers().map(|peer| (peer, Arc::new(Semaphore::new(count)))).collect();
         let (signatures, batches) = (permits(crate::ceremony::sign::MAX_SIGNATURES), permits(presign::MAX_BATCHES));
-        let others = peers().filter(|peer| *peer != me);
-        let pairings = Pairings::new(Boot::new(boot, random), self.pairing_age, others);
+        let others = || peers().filter(|peer| *peer != me);
+        let witness = Witnesses::load(&self.vault, Boot::new(boot, random), others()).await?;
+        let pairings = Pairings::new(Boot::new(boot, random), self.pairing_age, others());
         let shared = Arc::new(Shared {
             me,
             boot,
@@ -241,6 +250,8 @@ impl CosignerBuilder {
             name: self.name,
             roster: self.roster,
             vault: self.vault,
+            audit,
+            witness,
             exposure: self.exposure,
             backups: self.backups,
             policy: self.policy,
@@ -260,10 +271,13 @@ impl CosignerBuilder {
             spent: Mutex::default(),
         });
         tracing::info!(target: "quorate::audit", name = shared.name, peer = %me, boot, "started");
+        let started = format!("start {boot} of version {}", env!("CARGO_PKG_VERSION"));
+        shared.audit.write(audit::entry(AuditKind::Started).reason(&started)).await?;
         let tasks = vec![
             tokio::spawn(answer::answer_all(Arc::clone(&shared))),
             tokio::spawn(recover::complete_pending(Arc::clone(&shared), incomplete)),
             tokio::spawn(crate::pairing::watch(Arc::clone(&shared))),
+            tokio::spawn(crate::witness::watch(Arc::clone(&shared))),
             tokio::spawn(presign::fill_all(Arc::clone(&shared), wishes)),
         ];
         Ok(Cosigner { shared, tasks: Mutex::new(tasks) })
@@ -360,6 +374,37 @@ impl Cosigner {
         }
     }
 
+    /// The entries of this cosigner's audit log behind number `after`, at most `limit` of them and 256.
+    ///
+    /// # Errors
+    ///
+    /// [`CosignerError::Vault`] if an entry was altered, or the store does not serve.
+    pub async fn audit(&self, after: u64, limit: usize) -> Result<AuditPage, CosignerError> {
+        Ok(self.shared.vault.audit_page(after, limit).await?)
+    }
+
+    /// Reads the whole audit log, checks every entry, and gives how far it goes.
+    ///
+    /// # Errors
+    ///
+    /// [`CosignerError::Vault`] with the first entry that was altered, removed or exchanged.
+    pub async fn verify_audit(&self) -> Result<AuditHead, CosignerError> {
+        Ok(self.shared.vault.verify_audit(Some(self.shared.audit.head())).await?)
+    }
+
+    /// Why this cosigner takes part in nothing, if so: its own state is an older one than a peer remembers, or it rejoined and was not
+    /// started again.
+    #[must_use]
+    pub fn standing_aside(&self) -> Option<CosignerError> {
+        self.shared.may_take_part().err()
+    }
+
+    /// Why this cosigner does nothing with another one, if there is an alarm about it.
+    #[must_use]
+    pub fn alarm(&self, peer: PeerId) -> Option<CosignerError> {
+        self.shared.alarm_about(peer)
+    }
+
     /// Ends all pairings with other cosigners, and drops the presignatures that were made with them. New ones are made when they are
     /// needed.
     ///
@@ -393,7 +438,7 @@ impl Cosigner {
         self.shared.forgive(self.other(peer)?).await
     }
 
-    fn other(&self, peer: PeerId) -> Result<PeerId, RequestError> {
+    pub(crate) fn other(&self, peer: PeerId) -> Result<PeerId, RequestError> {
         let known = peer != self.shared.me && self.shared.roster.cosigner(peer).is_some();
         if known { Ok(peer) } else { Err(RequestError::UnknownCosigner { name: peer.to_string() }) }
     }
@@ -411,6 +456,7 @@ impl Cosigner {
             // Whatever became of it, it is over.
             let _ended = task.await;
         }
+        self.shared.audit.close(audit::entry(AuditKind::Stopped)).await;
         tracing::info!(target: "quorate::audit", name = self.shared.name, "stopped");
     }
 

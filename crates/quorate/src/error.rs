@@ -1,7 +1,7 @@
 //! What can go wrong in a ceremony, and who must act: the requester, an operator, another participant, or us.
 
 use quorate_core::{Error, Fault, FaultKind, InputError, PlacementError, placement::DomainPath};
-use quorate_storage::{VaultError, backup::BackupError};
+use quorate_storage::{AuditError, VaultError, backup::BackupError, vault::Lapse};
 use quorate_transport::{NetworkError, RosterError};
 
 use crate::payload::PayloadError;
@@ -49,6 +49,35 @@ pub enum CosignerError {
         /// For how long.
         seconds: u64,
     },
+    /// Another cosigner came back as an older copy of itself, or twice.
+    #[error(
+        "{name} went back in time: it was seen at {seen}, and showed {shown} ({lapse}); its store was put back, or a second copy of it runs. \
+         Nothing is done with it until its operator ran `quorate rejoin` there and it was accepted here: `quorate peers --accept-rejoin {name}`"
+    )]
+    WentBack {
+        /// Its name.
+        name: String,
+        /// How far it was.
+        seen: String,
+        /// How far it said that it is.
+        shown: String,
+        /// In what it is behind.
+        lapse: Lapse,
+    },
+    /// This cosigner itself came back as an older copy of itself.
+    #[error(
+        "this cosigner goes on from an older copy of its store: {witness} saw it at {was}, of which it has no memory. It takes part in \
+         nothing until `quorate rejoin`; make sure first that no other copy of it runs"
+    )]
+    Behind {
+        /// Who proved it.
+        witness: String,
+        /// How far it was.
+        was: String,
+    },
+    /// This cosigner rejoined, and still runs.
+    #[error("this cosigner rejoined, and has to be started again before it takes part in anything")]
+    RestartNeeded,
     /// Participants do not answer. Start them, or look at the network; nothing was made or signed.
     #[error("no answer from {}; are they running, and does the network reach them?", names.join(", "))]
     Unavailable {
@@ -104,11 +133,16 @@ impl CosignerError {
     pub fn blamed(&self) -> Vec<String> {
         match self {
             Self::Unavailable { names } | Self::Fault { names, .. } => names.clone(),
-            Self::Refused { name, .. } | Self::Lacking { name, .. } | Self::BackOff { name, .. } => vec![name.clone()],
+            Self::Refused { name, .. }
+            | Self::Lacking { name, .. }
+            | Self::BackOff { name, .. }
+            | Self::WentBack { name, .. } => vec![name.clone()],
             Self::Request(_)
             | Self::Payload(_)
             | Self::Placement(_)
             | Self::Denied { .. }
+            | Self::Behind { .. }
+            | Self::RestartNeeded
             | Self::Protocol(_)
             | Self::Vault(_)
             | Self::Backup(_)
@@ -133,6 +167,12 @@ pub enum Lack {
     /// It does not hold a share of the epoch that the proposal names, but of a later one.
     #[error("shares of that epoch, because the key has a later one")]
     Epoch,
+}
+
+impl From<AuditError> for CosignerError {
+    fn from(error: AuditError) -> Self {
+        VaultError::from(error).into()
+    }
 }
 
 impl From<InputError> for CosignerError {
@@ -268,6 +308,17 @@ pub enum RequestError {
         /// The key's id.
         key: String,
     },
+    /// There is no alarm about this cosigner.
+    #[error("there is no alarm about {name}; there is nothing to accept")]
+    NoAlarm {
+        /// The name.
+        name: String,
+    },
+    /// No peer remembers more of this cosigner than it shows.
+    #[error(
+        "no peer remembers more of this cosigner than it shows; there is nothing to rejoin. A peer that refuses it has to accept it"
+    )]
+    InStep,
     /// The same request is being worked on.
     #[error("a request with this id is in progress")]
     InProgress,

@@ -27,6 +27,7 @@
 //! No external audit yet.
 #![forbid(unsafe_code)]
 
+mod audit;
 pub mod backup;
 mod ceremony;
 pub mod config;
@@ -44,6 +45,7 @@ pub mod payload;
 pub mod policy;
 mod pool;
 mod share;
+mod witness;
 
 pub use cosigner::{
     Attested, Cosigner, CosignerBuilder, KeygenRequest, PlannedChange, ReshareRequest, Reshared, ResharedKey, SignRequest,
@@ -54,3 +56,4 @@ pub use quorate_core as core;
 pub use quorate_storage as storage;
 pub use quorate_transport as transport;
 pub use share::AnyKeyShare;
+pub use witness::{AcceptedRejoin, LostShare, Rejoined};

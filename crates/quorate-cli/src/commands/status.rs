@@ -19,6 +19,12 @@ pub(super) fn run(connection: &Connection, output: Output) -> Result<(), Failure
             status.pending
         ));
     }
+    if let Some(reason) = &status.standing_aside {
+        text.push_str(&format!("ALARM     {reason}\n"));
+    }
+    for alarm in status.peers.iter().filter_map(|peer| peer.alarm.as_ref()) {
+        text.push_str(&format!("ALARM     {alarm}\n"));
+    }
     let mut rows = vec![row(["", "peer", "address", "link"])];
     rows.extend(status.peers.iter().map(|peer| row(["", &peer.name, &peer.address, if peer.connected { "up" } else { "down" }])));
     output.answer(&status, &format!("{text}\n{}", table(&rows)))

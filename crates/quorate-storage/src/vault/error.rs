@@ -3,6 +3,7 @@
 use quorate_core::{Identifier, SuiteId};
 
 use crate::{
+    audit::AuditError,
     kek::KekError,
     sealed::SealedError,
     store::{Location, RecordName, StoreError},
@@ -21,6 +22,9 @@ pub enum VaultError {
     /// The key-encryption key.
     #[error(transparent)]
     Kek(#[from] KekError),
+    /// The audit log.
+    #[error(transparent)]
+    Audit(#[from] AuditError),
     /// A sealed part of a record does not open.
     #[error("the sealed part of record {name} does not open")]
     Sealed {

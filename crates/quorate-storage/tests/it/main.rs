@@ -11,6 +11,7 @@
     reason = "tests"
 )]
 
+mod audit;
 #[cfg(feature = "backup")]
 mod backup;
 mod conformance;
@@ -33,3 +34,4 @@ mod secrecy;
 mod support;
 mod thief;
 mod vault;
+mod witness;

@@ -10,6 +10,8 @@ use quorate_core::{
     wire::{Encoding, Reader, WIRE_VERSION, Writer},
 };
 
+use quorate_storage::vault::Stamp;
+
 use super::sign::MAX_SIGNATURES;
 use crate::{error::Lack, pairing::message::PairMessage, payload::MAX_PAYLOAD};
 
@@ -175,6 +177,10 @@ pub(crate) enum Message {
     NewEpoch { suite: SuiteId, record: Vec<u8> },
     /// "I was cut off too; this is my own confirmation."
     Confirmation { question: RequestId, record: Vec<u8> },
+    /// "How far are you? This is what I saw of you."
+    AskWitness { question: [u8; 32], seen: Option<Stamp> },
+    /// "So far, and this is my log where you saw it; this is what I saw of you."
+    Witness { question: [u8; 32], now: Stamp, then: Option<[u8; 32]>, seen: Option<Stamp> },
 }
 
 fn write_parts(out: &mut Writer, kind: u8, parts: &[&[u8; 32]]) {
@@ -406,6 +412,16 @@ impl Encoding for Message {
                 out.raw(question);
                 out.bytes(record);
             }
+            Self::AskWitness { question, seen } => {
+                write_parts(out, 25, &[question]);
+                out.option(seen.as_ref());
+            }
+            Self::Witness { question, now, then, seen } => {
+                write_parts(out, 26, &[question]);
+                now.write(out);
+                out.option(then.as_ref());
+                out.option(seen.as_ref());
+            }
         }
     }
 
@@ -433,6 +449,10 @@ impl Encoding for Message {
             16 => Self::Epochs { question: input.array()?, epochs: input.sequence(MAX_RESHARE_KEYS, 34)? },
             17 => Self::NewEpoch { suite: SuiteId::read(input)?, record: input.bytes(MAX_RECORD)?.to_vec() },
             18 => Self::Confirmation { question: input.array()?, record: input.bytes(MAX_RECORD)?.to_vec() },
+            25 => Self::AskWitness { question: input.array()?, seen: input.option()? },
+            26 => {
+                Self::Witness { question: input.array()?, now: Stamp::read(input)?, then: input.option()?, seen: input.option()? }
+            }
             _ => return Err(DecodeError::InvalidValue("message kind")),
         })
     }

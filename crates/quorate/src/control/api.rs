@@ -1,6 +1,12 @@
 //! The types of the control API, as JSON has them. Binary values are lower-case hexadecimal, payloads base64.
 
+mod audit;
+mod witness;
+
 use serde::{Deserialize, Serialize};
+
+pub use audit::{AuditEntries, AuditEntryInfo, AuditRequest, AuditVerified};
+pub use witness::{AcceptRejoinRequest, AcceptedRejoinInfo, LostShareInfo, RejoinReport, SeenInfo};
 
 /// What a cosigner says of itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,6 +24,9 @@ pub struct Status {
     pub keys: usize,
     /// Key generations that were cut off before this cosigner had everyone's confirmation.
     pub pending: usize,
+    /// Why it takes part in nothing, if so.
+    #[serde(default)]
+    pub standing_aside: Option<String>,
     /// The other cosigners.
     pub peers: Vec<PeerStatus>,
 }
@@ -31,6 +40,7 @@ impl Status {
             boot,
             keys: 0,
             pending: 0,
+            standing_aside: None,
             peers: Vec::new(),
         }
     }
@@ -54,6 +64,9 @@ pub struct PeerStatus {
     /// How many seconds it has to wait for the next pairing.
     #[serde(default)]
     pub wait_seconds: u64,
+    /// Why nothing is done with it, if there is an alarm about it.
+    #[serde(default)]
+    pub alarm: Option<String>,
 }
 
 /// Forgets that a cosigner broke the protocol of pairings.
@@ -67,7 +80,7 @@ pub struct ForgiveRequest {
 
 impl PeerStatus {
     pub(crate) const fn new(name: String, peer_id: String, address: String, connected: bool) -> Self {
-        Self { name, peer_id, address, connected, faults: 0, wait_seconds: 0 }
+        Self { name, peer_id, address, connected, faults: 0, wait_seconds: 0, alarm: None }
     }
 }
 

@@ -132,7 +132,7 @@ impl Client {
         self.call("POST", "/v1/shutdown", &()).map(|_: serde_json::Value| ())
     }
 
-    fn call<T: DeserializeOwned>(&self, method: &str, path: &str, body: &impl Serialize) -> Result<T, ClientError> {
+    pub(super) fn call<T: DeserializeOwned>(&self, method: &str, path: &str, body: &impl Serialize) -> Result<T, ClientError> {
         let body = if method == "GET" { Vec::new() } else { serde_json::to_vec(body).map_err(|_| ClientError::Malformed)? };
         let answer = self.exchange(method, path, &body)?;
         let (status, body) = split_answer(&answer).ok_or(ClientError::Malformed)?;

@@ -109,6 +109,8 @@ pub fn serve(cosigner: Arc<Cosigner>, socket: &Path) -> std::io::Result<ControlS
         .route("/v1/forgive", post(forgive))
         .route("/v1/backup", post(super::backup::backup))
         .route("/v1/shutdown", post(shutdown))
+        .merge(super::audit::routes())
+        .merge(super::witness::routes())
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .with_state(context);
     let closing = watch::Sender::new(false);
@@ -147,7 +149,11 @@ impl From<CosignerError> for Failure {
             | CosignerError::Roster(_)
             | CosignerError::Protocol(quorate_core::Error::Input(_)) => (StatusCode::BAD_REQUEST, "input"),
             CosignerError::Denied { .. } => (StatusCode::FORBIDDEN, "denied"),
-            CosignerError::Refused { .. } | CosignerError::BackOff { .. } => (StatusCode::CONFLICT, "refused"),
+            CosignerError::Refused { .. }
+            | CosignerError::BackOff { .. }
+            | CosignerError::WentBack { .. }
+            | CosignerError::Behind { .. }
+            | CosignerError::RestartNeeded => (StatusCode::CONFLICT, "refused"),
             CosignerError::Fault { .. } => (StatusCode::CONFLICT, "fault"),
             CosignerError::Unavailable { .. } | CosignerError::Lacking { .. } | CosignerError::Network(_) => {
                 (StatusCode::SERVICE_UNAVAILABLE, "unavailable")
@@ -186,11 +192,13 @@ async fn status(State(context): State<Context>) -> Answer<Status> {
     let cosigner = &context.cosigner;
     let mut status = Status::new(cosigner.name(), cosigner.peer_id().to_string(), cosigner.boot());
     (status.keys, status.pending) = cosigner.count_keys().await?;
+    status.standing_aside = cosigner.standing_aside().map(|reason| describe(&reason));
     for entry in cosigner.roster().iter().filter(|entry| entry.identity != cosigner.peer_id()) {
         let (peer, connected) = (entry.identity.to_string(), cosigner.is_connected(entry.identity));
         let (faults, wait) = cosigner.faults(entry.identity).await?;
         let peer = PeerStatus::new(entry.name.clone(), peer, entry.address.clone(), connected);
-        status.peers.push(PeerStatus { faults, wait_seconds: wait.as_secs(), ..peer });
+        let alarm = cosigner.alarm(entry.identity).map(|alarm| describe(&alarm));
+        status.peers.push(PeerStatus { faults, wait_seconds: wait.as_secs(), alarm, ..peer });
     }
     Ok(Json(status))
 }

@@ -10,6 +10,7 @@ use tokio::{sync::Semaphore, task::JoinSet};
 
 use super::{ANSWER_WITHIN, Answers, Shared, fresh};
 use crate::{
+    audit,
     ceremony::message::{Message, Proposal, ProposalBody, Random},
     error::{CosignerError, Lack},
     pairing::message::PairMessage,
@@ -20,17 +21,27 @@ const MAX_WORK: usize = 64;
 /// How many of its messages about pairings, apart from those: requests wait for pairings.
 const MAX_PAIRING_WORK: usize = 4;
 
+/// How many of its questions how far this cosigner is.
+const MAX_WITNESS_WORK: usize = 2;
+
 /// The work for others. Dropping it ends all of it.
 struct Work {
     tasks: JoinSet<()>,
     permits: BTreeMap<PeerId, Arc<Semaphore>>,
     pairing: BTreeMap<PeerId, Arc<Semaphore>>,
+    /// For how far this cosigner is: what all its requests wait for must not wait for them.
+    witness: BTreeMap<PeerId, Arc<Semaphore>>,
 }
 
 /// Runs until the network is shut down, or it is aborted; the work that it began ends with it.
 pub(super) async fn answer_all(shared: Arc<Shared>) {
     let permits = |count| shared.roster.iter().map(|entry| (entry.identity, Arc::new(Semaphore::new(count)))).collect();
-    let mut work = Work { tasks: JoinSet::new(), permits: permits(MAX_WORK), pairing: permits(MAX_PAIRING_WORK) };
+    let mut work = Work {
+        tasks: JoinSet::new(),
+        permits: permits(MAX_WORK),
+        pairing: permits(MAX_PAIRING_WORK),
+        witness: permits(MAX_WITNESS_WORK),
+    };
     while let Some((from, bytes)) = shared.network.next_control().await {
         let Ok(message) = Message::from_bytes(&bytes) else {
             tracing::warn!(target: "quorate::audit", from = %shared.name_of(from), "a malformed message was ignored");
@@ -47,6 +58,7 @@ fn answer(shared: &Arc<Shared>, work: &mut Work, from: PeerId, message: Message)
         | Message::AskAttestation { .. }
         | Message::AskCertificate { .. }
         | Message::AskEpochs { .. }
+        | Message::AskWitness { .. }
         | Message::NewEpoch { .. } => work.begin(shared, from, message),
         Message::Pair(PairMessage::Hello { boot }) => shared.learn_boot(from, *boot),
         Message::Pair(PairMessage::Offer { boot, .. } | PairMessage::Ask { boot, .. }) => {
@@ -64,6 +76,7 @@ fn answer(shared: &Arc<Shared>, work: &mut Work, from: PeerId, message: Message)
         | Message::Pair(PairMessage::Accept { offer: topic, .. })
         | Message::Done { proposal: topic }
         | Message::Exposure { question: topic, .. }
+        | Message::Witness { question: topic, .. }
         | Message::Attestation { challenge: topic, .. }
         | Message::Certificate { question: topic, .. }
         | Message::Confirmation { question: topic, .. }
@@ -78,6 +91,7 @@ impl Work {
     /// Works on what takes longer, bounded in number for each peer, so that a peer can only crowd out itself.
     fn begin(&mut self, shared: &Arc<Shared>, from: PeerId, message: Message) {
         let permits = if matches!(message, Message::Pair(_)) { &self.pairing } else { &self.permits };
+        let permits = if matches!(message, Message::AskWitness { .. }) { &self.witness } else { permits };
         let permit = permits.get(&from).and_then(|permits| Arc::clone(permits).try_acquire_owned().ok());
         let Some(permit) = permit else {
             let topic = if let Message::Propose(proposal) = &message { Some(proposal.digest()) } else { None };
@@ -112,6 +126,7 @@ async fn work_on(shared: &Arc<Shared>, from: PeerId, message: Message) {
                 tracing::error!(from = %shared.name_of(from), reason, "a new epoch could not be taken over");
             }
         }
+        Message::AskWitness { question, seen } => shared.show_witness(from, question, seen).await,
         Message::Pair(PairMessage::Offer { random, .. }) => shared.answer_offer(from, random).await,
         Message::Pair(PairMessage::Ask { topic, accepted, .. }) => shared.asked_to_pair(from, topic, accepted).await,
         Message::Accept { .. }
@@ -126,18 +141,20 @@ async fn work_on(shared: &Arc<Shared>, from: PeerId, message: Message) {
         | Message::Attestation { .. }
         | Message::Certificate { .. }
         | Message::Confirmation { .. }
-        | Message::Epochs { .. } => {}
+        | Message::Epochs { .. }
+        | Message::Witness { .. } => {}
     }
 }
 
 /// Takes part in what another cosigner proposes, or tells it why not.
 async fn take_part(shared: &Arc<Shared>, from: PeerId, proposal: Proposal) {
     let digest = proposal.digest();
-    let outcome = match &proposal.body {
-        ProposalBody::Keygen(_) => super::keygen::take_part(shared, from, &proposal).await,
-        ProposalBody::Sign(_) => super::sign::take_part(shared, from, &proposal).await,
-        ProposalBody::Presign(body) => super::presign::take_part(shared, from, &proposal, body).await,
-        ProposalBody::Reshare(body) => super::reshare::take_part(shared, from, &proposal, body).await,
+    let outcome = match (shared.trust(from).await, &proposal.body) {
+        (Err(error), _) => Err(error),
+        (Ok(()), ProposalBody::Keygen(_)) => super::keygen::take_part(shared, from, &proposal).await,
+        (Ok(()), ProposalBody::Sign(_)) => super::sign::take_part(shared, from, &proposal).await,
+        (Ok(()), ProposalBody::Presign(body)) => super::presign::take_part(shared, from, &proposal, body).await,
+        (Ok(()), ProposalBody::Reshare(body)) => super::reshare::take_part(shared, from, &proposal, body).await,
     };
     let request = hex::encode(proposal.request);
     match outcome {
@@ -148,6 +165,7 @@ async fn take_part(shared: &Arc<Shared>, from: PeerId, proposal: Proposal) {
         Err(error) => {
             let reason = describe(&error);
             tracing::warn!(target: "quorate::audit", request, proposer = %shared.name_of(from), reason, "refused or failed");
+            shared.audit.refused(proposal.request, audit::key_of(&proposal), Some(from), &error).await;
             if let Some(lack) = error.lack() {
                 let _told = shared.tell(from, &Message::Lacks { proposal: digest, lack });
                 return;
@@ -274,6 +292,7 @@ pub(super) async fn ask(
     others: &[(Identifier, PeerId)],
     within: core::time::Duration,
 ) -> Result<(Vec<Random>, Answers), CosignerError> {
+    shared.trust_all(others.iter().map(|(_, peer)| *peer).collect()).await?;
     let digest = proposal.digest();
     let mut answers = shared.expect(shared.me, digest, others.iter().map(|(_, peer)| *peer))?;
     let mut randoms = vec![Random { identifier: me, value: fresh()? }];

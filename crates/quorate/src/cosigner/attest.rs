@@ -8,8 +8,11 @@ use quorate_core::{
     wire::Encoding,
 };
 
+use quorate_storage::AuditKind;
+
 use super::{ANSWER_WITHIN, Cosigner, Shared, fresh};
 use crate::{
+    audit,
     ceremony::message::Message,
     error::CosignerError,
     share::{AnyKeyShare, Stored},
@@ -67,6 +70,21 @@ impl Cosigner {
     }
 }
 
+/// Asks one other participant for proof that it holds its share. Nothing, or why there is none.
+pub(crate) async fn prove_to(shared: &Arc<Shared>, key: &Stored<AnyKeyShare>, peer: PeerId) -> Option<String> {
+    let silent = || "no answer".to_owned();
+    let (Some(identifier), Ok(challenge)) = (key.peers.identifier(peer), fresh()) else { return Some(silent()) };
+    let Ok(mut answers) = shared.expect(shared.me, challenge, [peer]) else { return Some(silent()) };
+    let ask = Message::AskAttestation { key_id: *key.share.key_id().as_bytes(), epoch: key.share.epoch(), challenge };
+    if shared.tell(peer, &ask).is_err() {
+        return Some(silent());
+    }
+    match tokio::time::timeout(ANSWER_WITHIN, answers.next()).await {
+        Ok(Some((_, Message::Attestation { record, .. }))) => verify(key, identifier, shared.me, &challenge, &record),
+        _ => Some(silent()),
+    }
+}
+
 fn settle(results: &mut [Attested], problem: Option<String>, identifier: Identifier) {
     if let Some(result) = results.iter_mut().find(|result| result.identifier == identifier) {
         result.problem = problem;
@@ -110,6 +128,8 @@ pub(super) async fn answer(shared: &Arc<Shared>, from: PeerId, key_id: [u8; 32],
     };
     if !record.is_empty() {
         tracing::info!(target: "quorate::audit", key = hex::encode(key_id), to = %shared.name_of(from), "attested");
+        let entry = audit::entry(AuditKind::Attested).key(key_id).epoch(epoch);
+        shared.audit.note_caused(from, entry).await;
     }
     let _told = shared.tell(from, &Message::Attestation { challenge, record });
 }

@@ -12,7 +12,7 @@ use quorate_core::{
 
 use super::{
     ANSWER_WITHIN, Answers, Shared, answer,
-    sign::{Agreed, run},
+    sign::{self, Agreed, run},
 };
 use crate::{
     ceremony::{
@@ -54,6 +54,12 @@ pub(super) async fn pairings(
         pairings.insert(identifier, shared.pairing(peer).await?);
     }
     Ok(pairings)
+}
+
+/// The other signers.
+pub(super) fn others(key: &Stored<AnyKeyShare>, signers: &ParticipantSet) -> Vec<PeerId> {
+    let me = key.share.identifier();
+    key.peers.iter().filter(|(other, _)| *other != me && signers.contains(*other)).map(|(_, peer)| peer).collect()
 }
 
 pub(super) fn name(shared: &Shared, peers: &Peers, identifier: Identifier) -> String {
@@ -104,6 +110,7 @@ async fn attempt(
     let reserved = line.and_then(|line| shared.pool.reserve(line, approved.to_sign.len()));
     let body = SignProposal { presignatures: reserved.as_ref().map(Reserved::ids).unwrap_or_default(), ..body.clone() };
     let proposal = Proposal { request: id, body: ProposalBody::Sign(body.clone()) };
+    let consent = sign::consent(shared, &proposal, &body, approved, shared.me).await;
     let asked = answer::ask(shared, &proposal, me, &others, ANSWER_WITHIN.min(shared.deadline)).await;
     let (randoms, mut answers) = match asked {
         // Of no use any more, if one signer does not have them.
@@ -117,7 +124,7 @@ async fn attempt(
     let pairings = pairings(shared, key, &body.signers).await?;
     let material = Material { pairings, presignatures: reserved.map(Reserved::spend).unwrap_or_default() };
     answer::begin_all(shared, &proposal, &others, &randoms)?;
-    let agreed = Agreed { proposal: &proposal, body: &body, key, approved, randoms: &randoms };
+    let agreed = Agreed { proposal: &proposal, body: &body, key, approved, randoms: &randoms, consent };
     let mut signing = core::pin::pin!(run(shared, agreed, material));
     tokio::select! {
         signatures = &mut signing => signatures,

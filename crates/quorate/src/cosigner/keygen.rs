@@ -11,11 +11,12 @@ use quorate_core::{
     machine::Protocol,
     placement::{Counting, Exposure, Waiver},
 };
-use quorate_storage::{KeyRef, VaultError, vault::VaultInputError};
+use quorate_storage::{AuditKind, KeyRef, VaultError, vault::VaultInputError};
 use tokio::task::JoinSet;
 
 use super::{ANSWER_WITHIN, Cosigner, Reserved, Shared, answer, fresh};
 use crate::{
+    audit,
     ceremony::{
         keygen as rules,
         message::{KeygenProposal, Message, Proposal, ProposalBody, Random, RequestId},
@@ -230,6 +231,7 @@ pub(super) async fn take_part(shared: &Arc<Shared>, from: PeerId, proposal: &Pro
         return Err(CosignerError::Bug("a proposal of another kind"));
     };
     let (me, _reserved) = check(shared, body, from).await?;
+    shared.trust_all(body.peers.iter().map(|(_, peer)| peer).collect()).await?;
     let participants = body.peers.iter().map(|(identifier, _)| identifier);
     let randoms = answer::accept(shared, from, proposal, me, participants).await?;
     run(shared, proposal, body, me, &randoms).await.map(|_| ())
@@ -346,5 +348,7 @@ pub(super) async fn activate(shared: &Shared, record: &Stored<AnyKeyShare>) -> R
     shared.vault.promote(&key, record).await?;
     let (wallet, suite) = (&record.wallet, key.suite().name());
     tracing::info!(target: "quorate::audit", wallet, suite, key = %record.share.key_id(), epoch = key.epoch(), "share active");
+    let made = audit::entry(AuditKind::KeyMade).key(*key.key_id()).epoch(key.epoch());
+    shared.audit.note(made.reason(&key_name(wallet, key.suite()))).await;
     Ok(())
 }

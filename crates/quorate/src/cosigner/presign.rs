@@ -8,10 +8,12 @@ use quorate_core::{
     ecdsa::{EcdsaSecp256k1, Presignature, Presigning},
     keys::KeyShare,
 };
+use quorate_storage::AuditKind;
 use tokio::{sync::mpsc, task::JoinSet};
 
 use super::{ANSWER_WITHIN, Answers, Shared, answer, ecdsa, fresh};
 use crate::{
+    audit,
     ceremony::{
         message::{Message, PresignProposal, Proposal, ProposalBody, Random},
         run::{Drive, DriveError, Stop},
@@ -91,6 +93,7 @@ async fn propose(
     let made = run(shared, &proposal, &body, key, (&randoms, &pairings)).await?;
     // What not all signers have is of no use.
     all_have(shared, &mut answers, &others.iter().map(|(_, peer)| *peer).collect()).await?;
+    note(shared, &proposal, &body, shared.me).await;
     shared.pool.put(line, made);
     Ok(())
 }
@@ -130,14 +133,21 @@ pub(super) async fn take_part(
     }
     let key = super::recover::current(shared, &body.key_id, body.epoch, from).await?;
     rules::check_signers((&body.signers, body.epoch), from, &key).map_err(refuse)?;
+    shared.trust_all(ecdsa::others(&key, &body.signers)).await?;
     let permits = shared.batches.get(&from).and_then(|permits| permits.try_acquire().ok());
     let _permit = permits.ok_or_else(|| refuse("enough presignatures are being made for you; wait for them"))?;
     let pairings = ecdsa::pairings(shared, &key, &body.signers).await?;
     let randoms = answer::accept(shared, from, proposal, key.share.identifier(), body.signers.iter()).await?;
     let made = run(shared, proposal, body, &key, (&randoms, &pairings)).await?;
     let line = Line { proposer: from, key_id: body.key_id, epoch: body.epoch, signers: body.signers.clone() };
+    note(shared, proposal, body, from).await;
     shared.pool.put(&line, made);
     Ok(())
+}
+
+async fn note(shared: &Shared, proposal: &Proposal, body: &PresignProposal, proposer: PeerId) {
+    let entry = audit::entry(AuditKind::Presigned).key(body.key_id).epoch(body.epoch).request(proposal.request);
+    shared.audit.note_caused(proposer, entry.reason(&format!("{} with signers {:?}", body.count, body.signers))).await;
 }
 
 async fn run(

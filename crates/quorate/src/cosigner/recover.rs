@@ -12,11 +12,12 @@ use std::{
 };
 
 use quorate_core::{PeerId, SuiteId};
-use quorate_storage::{KeyRef, KeySummary, VaultError, vault::VaultInputError};
+use quorate_storage::{AuditKind, KeyRef, KeySummary, VaultError, vault::VaultInputError};
 use tokio::{sync::mpsc, task::JoinSet};
 
 use super::{Shared, keygen::activate};
 use crate::{
+    audit,
     ceremony::message::{KeyEpochs, Message},
     error::{CosignerError, Lack},
     share::{AnyCertified, AnyKeyShare, AnyPendingShare, Stored},
@@ -146,6 +147,8 @@ async fn complete(shared: &Arc<Shared>, key: &KeyRef) -> Result<bool, CosignerEr
     let Some(share) = share else { return Ok(false) };
     shared.renew_pairings();
     activate(shared, &Stored { wallet: pending.wallet, peers: pending.peers, share }).await?;
+    let entry = audit::entry(AuditKind::CertificateCompleted).key(*key.key_id()).epoch(key.epoch());
+    shared.audit.note(entry).await;
     Ok(true)
 }
 

@@ -9,6 +9,7 @@ use quorate_core::{
     frost::{FrostSuite, Signing, Target},
     keys::KeyShare,
 };
+use quorate_storage::AuditKind;
 use tokio::task::JoinSet;
 
 use super::{
@@ -17,6 +18,7 @@ use super::{
     fresh, recover,
 };
 use crate::{
+    audit::{self, Writing},
     ceremony::{
         message::{Proposal, ProposalBody, Random, RequestId, SignProposal},
         run::{Drive, DriveError, Stop},
@@ -235,10 +237,20 @@ async fn attempt(
         presignatures: Vec::new(),
         attempt: 0,
     };
-    let approved = rules::approve(&id, &body, shared.me, key, &*shared.policy)?;
-    let signatures = match &key.share {
-        AnyKeyShare::EcdsaSecp256k1(_) => ecdsa::sign(shared, id, &body, key, &approved).await?,
-        AnyKeyShare::Ed25519(_) | AnyKeyShare::Bip340(_) => propose(shared, id, &body, key, &approved).await?,
+    let made = async {
+        let approved = rules::approve(&id, &body, shared.me, key, &*shared.policy)?;
+        let signatures = match &key.share {
+            AnyKeyShare::EcdsaSecp256k1(_) => ecdsa::sign(shared, id, &body, key, &approved).await?,
+            AnyKeyShare::Ed25519(_) | AnyKeyShare::Bip340(_) => propose(shared, id, &body, key, &approved).await?,
+        };
+        Ok((approved, signatures))
+    };
+    let (approved, signatures) = match made.await {
+        Ok(made) => made,
+        Err(error) => {
+            shared.audit.refused(id, Some(body.key_id), None, &error).await;
+            return Err(error);
+        }
     };
     let document = approved.payload.attach(&KeyUse::new(&key.share, &approved.path), &signatures)?;
     Ok(Signed {
@@ -262,8 +274,9 @@ async fn propose(
     let me = key.share.identifier();
     let others: Vec<_> = key.peers.iter().filter(|(other, _)| *other != me && body.signers.contains(*other)).collect();
     let proposal = Proposal { request: id, body: ProposalBody::Sign(body.clone()) };
+    let consent = consent(shared, &proposal, body, approved, shared.me).await;
     let (randoms, _) = answer::propose(shared, &proposal, me, &others, ANSWER_WITHIN.min(shared.deadline)).await?;
-    let agreed = Agreed { proposal: &proposal, body, key, approved, randoms: &randoms };
+    let agreed = Agreed { proposal: &proposal, body, key, approved, randoms: &randoms, consent };
     run(shared, agreed, Material::default()).await
 }
 
@@ -275,6 +288,7 @@ pub(super) async fn take_part(shared: &Arc<Shared>, from: PeerId, proposal: &Pro
     let key = recover::current(shared, &body.key_id, body.epoch, from).await?;
     let refuse = |reason: &str| CosignerError::Denied { reason: reason.to_owned() };
     rules::check_signers((&body.signers, body.epoch), from, &key).map_err(refuse)?;
+    shared.trust_all(ecdsa::others(&key, &body.signers)).await?;
     let approved = rules::approve(&proposal.request, body, from, &key, &*shared.policy)?;
     let signatures = u32::try_from(approved.to_sign.len()).map_err(|_| CosignerError::Bug("more signatures than allowed"))?;
     let permits = shared.signatures.get(&from).and_then(|permits| permits.try_acquire_many(signatures).ok());
@@ -286,9 +300,10 @@ pub(super) async fn take_part(shared: &Arc<Shared>, from: PeerId, proposal: &Pro
     if is_ecdsa {
         ecdsa::prepare(shared, from, body, &key, &approved).await?;
     }
+    let consent = consent(shared, proposal, body, &approved, from).await;
     let randoms = answer::accept(shared, from, proposal, key.share.identifier(), body.signers.iter()).await?;
     let material = if is_ecdsa { ecdsa::take(shared, from, body, &key).await? } else { Material::default() };
-    run(shared, Agreed { proposal, body, key: &key, approved: &approved, randoms: &randoms }, material).await.map(|_| ())
+    run(shared, Agreed { proposal, body, key: &key, approved: &approved, randoms: &randoms, consent }, material).await.map(|_| ())
 }
 
 /// A request that every signer accepted.
@@ -298,15 +313,31 @@ pub(super) struct Agreed<'a> {
     pub(super) key: &'a Stored<AnyKeyShare>,
     pub(super) approved: &'a Approved,
     pub(super) randoms: &'a [Random],
+    /// The entry of the audit log that must be durable before anything is signed.
+    pub(super) consent: Writing,
+}
+
+/// Begins to write into the audit log that this cosigner consents, and to what.
+pub(super) async fn consent(
+    shared: &Shared,
+    proposal: &Proposal,
+    body: &SignProposal,
+    approved: &Approved,
+    proposer: PeerId,
+) -> Writing {
+    let entry = audit::entry(AuditKind::Consented).key(body.key_id).epoch(body.epoch).request(proposal.request).peer(proposer);
+    shared.audit.begin(entry.reason(&approved.description.to_string())).await
 }
 
 /// All signatures of the payload, side by side.
 pub(super) async fn run(
     shared: &Arc<Shared>,
-    Agreed { proposal, body, key, approved, randoms }: Agreed<'_>,
+    Agreed { proposal, body, key, approved, randoms, consent }: Agreed<'_>,
     material: Material,
 ) -> Result<Vec<Vec<u8>>, CosignerError> {
-    // Whoever sees all shares but its own has a signature, also if this ceremony then fails: it counts as signed from here on.
+    // Whoever sees all shares but its own has a signature, also if this ceremony then fails: it counts as signed from here on. What
+    // cannot be written down is not signed.
+    consent.durable().await?;
     let (request, key_id, kind) = (hex::encode(proposal.request), hex::encode(body.key_id), &body.kind);
     let count = approved.to_sign.len();
     tracing::info!(target: "quorate::audit", request, key = key_id, kind, signatures = count, signers = ?body.signers, "consented and signing");
@@ -343,6 +374,9 @@ pub(super) async fn run(
         signatures.insert(index, signature?);
     }
     tracing::info!(target: "quorate::audit", request, key = key_id, kind, signatures = signatures.len(), signers = ?body.signers, "signed");
+    let entry = audit::entry(AuditKind::Signed).key(body.key_id).epoch(body.epoch).request(proposal.request);
+    shared.audit.note(entry.reason(&format!("{} {kind} with signers {:?}", signatures.len(), body.signers))).await;
+    ecdsa::others(key, &body.signers).into_iter().for_each(|peer| shared.witness.want(peer));
     Ok(signatures.into_values().collect())
 }
 

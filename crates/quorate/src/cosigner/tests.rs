@@ -1,16 +1,22 @@
 //! What a malicious peer can say to an honest cosigner: real cosigners, and one whose identity the test holds.
 
 use core::time::Duration;
-use std::sync::Arc;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+};
 
 use quorate_core::{
     Identifier, PeerId, Peers, Placement, SessionId, SuiteId, Threshold,
+    ecdsa::Boot,
     frost::Ed25519,
     keygen::Keygen,
     placement::{Exposure, Storage},
     wire::Encoding,
 };
-use quorate_storage::{Faults as StoreFaults, MemoryEpochKeys, MemoryStore, Passphrase, Store, Vault, kek::PassphraseParams};
+use quorate_storage::{
+    Faults as StoreFaults, MemoryEpochKeys, MemoryStore, Passphrase, Store, Vault, kek::PassphraseParams, vault::Stamp,
+};
 use quorate_transport::{
     Cosigner as Entry, Limits, Network, Roster,
     wires::memory::{Faults, Hub},
@@ -45,7 +51,7 @@ struct Team {
     cosigners: Vec<Cosigner>,
 }
 
-fn exposure(index: usize) -> Exposure {
+pub(crate) fn exposure(index: usize) -> Exposure {
     let path = |text: String| text.parse().unwrap();
     let name = NAMES[index];
     let storage = Storage::new(path(format!("{name}-cloud/disk")), [path(format!("{name}/passphrase"))]).unwrap();
@@ -92,7 +98,10 @@ impl Team {
 
     /// The network of a cosigner that does not run, for the test to speak through.
     async fn raw(&self, index: usize) -> Network {
-        let identity = self.vaults[index].load_identity::<IdentityRecord>().await.unwrap().identity();
+        let vault = self.vaults[index].clone();
+        let (boot, identity) = (vault.begin_boot().await.unwrap(), vault.load_identity::<IdentityRecord>().await.unwrap());
+        RAW.lock().unwrap().insert(self.peer(index), (boot, vault));
+        let identity = identity.identity();
         Network::start(identity, &self.roster, Arc::new(self.hub.wire(self.peer(index)))).unwrap()
     }
 
@@ -123,11 +132,29 @@ fn message(text: &str) -> AnyPayload {
     AnyPayload::new(payload::Message::new(text).unwrap())
 }
 
-/// The next message, but for what every cosigner says at a new link.
+/// The starts and vaults of cosigners that the test speaks for, by their identities.
+static RAW: Mutex<BTreeMap<PeerId, (u64, Vault)>> = Mutex::new(BTreeMap::new());
+
+/// What such a cosigner shows to whoever asks how far it is.
+async fn shown(me: PeerId, question: [u8; 32], seen: Option<Stamp>) -> Message {
+    let (boot, vault) = RAW.lock().unwrap()[&me].clone();
+    let now = vault.stamp(Boot::new(boot, [9; 16]), vault.audit().await.unwrap().head());
+    let then = match seen {
+        Some(seen) => vault.audit_digest(seen.head.sequence).await.unwrap(),
+        None => None,
+    };
+    Message::Witness { question, now, then, seen: None }
+}
+
+/// The next message, but for what every cosigner says at a new link, and asks.
 async fn heard(network: &Network) -> Message {
     loop {
-        let (_, bytes) = tokio::time::timeout(Duration::from_secs(20), network.next_control()).await.unwrap().unwrap();
+        let (from, bytes) = tokio::time::timeout(Duration::from_secs(20), network.next_control()).await.unwrap().unwrap();
         let message = Message::from_bytes(&bytes).unwrap();
+        if let Message::AskWitness { question, seen } = message {
+            network.request(from, shown(network.peer_id(), question, seen).await.to_bytes()).unwrap();
+            continue;
+        }
         if !matches!(message, Message::Pair(PairMessage::Hello { .. } | PairMessage::Offer { .. })) {
             return message;
         }

@@ -2,19 +2,17 @@
 //! vault, so that no restart gives a peer more tries.
 
 use core::time::Duration;
-use std::{
-    sync::Arc,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::sync::Arc;
 
 use quorate_core::{Error, FaultKind, PeerId, Peers, error::Response};
+use quorate_storage::AuditKind;
 
 use super::Peer;
-use crate::{cosigner::Shared, error::CosignerError};
-
-fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs())
-}
+use crate::{
+    audit::{self, now},
+    cosigner::Shared,
+    error::CosignerError,
+};
 
 impl Shared {
     /// Draws the conclusions from how a session on pairings ended: faults that cost a pairing are counted, and one that the two sides
@@ -41,6 +39,7 @@ impl Shared {
             state.unsaved = state.unsaved.saturating_add(1);
         }
         tracing::warn!(target: "quorate::audit", name = self.name_of(peer), "a fault cost the pairing");
+        self.audit.note(audit::entry(AuditKind::PairingFault).peer(peer)).await;
         // To its end, also if whoever waits for it does not any more.
         let shared = Arc::clone(self);
         let saved = tokio::spawn(async move {
@@ -57,6 +56,7 @@ impl Shared {
     /// Refuses a peer that has to wait.
     pub(super) async fn admit(&self, peer: PeerId) -> Result<(), CosignerError> {
         let entry = self.pairings.peer(peer)?;
+        self.trust(peer).await?;
         let _ledger = entry.ledger.lock().await;
         self.save_faults(peer, entry).await?;
         let now = now();
@@ -80,6 +80,7 @@ impl Shared {
         self.vault.forgive_faults(&peer).await?;
         entry.state().unsaved = 0;
         tracing::info!(target: "quorate::audit", name = self.name_of(peer), "its faults are forgiven");
+        self.audit.note(audit::entry(AuditKind::Forgiven).peer(peer)).await;
         Ok(())
     }
 
