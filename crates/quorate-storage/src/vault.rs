@@ -20,6 +20,7 @@ mod error;
 pub mod fuzz_api;
 mod key_record;
 mod listing;
+mod notes;
 mod peers;
 mod shares;
 
@@ -35,6 +36,7 @@ use zeroize::Zeroizing;
 pub use self::{
     error::{VaultError, VaultInputError},
     listing::{KeyPage, KeyState, KeySummary, SlotInfo},
+    notes::{Change, NotePage, Shelf},
     peers::PeerFaults,
 };
 use crate::{
