@@ -64,6 +64,16 @@ labels! {
     CEREMONY_PROPOSAL = "ceremony/proposal";
     /// The session ids of a ceremony, from the proposal and everyone's fresh randomness.
     CEREMONY_SESSION = "ceremony/session";
+    /// All that a request for signatures says.
+    REQUEST_CONTENT = "request/content";
+    /// A requester's signature on a request.
+    REQUEST_SIGN = "request/sign";
+    /// A person's approval of a request.
+    REQUEST_APPROVE = "request/approve";
+    /// The id of a freeze: all that it says.
+    FREEZE_ID = "freeze/id";
+    /// The signature of a credential on a freeze.
+    FREEZE_SIGN = "freeze/sign";
     /// The session id of a pairing, from both sides' boots and fresh randomness.
     PAIRING_START = "pairing/start";
     /// What a pairing of two cosigners is about.

@@ -28,6 +28,7 @@
 #![forbid(unsafe_code)]
 
 mod ceremony;
+mod clock;
 pub mod config;
 pub mod control;
 mod cosigner;
@@ -42,8 +43,10 @@ mod pairing;
 pub mod payload;
 pub mod policy;
 mod pool;
+pub mod request;
 mod share;
 
+pub use clock::Clock;
 pub use cosigner::{Attested, Cosigner, CosignerBuilder, KeygenRequest, SignRequest, Signed, WalletKey};
 pub use error::{CosignerError, Lack, RequestError};
 pub use quorate_core as core;
