@@ -68,6 +68,16 @@ labels! {
     CEREMONY_SESSION = "ceremony/session";
     /// What the people of each cosigner consent to when a key moves.
     CEREMONY_PLAN = "ceremony/plan";
+    /// All that a request for signatures says.
+    REQUEST_CONTENT = "request/content";
+    /// A requester's signature on a request.
+    REQUEST_SIGN = "request/sign";
+    /// A person's approval of a request.
+    REQUEST_APPROVE = "request/approve";
+    /// The id of a freeze: all that it says.
+    FREEZE_ID = "freeze/id";
+    /// The signature of a credential on a freeze.
+    FREEZE_SIGN = "freeze/sign";
     /// The session id of a pairing, from both sides' boots and fresh randomness.
     PAIRING_START = "pairing/start";
     /// What a pairing of two cosigners is about.

@@ -21,6 +21,7 @@ mod export;
 pub mod fuzz_api;
 mod key_record;
 mod listing;
+mod notes;
 mod peers;
 mod shares;
 mod witness;
@@ -40,6 +41,7 @@ pub use self::{
     error::{VaultError, VaultInputError},
     export::{Imported, KeyExport},
     listing::{KeyPage, KeyState, KeySummary, SlotInfo},
+    notes::{Change, NotePage, Shelf},
     peers::PeerFaults,
     witness::{Alarm, Evidence, Lapse, Stamp, Standing, Verdict, Witnessed},
 };

@@ -19,6 +19,10 @@
 //! accept_waivers = ["acme"]            # what weakens a placement and is accepted all the same, nothing by default
 //! accept_joint_counting = false
 //!
+//! [requests]                           # what is remembered of requests
+//! remember_days = 30                   # for how long; signed requests must expire sooner
+//! max = 100000                         # how many at most; more are refused
+//!
 //! [ecdsa]                              # what is kept in memory for ECDSA signatures
 //! presignatures = 8                    # for each key and set of signers; 0 on hosts with live snapshots, suspend to disk or cloning
 //! pairing_hours = 24                   # the age at which what two cosigners share is made anew
@@ -42,6 +46,7 @@ use crate::{
     backup::BackupTarget,
     ceremony::keygen::DEFAULT_MAX_KEYS,
     policy::{BuiltinPolicy, ConfigError as PolicyError},
+    request::DEFAULT_MAX_REQUESTS,
 };
 
 /// The configuration file's name.
@@ -76,6 +81,9 @@ pub struct Config {
     /// For whom backups are encrypted.
     #[serde(default)]
     pub backup: Vec<BackupTargetConfig>,
+    /// What it remembers of requests.
+    #[serde(default)]
+    pub requests: RequestsConfig,
     /// How long a ceremony may take, in seconds.
     #[serde(default = "default_deadline")]
     pub deadline_seconds: u64,
@@ -83,6 +91,35 @@ pub struct Config {
 
 const fn default_deadline() -> u64 {
     60
+}
+
+/// What a cosigner remembers of requests for signatures.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct RequestsConfig {
+    /// For how many days. A signed request must expire within that time.
+    pub remember_days: u16,
+    /// How many at most. When there are as many, new ones are refused.
+    pub max: usize,
+}
+
+impl Default for RequestsConfig {
+    fn default() -> Self {
+        Self { remember_days: 30, max: DEFAULT_MAX_REQUESTS }
+    }
+}
+
+impl RequestsConfig {
+    /// Checks the numbers.
+    fn check(&self) -> Result<(), ConfigError> {
+        let wrong = |field, limit| Err(ConfigError::Number { section: "requests", field, limit });
+        match (self.remember_days, self.max) {
+            (0 | 3651.., _) => wrong("remember_days", "between 1 and 3650"),
+            (_, 0) => wrong("max", "at least 1"),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// What a cosigner keeps in memory for ECDSA signatures.
@@ -295,6 +332,7 @@ impl Config {
         config.keygen.waivers()?;
         config.ecdsa.check()?;
         config.backup_targets()?;
+        config.requests.check()?;
         match config.keygen.min_signers {
             min_signers @ ..2 => Err(ConfigError::MinSigners { min_signers }),
             2.. => Ok(config),
@@ -413,6 +451,14 @@ mod tests {
         );
         assert!(matches!(backup("gcp/backup", key, "age1x"), Err(ConfigError::Recipient { .. })));
         assert!(matches!(backup("GCP", key, RECIPIENT), Err(ConfigError::Domain { section: "backup", .. })));
+    }
+
+    #[test]
+    fn memory_of_requests_has_defaults_and_limits() {
+        let requests = |text: &str| parse(&format!("{WHOLE}\n[requests]\n{text}")).map(|config| config.requests);
+        assert!(matches!(requests(""), Ok(RequestsConfig { remember_days: 30, max: 100_000 })));
+        assert!(matches!(requests("remember_days = 0"), Err(ConfigError::Number { field: "remember_days", .. })));
+        assert!(matches!(requests("max = 0"), Err(ConfigError::Number { field: "max", .. })));
     }
 
     #[test]

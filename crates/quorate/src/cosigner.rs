@@ -27,11 +27,13 @@ use zeroize::Zeroizing;
 use crate::{
     audit::{self, Audit},
     backup::BackupTarget,
-    ceremony::{keygen::Accepts, message::Message},
+    ceremony::{keygen::Accepts, message::Message, sign::Judge},
+    clock::Clock,
     error::{CosignerError, RequestError},
     pairing::Pairings,
     policy::{BuiltinPolicy, Policy},
     pool::{Line, Pool},
+    request::{DEFAULT_MAX_REQUESTS, DEFAULT_RETENTION, Requests, sweep_all},
     share::{AnyKeyShare, IdentityRecord, Stored, key_name},
     witness::Witnesses,
 };
@@ -85,6 +87,8 @@ pub struct CosignerBuilder {
     presignatures: usize,
     pairing_age: Duration,
     backups: Vec<BackupTarget>,
+    clock: Clock,
+    remember: (Duration, usize),
 }
 
 impl core::fmt::Debug for CosignerBuilder {
@@ -121,6 +125,8 @@ pub(crate) struct Shared {
     pub(crate) deadline: Duration,
     pub(crate) pairings: Pairings,
     pub(crate) pool: Pool,
+    pub(crate) clock: Clock,
+    pub(crate) requests: Requests,
     /// What presignatures are wanted for.
     wanted: mpsc::Sender<Line>,
     hedge: Zeroizing<[u8; 32]>,
@@ -217,6 +223,21 @@ impl CosignerBuilder {
         self
     }
 
+    /// Sets where the time of day comes from; by default the system. Expiry, hours, and limits over time go by it.
+    #[must_use]
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Sets how long the ids of requests are remembered, and how many at most; by default 30 days, and 100,000. When there are as many,
+    /// new requests are refused. A signed request must expire within that time.
+    #[must_use]
+    pub const fn remember_requests(mut self, retention: Duration, most: usize) -> Self {
+        self.remember = (retention, most);
+        self
+    }
+
     /// Starts the cosigner. Call it within a tokio runtime.
     ///
     /// # Errors
@@ -259,6 +280,8 @@ impl CosignerBuilder {
             deadline: self.deadline,
             pairings,
             pool: Pool::new(self.presignatures),
+            clock: self.clock,
+            requests: Requests::new(self.remember.0, self.remember.1),
             wanted,
             hedge,
             topics: Mutex::default(),
@@ -270,6 +293,7 @@ impl CosignerBuilder {
             #[cfg(test)]
             spent: Mutex::default(),
         });
+        shared.sweep_requests().await?;
         tracing::info!(target: "quorate::audit", name = shared.name, peer = %me, boot, "started");
         let started = format!("start {boot} of version {}", env!("CARGO_PKG_VERSION"));
         shared.audit.write(audit::entry(AuditKind::Started).reason(&started)).await?;
@@ -279,6 +303,7 @@ impl CosignerBuilder {
             tokio::spawn(crate::pairing::watch(Arc::clone(&shared))),
             tokio::spawn(crate::witness::watch(Arc::clone(&shared))),
             tokio::spawn(presign::fill_all(Arc::clone(&shared), wishes)),
+            tokio::spawn(sweep_all(Arc::clone(&shared))),
         ];
         Ok(Cosigner { shared, tasks: Mutex::new(tasks) })
     }
@@ -300,6 +325,8 @@ impl Cosigner {
             presignatures: DEFAULT_PRESIGNATURES,
             pairing_age: DEFAULT_PAIRING_AGE,
             backups: Vec::new(),
+            clock: Clock::default(),
+            remember: (DEFAULT_RETENTION, DEFAULT_MAX_REQUESTS),
         }
     }
 
@@ -488,6 +515,11 @@ impl Shared {
     /// The name of a cosigner for people.
     pub(crate) fn name_of(&self, peer: PeerId) -> String {
         self.roster.cosigner(peer).map_or_else(|| peer.to_string(), |entry| entry.name.clone())
+    }
+
+    /// Who decides on requests for signatures.
+    pub(crate) fn judge(&self) -> Judge<'_> {
+        Judge { policy: &*self.policy, now: self.clock.now(), longest: self.requests.retention }
     }
 
     pub(crate) fn tell(&self, to: PeerId, message: &Message) -> Result<(), CosignerError> {

@@ -4,7 +4,7 @@ use quorate_core::{Error, Fault, FaultKind, InputError, PlacementError, placemen
 use quorate_storage::{AuditError, VaultError, backup::BackupError, vault::Lapse};
 use quorate_transport::{NetworkError, RosterError};
 
-use crate::payload::PayloadError;
+use crate::{clock::utc, payload::PayloadError, request::RequesterKey};
 
 /// An error of a cosigner.
 #[derive(Debug, thiserror::Error)]
@@ -322,6 +322,42 @@ pub enum RequestError {
     /// The same request is being worked on.
     #[error("a request with this id is in progress")]
     InProgress,
+    /// The id was used for something else.
+    #[error("this request id stands for another request; take a new one")]
+    OtherContent,
+    /// A signed request without an id.
+    #[error("a signed request names its id; give the one that was signed")]
+    NoRequestId,
+    /// A request that is to be signed, or approved, without a time at which it expires.
+    #[error("a signed request says when it expires")]
+    NoExpiry,
+    /// A signed request whose time is over.
+    #[error("the signed request expired at {}; sign it again, with a new id", utc(*.at))]
+    Expired {
+        /// When.
+        at: u64,
+    },
+    /// A signed request that would be valid for longer than it is remembered.
+    #[error("a signed request must expire within {days} days here; choose an earlier time")]
+    ExpiresTooLate {
+        /// How long requests are remembered.
+        days: u64,
+    },
+    /// A signature that is not one of this request.
+    #[error("the requester {key} did not sign this request as it is")]
+    RequesterSignature {
+        /// Whose it should be.
+        key: RequesterKey,
+    },
+    /// An approval that is not one of this request.
+    #[error("{key} did not approve this request as it is")]
+    Approval {
+        /// Whose it should be.
+        key: RequesterKey,
+    },
+    /// Not a key with which anybody signs.
+    #[error("a requester's key is an Ed25519 public key of large order: 64 hexadecimal digits, or base64")]
+    RequesterKey,
     /// The payload is not base64.
     #[error("the payload is not base64")]
     PayloadEncoding,

@@ -30,6 +30,7 @@
 mod audit;
 pub mod backup;
 mod ceremony;
+mod clock;
 pub mod config;
 pub mod control;
 mod cosigner;
@@ -44,9 +45,11 @@ mod pairing;
 pub mod payload;
 pub mod policy;
 mod pool;
+pub mod request;
 mod share;
 mod witness;
 
+pub use clock::Clock;
 pub use cosigner::{
     Attested, Cosigner, CosignerBuilder, KeygenRequest, PlannedChange, ReshareRequest, Reshared, ResharedKey, SignRequest,
     Signed, WalletKey,

@@ -200,6 +200,7 @@ pub async fn run(
         .min_signers(config.keygen.min_signers)
         .max_keys(config.keygen.max_keys)
         .accept_joint_counting(config.keygen.accept_joint_counting)
+        .remember_requests(Duration::from_secs(u64::from(config.requests.remember_days) * 24 * 3600), config.requests.max)
         .presignatures(config.ecdsa.presignatures.into())
         .pairing_age(Duration::from_secs(u64::from(config.ecdsa.pairing_hours) * 3600))
         .deadline(Duration::from_secs(config.deadline_seconds.clamp(1, 3600)));

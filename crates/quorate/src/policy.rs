@@ -6,11 +6,18 @@
 
 use quorate_core::{PeerId, SuiteId};
 
-use crate::payload::{Description, Payload};
+use crate::{
+    payload::{Description, Payload},
+    request::RequesterKey,
+};
 
 mod builtin;
+mod limits;
+mod people;
 
-pub use builtin::{BuiltinPolicy, ConfigError, EvmLimits, NotDecoded, PsbtLimits, SolanaLimits};
+pub use builtin::{BuiltinPolicy, ConfigError, EvmLimits, KeyRules, NotDecoded, PsbtLimits, SolanaLimits};
+pub use limits::Limits;
+pub use people::{Approvals, Day, Hours, When};
 
 /// Judges requests for signatures.
 ///
@@ -18,6 +25,13 @@ pub use builtin::{BuiltinPolicy, ConfigError, EvmLimits, NotDecoded, PsbtLimits,
 pub trait Policy: Send + Sync {
     /// Decides on a request.
     fn decide(&self, request: &SignRequestView<'_>) -> Decision;
+
+    /// How many requests the key of this one may serve over time; without limits, unless a policy says otherwise. The cosigner counts,
+    /// durably, and once for each request id.
+    fn limits(&self, request: &SignRequestView<'_>) -> Limits {
+        let _ = request;
+        Limits::default()
+    }
 }
 
 /// What a policy says to a request.
@@ -92,9 +106,15 @@ impl<'a> RequestedKey<'a> {
 pub struct SignRequestView<'a> {
     /// Which key is to sign.
     pub key: RequestedKey<'a>,
-    /// The cosigner that asks.
-    pub requester: PeerId,
-    /// The id that the requester gave the request. Ids are not remembered yet.
+    /// The cosigner that proposes the request to the others.
+    pub proposer: PeerId,
+    /// Who signed the request; nobody, if it is not signed. The cosigner checked the signature, and that the request has not expired.
+    pub requester: Option<RequesterKey>,
+    /// Who approved it, each once. The cosigner checked the signatures, and does not know whose keys these are.
+    pub approvals: &'a [RequesterKey],
+    /// When this cosigner was asked, in seconds of Unix time; nothing, if whoever made the view did not say.
+    pub now: Option<u64>,
+    /// The id that the requester gave the request, or a random one. The cosigner remembers what it stands for.
     pub request_id: &'a str,
     /// The document itself.
     pub payload: &'a dyn Payload,
@@ -107,12 +127,27 @@ impl<'a> SignRequestView<'a> {
     #[must_use]
     pub const fn new(
         key: RequestedKey<'a>,
-        requester: PeerId,
+        proposer: PeerId,
         request_id: &'a str,
         payload: &'a dyn Payload,
         description: &'a Description,
     ) -> Self {
-        Self { key, requester, request_id, payload, description }
+        Self { key, proposer, requester: None, approvals: &[], now: None, request_id, payload, description }
+    }
+
+    /// Says who signed the request, and who approved it.
+    #[must_use]
+    pub const fn signed(mut self, requester: RequesterKey, approvals: &'a [RequesterKey]) -> Self {
+        self.requester = Some(requester);
+        self.approvals = approvals;
+        self
+    }
+
+    /// Says when it is, in seconds of Unix time.
+    #[must_use]
+    pub const fn at(mut self, now: u64) -> Self {
+        self.now = Some(now);
+        self
     }
 }
 
@@ -137,5 +172,9 @@ impl Policy for All {
     fn decide(&self, request: &SignRequestView<'_>) -> Decision {
         let decisions = self.0.iter().map(|policy| policy.decide(request));
         decisions.reduce(Decision::and).unwrap_or_else(|| Decision::deny("no policy is configured"))
+    }
+
+    fn limits(&self, request: &SignRequestView<'_>) -> Limits {
+        self.0.iter().map(|policy| policy.limits(request)).fold(Limits::default(), Limits::and)
     }
 }

@@ -268,14 +268,14 @@ impl Shared {
         // Whoever does not answer stays what it was.
         let Ok(answer) = self.ask_witness(peer, before.seen).await else { return };
         self.hear_claim(peer, entry, answer.claim).await;
-        if let Err(error) = self.judge(peer, entry, before, &answer).await {
+        if let Err(error) = self.weigh(peer, entry, before, &answer).await {
             let (name, reason) = (self.name_of(peer), crate::cosigner::describe(&error));
             tracing::error!(target: "quorate::audit", name, reason, "what was seen of a cosigner cannot be stored");
         }
         entry.judged.notify_waiters();
     }
 
-    async fn judge(&self, peer: PeerId, entry: &Peer, before: Witnessed, answer: &Answer) -> Result<(), CosignerError> {
+    async fn weigh(&self, peer: PeerId, entry: &Peer, before: Witnessed, answer: &Answer) -> Result<(), CosignerError> {
         if before.alarm.is_some() {
             let unsaved = before.alarm.filter(|_| entry.state().unsaved);
             return if let Some(alarm) = unsaved { self.save_alarm(peer, entry, before, alarm).await } else { Ok(()) };

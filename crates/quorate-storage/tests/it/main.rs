@@ -25,6 +25,7 @@ mod memory;
 #[path = "../../../quorate-core/tests/it/memory_scan.rs"]
 mod memory_scan;
 mod model;
+mod notes;
 mod passphrase;
 mod peers;
 #[cfg(feature = "redb")]

@@ -13,7 +13,7 @@ use quorate_core::{
 use quorate_storage::vault::Stamp;
 
 use super::sign::MAX_SIGNATURES;
-use crate::{error::Lack, pairing::message::PairMessage, payload::MAX_PAYLOAD};
+use crate::{error::Lack, pairing::message::PairMessage, payload::MAX_PAYLOAD, request::Authorization};
 
 /// The longest name, reason or kind, in bytes.
 pub(crate) const MAX_TEXT: usize = 500;
@@ -24,7 +24,7 @@ pub(crate) const MAX_RESHARE_KEYS: usize = 1024;
 /// The longest record that answers a question.
 const MAX_RECORD: usize = 1 << 20;
 
-/// The id that a requester gives a request, for policies and logs.
+/// The id that a requester gives a request. What it stands for is remembered.
 pub(crate) type RequestId = [u8; 32];
 
 /// What one cosigner proposes to others.
@@ -66,6 +66,8 @@ pub(crate) struct SignProposal {
     pub(crate) presignatures: Vec<[u8; 32]>,
     /// Which try of this request by these signers it is: a signer may not have heard yet that the one before is over.
     pub(crate) attempt: u8,
+    /// Who signed the request, and who approved it.
+    pub(crate) authorization: Option<Authorization>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -239,6 +241,7 @@ impl Encoding for Proposal {
                 out.bytes(&sign.payload);
                 out.sequence(&sign.presignatures);
                 out.u8(sign.attempt);
+                out.option(sign.authorization.as_ref());
             }
             ProposalBody::Presign(presign) => {
                 out.u8(3);
@@ -275,6 +278,7 @@ impl Encoding for Proposal {
                 payload: input.bytes(MAX_PAYLOAD)?.to_vec(),
                 presignatures: input.sequence(MAX_SIGNATURES, 32)?,
                 attempt: input.u8()?,
+                authorization: input.option()?,
             }),
             3 => ProposalBody::Presign(PresignProposal {
                 key_id: input.array()?,

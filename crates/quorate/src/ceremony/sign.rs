@@ -10,7 +10,8 @@ use super::message::{RequestId, SignProposal};
 use crate::{
     error::CosignerError,
     payload::{AnyPayload, Description, KeyUse, Payload, Taproot, ToSign},
-    policy::{Decision, Policy, RequestedKey, SignRequestView},
+    policy::{Decision, Limits, Policy, RequestedKey, SignRequestView},
+    request::{Content, RequestContent},
     share::{AnyKeyShare, Stored, key_name},
 };
 
@@ -21,6 +22,20 @@ pub(crate) struct Approved {
     pub(crate) path: Vec<u32>,
     pub(crate) description: Description,
     pub(crate) to_sign: Vec<Task>,
+    /// What its id stands for.
+    pub(crate) content: Content,
+    /// How many requests its key may serve over time.
+    pub(crate) limits: Limits,
+}
+
+/// Who decides, and when.
+#[derive(Clone, Copy)]
+pub(crate) struct Judge<'a> {
+    pub(crate) policy: &'a dyn Policy,
+    /// In seconds of Unix time.
+    pub(crate) now: u64,
+    /// How many seconds ahead a request may expire.
+    pub(crate) longest: u64,
 }
 
 /// One signature to be made: what a protocol has to know, all of it worked out by this cosigner itself.
@@ -36,14 +51,37 @@ pub(crate) enum Task {
 /// keeps as many early messages of a peer.
 pub(crate) const MAX_SIGNATURES: usize = 1024;
 
-/// Parses the payload, asks the policy, and works out what is to be signed. Nothing of it is taken from the proposer.
+/// What the id of a request stands for.
+pub(crate) fn content(request: &RequestId, proposal: &SignProposal, key: &Stored<AnyKeyShare>) -> Content {
+    let key_id = *key.share.key_id().as_bytes();
+    let expires = proposal.authorization.as_ref().map(|authorization| authorization.expires);
+    let content = RequestContent {
+        key_id: &key_id,
+        suite: key.share.suite(),
+        path: &proposal.path,
+        kind: &proposal.kind,
+        payload: &proposal.payload,
+        request_id: request,
+        expires,
+    };
+    Content { digest: content.digest(), key_id, expires }
+}
+
+/// Checks who signed the request, parses the payload, asks the policy, and works out what is to be signed. Nothing of it is taken from
+/// the proposer.
 pub(crate) fn approve(
     request: &RequestId,
     proposal: &SignProposal,
-    requester: PeerId,
+    proposer: PeerId,
     key: &Stored<AnyKeyShare>,
-    policy: &dyn Policy,
+    judge: Judge<'_>,
 ) -> Result<Approved, CosignerError> {
+    let content = content(request, proposal, key);
+    let mut approvals = Vec::new();
+    if let Some(authorization) = &proposal.authorization {
+        authorization.check_time(judge.now, judge.longest)?;
+        approvals = authorization.verify(&content.digest)?;
+    }
     let payload = AnyPayload::decode(&proposal.kind, &proposal.payload)?;
     let path: Vec<u32> = proposal.path.iter().collect();
     let usage = KeyUse::new(&key.share, &path);
@@ -56,16 +94,21 @@ pub(crate) fn approve(
     let key_id = key.share.key_id();
     let requested = RequestedKey::new(&name, key_id.as_bytes(), key.share.suite(), &path);
     let request_id = hex::encode(request);
-    match policy.decide(&SignRequestView::new(requested, requester, &request_id, &payload, &description)) {
+    let mut view = SignRequestView::new(requested, proposer, &request_id, &payload, &description).at(judge.now);
+    if let Some(authorization) = &proposal.authorization {
+        view = view.signed(authorization.requester, &approvals);
+    }
+    match judge.policy.decide(&view) {
         Decision::Allow => {}
         Decision::Deny { reason } => return Err(CosignerError::Denied { reason }),
-        // Approvals by people are not here yet: what needs one is not signed.
+        // Whoever approves signs the request; there is nobody to wait for here.
         Decision::Ask { reason } => {
-            return Err(CosignerError::Denied { reason: format!("a person would have to approve it ({reason})") });
+            return Err(CosignerError::Denied { reason: format!("people have to approve it first ({reason})") });
         }
     }
+    let limits = judge.policy.limits(&view);
     let to_sign = messages.into_iter().map(task).collect::<Result<_, _>>()?;
-    Ok(Approved { payload, path, description, to_sign })
+    Ok(Approved { payload, path, description, to_sign, content, limits })
 }
 
 fn task(to_sign: ToSign) -> Result<Task, CosignerError> {

@@ -125,10 +125,19 @@ async fn attempt(
     let material = Material { pairings, presignatures: reserved.map(Reserved::spend).unwrap_or_default() };
     answer::begin_all(shared, &proposal, &others, &randoms)?;
     let agreed = Agreed { proposal: &proposal, body: &body, key, approved, randoms: &randoms, consent };
-    let mut signing = core::pin::pin!(run(shared, agreed, material));
+    unless_refused(shared, run(shared, agreed, material), &mut answers).await
+}
+
+/// Waits for this cosigner's own sessions, and not for long once another signer says that its have failed.
+pub(super) async fn unless_refused<T>(
+    shared: &Shared,
+    signing: impl Future<Output = Result<T, CosignerError>>,
+    answers: &mut Answers,
+) -> Result<T, CosignerError> {
+    let mut signing = core::pin::pin!(signing);
     tokio::select! {
         signatures = &mut signing => signatures,
-        failed = failure(shared, &mut answers) => tokio::time::timeout(GRACE, signing).await.unwrap_or(Err(failed)),
+        failed = failure(shared, answers) => tokio::time::timeout(GRACE, signing).await.unwrap_or(Err(failed)),
     }
 }
 

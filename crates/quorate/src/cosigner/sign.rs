@@ -26,6 +26,7 @@ use crate::{
     },
     error::{CosignerError, Lack, RequestError},
     payload::{AnyPayload, Description, KeyUse, Payload},
+    request::{Authorization, Finished},
     share::{AnyKeyShare, Stored},
 };
 
@@ -39,6 +40,7 @@ pub struct SignRequest {
     path: DerivationPath,
     signers: Vec<String>,
     request: Option<RequestId>,
+    authorization: Option<Authorization>,
 }
 
 impl SignRequest {
@@ -47,7 +49,7 @@ impl SignRequest {
     pub fn new(key: &str, payload: AnyPayload) -> Self {
         let suite = payload.suite();
         let (path, signers) = (DerivationPath::default(), Vec::new());
-        Self { key: key.to_owned(), payload, suite, path, signers, request: None }
+        Self { key: key.to_owned(), payload, suite, path, signers, request: None, authorization: None }
     }
 
     /// Chooses the suite, where the wallet has several and the payload does not tell.
@@ -71,10 +73,18 @@ impl SignRequest {
         self
     }
 
-    /// Names the request; random otherwise.
+    /// Names the request; random otherwise. The same id stands for the same request: with other content it is refused, and again it gives
+    /// the same signatures.
     #[must_use]
     pub const fn request_id(mut self, request: [u8; 32]) -> Self {
         self.request = Some(request);
+        self
+    }
+
+    /// Adds a requester's signature, and approvals. They cover the request's id, so name that too.
+    #[must_use]
+    pub fn authorization(mut self, authorization: Authorization) -> Self {
+        self.authorization = Some(authorization);
         self
     }
 }
@@ -100,7 +110,8 @@ pub struct Signed {
 impl Cosigner {
     /// Has a payload signed together with other cosigners. A payload with many inputs is one approval.
     ///
-    /// If the signers are not named, others step in for those who do not answer or refuse, until there are too few.
+    /// If the signers are not named, others step in for those who do not answer or refuse, until there are too few. A request that this
+    /// cosigner finished before, by its id, is answered with the same signatures, and signs nothing.
     ///
     /// # Errors
     ///
@@ -108,8 +119,14 @@ impl Cosigner {
     /// [`CosignerError::Unavailable`], [`CosignerError::Fault`], [`CosignerError::Request`].
     pub async fn sign(&self, request: SignRequest) -> Result<Signed, CosignerError> {
         let shared = self.shared();
-        let id = request.request.map_or_else(fresh, Ok)?;
         let key = shared.find(&request.key, request.suite).await?;
+        if request.authorization.is_some() && request.request.is_none() {
+            return Err(RequestError::NoRequestId.into());
+        }
+        let id = request.request.map_or_else(fresh, Ok)?;
+        if let Some(signed) = repeated(shared, &key, &request, id).await? {
+            return Ok(signed);
+        }
         match sign_once(shared, &request, id, &key).await {
             // The key moved on while this cosigner was away: once more, with the share of the epoch that the others have.
             Err(CosignerError::Lacking { name, lack: Lack::Epoch }) => {
@@ -158,6 +175,24 @@ async fn sign_once(
         }
         tracing::warn!(target: "quorate::audit", request = hex::encode(id), ?blamed, "another set of signers is tried");
     }
+}
+
+/// The signatures that this cosigner has of the same request.
+async fn repeated(
+    shared: &Arc<Shared>,
+    key: &Stored<AnyKeyShare>,
+    request: &SignRequest,
+    id: RequestId,
+) -> Result<Option<Signed>, CosignerError> {
+    let me = ParticipantSet::new([key.share.identifier()])?;
+    let content = rules::content(&id, &body(key, request, me), key);
+    let Some(Finished { signers, signatures }) = shared.finished(&id, &content).await? else { return Ok(None) };
+    let path: Vec<u32> = request.path.iter().collect();
+    let usage = KeyUse::new(&key.share, &path);
+    let description = request.payload.describe(&usage)?;
+    let document = request.payload.attach(&usage, &signatures)?;
+    tracing::info!(target: "quorate::audit", request = hex::encode(id), "asked for again; the same signatures are given");
+    Ok(Some(Signed { request: id, key_id: content.key_id, signers, description, signatures, document }))
 }
 
 /// The most sets of signers that are tried after a fault that names nobody.
@@ -227,18 +262,10 @@ async fn attempt(
     id: RequestId,
     signers: ParticipantSet,
 ) -> Result<Signed, CosignerError> {
-    let body = SignProposal {
-        key_id: *key.share.key_id().as_bytes(),
-        epoch: key.share.epoch(),
-        signers,
-        path: request.path.clone(),
-        kind: request.payload.kind().to_owned(),
-        payload: request.payload.encode(),
-        presignatures: Vec::new(),
-        attempt: 0,
-    };
+    let body = body(key, request, signers);
     let made = async {
-        let approved = rules::approve(&id, &body, shared.me, key, &*shared.policy)?;
+        let approved = rules::approve(&id, &body, shared.me, key, shared.judge())?;
+        shared.admit_request(&id, &approved.content, approved.limits).await?;
         let signatures = match &key.share {
             AnyKeyShare::EcdsaSecp256k1(_) => ecdsa::sign(shared, id, &body, key, &approved).await?,
             AnyKeyShare::Ed25519(_) | AnyKeyShare::Bip340(_) => propose(shared, id, &body, key, &approved).await?,
@@ -253,6 +280,8 @@ async fn attempt(
         }
     };
     let document = approved.payload.attach(&KeyUse::new(&key.share, &approved.path), &signatures)?;
+    let finished = Finished { signers: body.signers.clone(), signatures: signatures.clone() };
+    shared.keep_result(&id, &approved.content, &finished).await;
     Ok(Signed {
         request: id,
         key_id: body.key_id,
@@ -261,6 +290,20 @@ async fn attempt(
         signatures,
         document,
     })
+}
+
+fn body(key: &Stored<AnyKeyShare>, request: &SignRequest, signers: ParticipantSet) -> SignProposal {
+    SignProposal {
+        key_id: *key.share.key_id().as_bytes(),
+        epoch: key.share.epoch(),
+        signers,
+        path: request.path.clone(),
+        kind: request.payload.kind().to_owned(),
+        payload: request.payload.encode(),
+        presignatures: Vec::new(),
+        attempt: 0,
+        authorization: request.authorization.clone(),
+    }
 }
 
 /// The ceremony of a Schnorr suite.
@@ -275,9 +318,9 @@ async fn propose(
     let others: Vec<_> = key.peers.iter().filter(|(other, _)| *other != me && body.signers.contains(*other)).collect();
     let proposal = Proposal { request: id, body: ProposalBody::Sign(body.clone()) };
     let consent = consent(shared, &proposal, body, approved, shared.me).await;
-    let (randoms, _) = answer::propose(shared, &proposal, me, &others, ANSWER_WITHIN.min(shared.deadline)).await?;
+    let (randoms, mut answers) = answer::propose(shared, &proposal, me, &others, ANSWER_WITHIN.min(shared.deadline)).await?;
     let agreed = Agreed { proposal: &proposal, body, key, approved, randoms: &randoms, consent };
-    run(shared, agreed, Material::default()).await
+    ecdsa::unless_refused(shared, run(shared, agreed, Material::default()), &mut answers).await
 }
 
 /// The other signers' side.
@@ -289,7 +332,8 @@ pub(super) async fn take_part(shared: &Arc<Shared>, from: PeerId, proposal: &Pro
     let refuse = |reason: &str| CosignerError::Denied { reason: reason.to_owned() };
     rules::check_signers((&body.signers, body.epoch), from, &key).map_err(refuse)?;
     shared.trust_all(ecdsa::others(&key, &body.signers)).await?;
-    let approved = rules::approve(&proposal.request, body, from, &key, &*shared.policy)?;
+    let approved = rules::approve(&proposal.request, body, from, &key, shared.judge())?;
+    shared.admit_request(&proposal.request, &approved.content, approved.limits).await?;
     let signatures = u32::try_from(approved.to_sign.len()).map_err(|_| CosignerError::Bug("more signatures than allowed"))?;
     let permits = shared.signatures.get(&from).and_then(|permits| permits.try_acquire_many(signatures).ok());
     let _permits = permits.ok_or_else(|| refuse("too many signatures are being made for you; wait for them"))?;
@@ -338,6 +382,7 @@ pub(super) async fn run(
     // Whoever sees all shares but its own has a signature, also if this ceremony then fails: it counts as signed from here on. What
     // cannot be written down is not signed.
     consent.durable().await?;
+    shared.consent(&proposal.request, &approved.content, approved.limits).await?;
     let (request, key_id, kind) = (hex::encode(proposal.request), hex::encode(body.key_id), &body.kind);
     let count = approved.to_sign.len();
     tracing::info!(target: "quorate::audit", request, key = key_id, kind, signatures = count, signers = ?body.signers, "consented and signing");

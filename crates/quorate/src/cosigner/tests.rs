@@ -221,6 +221,7 @@ async fn repetition_of_anothers_proposal_does_not_block_the_proposer() {
         payload: b"hello".to_vec(),
         presignatures: Vec::new(),
         attempt: 0,
+        authorization: None,
     };
     // Carol, who is to sign too, is faster at Bob's than Alice.
     let copy = Proposal { request: [9; 32], body: ProposalBody::Sign(body) };

@@ -1,15 +1,19 @@
 //! The policy that a configuration file can express.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
-use super::{Decision, Policy, SignRequestView};
-use crate::payload::{Details, EvmDetails, PsbtDetails, SolanaDetails, kind};
+use super::{Approvals, Decision, Hours, Limits, Policy, SignRequestView};
+use crate::{
+    payload::{Details, EvmDetails, PsbtDetails, SolanaDetails, kind},
+    request::RequesterKey,
+};
 
 const WEI_PER_GWEI: u128 = 1_000_000_000;
 
-/// Allows kinds of payloads, raw digests by the key's name, and transactions up to limits.
+/// Allows kinds of payloads, raw digests by the key's name, and transactions up to limits, to requesters that it knows, in the hours that
+/// it names, with the approvals that it asks for.
 ///
 /// By default nothing is allowed. [`documents`](Self::documents) allows messages, PSBTs, Ethereum transactions and Solana messages without
 /// limits, but a person is asked about Ethereum transactions with data and Solana messages with instructions that are not decoded here;
@@ -17,8 +21,9 @@ const WEI_PER_GWEI: u128 = 1_000_000_000;
 ///
 /// # Security
 ///
-/// A policy decides about documents, not yet about who asks: whoever controls one cosigner can ask the others, so what a policy allows
-/// without a limit, one breached provider can have signed. Allow only what the key is for, and limit it.
+/// Whoever controls one cosigner can ask the others. So set `require_requester`: then only a request that a listed requester signed is
+/// considered, whichever cosigner it comes through. Without it, what a policy allows without a limit, one breached provider can have
+/// signed. Allow only what the key is for, and limit it.
 ///
 /// # Examples
 ///
@@ -26,6 +31,28 @@ const WEI_PER_GWEI: u128 = 1_000_000_000;
 /// let policy: quorate::policy::BuiltinPolicy = r#"
 ///     payloads = ["psbt"]                  # no plain messages, nothing on Solana
 ///     allow_raw_digest = ["timestamping"]  # the names of keys
+///     require_requester = true             # unsigned requests are denied
+///
+///     [requesters]                         # `quorate requester show` prints such a line
+///     payroll = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"
+///
+///     [limits]                             # requests that one key may serve; a repetition is free
+///     per_hour = 20
+///     per_day = 100
+///
+///     [hours]                              # UTC
+///     days = ["mon", "tue", "wed", "thu", "fri"]
+///     from = 8
+///     to = 18
+///
+///     [approvals]                          # of people, each with a key of their own
+///     needed = 1
+///     when = "asked"                       # only where a person decides; "always" by default
+///     keys = { anna = "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c" }
+///
+///     [keys."treasury.bip340"]             # narrower still, for one key
+///     requesters = ["payroll"]
+///     per_day = 5
 ///
 ///     [psbt]
 ///     max_fee = 50_000                     # satoshi
@@ -58,6 +85,33 @@ pub struct BuiltinPolicy {
     pub evm: EvmLimits,
     /// Limits for Solana transactions.
     pub solana: SolanaLimits,
+    /// The requesters that are known here, by name.
+    pub requesters: BTreeMap<String, RequesterKey>,
+    /// Whether requests that no known requester signed are denied.
+    pub require_requester: bool,
+    /// How many requests each key may serve over time.
+    pub limits: Limits,
+    /// When requests are considered at all; always, if absent.
+    pub hours: Option<Hours>,
+    /// Whose approval requests need; nobody's, if absent.
+    pub approvals: Option<Approvals>,
+    /// What is narrower for single keys, by their names (`<wallet>.<suite>`).
+    pub keys: BTreeMap<String, KeyRules>,
+}
+
+/// What is narrower for one key: both this and the rest of the policy must allow a request.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct KeyRules {
+    /// The kinds of payloads; all that the rest of the policy allows, if absent.
+    pub payloads: Option<BTreeSet<String>>,
+    /// The names of the requesters that may use it; with this list, no unsigned request does.
+    pub requesters: Option<BTreeSet<String>>,
+    /// How many requests it may serve in any hour.
+    pub per_hour: Option<u32>,
+    /// How many requests it may serve in any 24 hours.
+    pub per_day: Option<u32>,
 }
 
 /// Limits for one Bitcoin transaction, in satoshi. Absent limits do not limit.
@@ -122,6 +176,29 @@ pub enum ConfigError {
     /// `digest` among the payloads.
     #[error("raw digests cannot be allowed for all keys; list the names of keys under allow_raw_digest")]
     DigestForAllKeys,
+    /// A rule names a requester that is not listed.
+    #[error("the rules of the key {key:?} name {requester:?}, who is not under [policy.requesters]")]
+    UnknownRequester {
+        /// The key's name.
+        key: String,
+        /// The requester's name.
+        requester: String,
+    },
+    /// Requesters are required, and none is listed.
+    #[error("require_requester without any requester denies everything; list them under [policy.requesters]")]
+    NoRequesters,
+    /// One key under two names, which would count for two.
+    #[error("the same key is listed under two names")]
+    SameKey,
+    /// More approvals than there are keys, or none.
+    #[error("needed, under [policy.approvals], is between 1 and the number of its keys, and at most 32")]
+    Approvals,
+    /// Hours that are none.
+    #[error("[policy.hours] needs at least one day, and from < to <= 24")]
+    Hours,
+    /// A limit out of its range.
+    #[error("a limit of requests over time is between 1 and 20000")]
+    Limits,
 }
 
 impl core::str::FromStr for BuiltinPolicy {
@@ -144,9 +221,56 @@ impl BuiltinPolicy {
     ///
     /// # Errors
     ///
-    /// [`ConfigError::DigestForAllKeys`].
+    /// [`ConfigError`], but for [`ConfigError::Toml`].
     pub fn checked(self) -> Result<Self, ConfigError> {
-        if self.payloads.contains(kind::DIGEST) { Err(ConfigError::DigestForAllKeys) } else { Ok(self) }
+        if self.payloads.contains(kind::DIGEST) {
+            return Err(ConfigError::DigestForAllKeys);
+        }
+        if self.require_requester && self.requesters.is_empty() {
+            return Err(ConfigError::NoRequesters);
+        }
+        if self.requesters.values().collect::<BTreeSet<_>>().len() != self.requesters.len() {
+            return Err(ConfigError::SameKey);
+        }
+        for (key, rules) in &self.keys {
+            let unknown = rules.requesters.iter().flatten().find(|name| !self.requesters.contains_key(*name));
+            if let Some(requester) = unknown {
+                return Err(ConfigError::UnknownRequester { key: key.clone(), requester: requester.clone() });
+            }
+        }
+        let limits = self.keys.values().map(KeyRules::limits).chain([self.limits]);
+        if !limits.into_iter().all(Limits::is_valid) {
+            return Err(ConfigError::Limits);
+        }
+        self.hours.as_ref().map_or(Ok(()), Hours::check)?;
+        self.approvals.as_ref().map_or(Ok(()), Approvals::check)?;
+        Ok(self)
+    }
+
+    /// Whether the request comes from whom it must, and is of a kind that this very key serves.
+    fn decide_requester(&self, request: &SignRequestView<'_>) -> Decision {
+        let known = self.requesters.iter().find(|(_, key)| request.requester == Some(**key)).map(|(name, _)| name);
+        let rules = self.keys.get(request.key.name);
+        let mut decision = Decision::Allow;
+        if self.require_requester && known.is_none() {
+            let reason = match request.requester {
+                None => "the request is not signed; a requester that is listed here must sign it".to_owned(),
+                Some(key) => format!("the requester {key} is not listed here"),
+            };
+            decision = decision.and(Decision::Deny { reason });
+        }
+        if let Some(listed) = rules.and_then(|rules| rules.requesters.as_ref())
+            && !known.is_some_and(|name| listed.contains(name))
+        {
+            let who = known.map_or("whoever asks", String::as_str);
+            decision = decision.and(Decision::deny(&format!("{who} is not a requester of the key {:?}", request.key.name)));
+        }
+        let kind = request.payload.kind();
+        if rules.and_then(|rules| rules.payloads.as_ref()).is_some_and(|kinds| !kinds.contains(kind)) {
+            let reason = format!("payloads of kind {kind} are not allowed for the key {:?}", request.key.name);
+            decision = decision.and(Decision::Deny { reason });
+        }
+        decision
     }
 
     fn decide_kind(&self, request: &SignRequestView<'_>) -> Decision {
@@ -174,6 +298,12 @@ impl BuiltinPolicy {
             "raw digests are not allowed for the key {key:?}, for nobody can tell what they stand for; send the whole document, or \
              add the key's name to allow_raw_digest"
         ))
+    }
+}
+
+impl KeyRules {
+    const fn limits(&self) -> Limits {
+        Limits::new(self.per_hour, self.per_day)
     }
 }
 
@@ -250,6 +380,16 @@ impl Policy for BuiltinPolicy {
             (_, kind::PSBT | kind::EVM | kind::SOLANA) => Decision::deny("the transaction comes without its details"),
             (Details::Opaque | Details::Psbt(_) | Details::Evm(_) | Details::Solana(_), _) => Decision::Allow,
         };
-        self.decide_kind(request).and(limited)
+        let hours = self.hours.as_ref().map_or(Decision::Allow, |hours| hours.decide(request));
+        let decision = self.decide_kind(request).and(limited).and(self.decide_requester(request)).and(hours);
+        match &self.approvals {
+            Some(approvals) => approvals.decide(request, decision),
+            None => decision,
+        }
+    }
+
+    fn limits(&self, request: &SignRequestView<'_>) -> Limits {
+        let narrower = self.keys.get(request.key.name).map(KeyRules::limits);
+        narrower.unwrap_or_default().and(self.limits)
     }
 }

@@ -17,5 +17,6 @@ mod ecdsa;
 mod node;
 mod payload;
 mod policy;
+mod requests;
 mod secrets;
 mod team;

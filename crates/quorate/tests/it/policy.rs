@@ -26,8 +26,8 @@ fn decide_described(
     description: &Description,
 ) -> Decision {
     let requested = RequestedKey::new(name, &[7; 32], key.suite(), &[]);
-    let requester = PeerId::new([1; 32]);
-    policy.decide(&SignRequestView::new(requested, requester, "request-1", payload, description))
+    let proposer = PeerId::new([1; 32]);
+    policy.decide(&SignRequestView::new(requested, proposer, "request-1", payload, description))
 }
 
 fn builtin(text: &str) -> BuiltinPolicy {
@@ -213,4 +213,79 @@ fn all_lets_deny_win_over_ask_over_allow() {
     }
     assert_eq!(all(&[&deny, &Decision::deny("never")]), Decision::deny("no; never"));
     denied_because(&all(&[]), "no policy");
+}
+
+const ANNA: &str = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a";
+const BEN: &str = "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c";
+
+fn decide_signed(text: &str, requester: Option<&str>, approvals: &[&str], now: Option<u64>) -> Decision {
+    let (key, payload) = (Ed25519Key::new(1), Message::new(*b"hello").unwrap());
+    let description = payload.describe(&KeyUse::new(&key, &[])).unwrap();
+    let requested = RequestedKey::new("hot", &[7; 32], key.suite(), &[]);
+    let mut view = SignRequestView::new(requested, PeerId::new([1; 32]), "request-1", &payload, &description);
+    let approvals: Vec<_> = approvals.iter().map(|key| key.parse().unwrap()).collect();
+    if let Some(requester) = requester {
+        view = view.signed(requester.parse().unwrap(), &approvals);
+    }
+    if let Some(now) = now {
+        view = view.at(now);
+    }
+    builtin(&format!("payloads = [\"message\"]\n{text}")).decide(&view)
+}
+
+#[test]
+fn rules_of_a_key_are_narrower_than_the_rest() {
+    let listed = format!("requesters = {{ anna = \"{ANNA}\", ben = \"{BEN}\" }}\n");
+    let with = |rules: &str| decide_signed(&format!("{listed}[keys.hot]\n{rules}"), Some(ANNA), &[], None);
+    assert_eq!(with("requesters = [\"anna\"]"), Decision::Allow);
+    denied_because(&with("requesters = [\"ben\"]"), "anna is not a requester of the key \"hot\"");
+    denied_because(&with("requesters = []"), "anna is not a requester");
+    denied_because(&with("payloads = [\"psbt\"]"), "payloads of kind message are not allowed for the key \"hot\"");
+    denied_because(
+        &decide_signed(&format!("{listed}[keys.hot]\nrequesters = [\"anna\"]"), None, &[], None),
+        "whoever asks is not",
+    );
+    assert_eq!(decide_signed(&format!("{listed}[keys.cold]\nrequesters = []"), None, &[], None), Decision::Allow);
+}
+
+#[test]
+fn approvals_answer_questions_and_no_denial() {
+    let approvals = |rest: &str| {
+        format!("{rest}\n[approvals]\nneeded = 1\nwhen = \"asked\"\nkeys = {{ anna = \"{ANNA}\", ben = \"{BEN}\" }}")
+    };
+    assert_eq!(decide_signed(&approvals(""), None, &[], None), Decision::Allow, "nobody was asked");
+    let always = |requester, approvers: &[&str]| {
+        decide_signed(&approvals("").replace("asked", "always"), Some(requester), approvers, None)
+    };
+    assert_eq!(always(ANNA, &[BEN]), Decision::Allow);
+    // One's own approval does not count.
+    assert!(matches!(always(ANNA, &[ANNA]), Decision::Ask { reason } if reason.contains("0 of 1")));
+    let night = approvals("[hours]\nfrom = 1\nto = 2");
+    denied_because(&decide_signed(&night, Some(ANNA), &[BEN], Some(0)), "it is 1970-01-01 00:00:00 UTC");
+    denied_because(&decide_signed(&night, Some(ANNA), &[BEN], None), "nobody says what time it is");
+}
+
+#[test]
+fn rules_about_people_that_contradict_themselves_are_refused() {
+    let fails = |text: &str| text.parse::<BuiltinPolicy>().unwrap_err();
+    let two = format!("{{ anna = \"{ANNA}\", ben = \"{BEN}\" }}");
+    assert_eq!(fails("require_requester = true"), ConfigError::NoRequesters);
+    assert_eq!(fails(&format!("requesters = {{ a = \"{ANNA}\", b = \"{ANNA}\" }}")), ConfigError::SameKey);
+    assert_eq!(fails(&format!("[approvals]\nneeded = 1\nkeys = {{ a = \"{ANNA}\", b = \"{ANNA}\" }}")), ConfigError::SameKey);
+    for needed in [0, 3] {
+        assert_eq!(fails(&format!("[approvals]\nneeded = {needed}\nkeys = {two}")), ConfigError::Approvals);
+    }
+    for hours in ["from = 9\nto = 9", "from = 9\nto = 25", "days = []"] {
+        assert_eq!(fails(&format!("[hours]\n{hours}")), ConfigError::Hours);
+    }
+    assert_eq!(fails("[limits]\nper_day = 0"), ConfigError::Limits);
+    assert_eq!(fails("[keys.hot]\nper_hour = 20001"), ConfigError::Limits);
+    assert!(
+        matches!(fails("[keys.hot]\nrequesters = [\"zoe\"]"), ConfigError::UnknownRequester { requester, .. } if requester == "zoe")
+    );
+    for text in
+        ["requesters = { anna = \"00\" }", "[hours]\ndays = [\"moon\"]", "[limits]\nper_week = 1", "[approvals]\nneeded = 1"]
+    {
+        assert!(matches!(fails(text), ConfigError::Toml(_)), "{text}");
+    }
 }

@@ -1,6 +1,6 @@
 //! Epochs of a key among real cosigners: refresh, eviction, repair, consent, and stores that fail in between.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use quorate_core::{
     PeerId,
@@ -282,11 +282,11 @@ async fn certificate_that_nobody_has_is_put_together_from_everyones_confirmation
 }
 
 /// Deals the Ed25519 key anew by hand, and stores every share as pending: where a crash would leave it.
-async fn pending_everywhere(team: &Team, epoch: u64) -> std::collections::BTreeMap<Identifier, Arc<PendingShare<Ed25519>>> {
+async fn pending_everywhere(team: &Team, epoch: u64) -> BTreeMap<Identifier, Arc<PendingShare<Ed25519>>> {
     let stored = team.cosigners[0].shared().find("w", None).await.unwrap();
     let peers = stored.peers.clone();
     let session = quorate_core::Session::new(SessionId::new([8; 32]), peers.clone());
-    let mut machines = std::collections::BTreeMap::new();
+    let mut machines = BTreeMap::new();
     for index in 0..3 {
         let key = team.cosigners[index].shared().find("w", None).await.unwrap();
         let new = NewEpoch::new(peers.participants().unwrap(), key.share.placement().clone(), epoch);
@@ -304,7 +304,7 @@ async fn pending_everywhere(team: &Team, epoch: u64) -> std::collections::BTreeM
             machines.get_mut(&message.to).unwrap().handle(from, &message.bytes).unwrap();
         }
     }
-    let mut pending = std::collections::BTreeMap::new();
+    let mut pending = BTreeMap::new();
     for (index, (identifier, machine)) in machines.iter_mut().enumerate() {
         let share = Arc::clone(machine.pending().unwrap().value().unwrap());
         let record = Stored { wallet: "w".to_owned(), peers: peers.clone(), share: AnyPendingShare::Ed25519(Arc::clone(&share)) };
