@@ -253,11 +253,11 @@ impl Scenario {
 
     pub(crate) fn can_forget(&self, state: &State, node: u8) -> bool {
         let untold = state.best(self, node).is_some_and(|best| best != 0 && !state.attempts[best].destroyed.has(node));
-        self.honest(node) && (!state.dead_keys(node, self).is_empty() || untold)
+        self.honest(node) && (!state.dead_keys(node).is_empty() || untold)
     }
 
     fn forget(&self, state: &mut State, node: u8) -> bool {
-        state.nodes[node].keys = state.nodes[node].keys.minus(state.dead_keys(node, self));
+        state.forget(node, self);
         if let Some(best) = state.best(self, node) {
             state.attempts[best].destroyed = state.attempts[best].destroyed.with(node);
         }

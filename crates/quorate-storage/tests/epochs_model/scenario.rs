@@ -69,7 +69,7 @@ pub(crate) struct Scenario {
 }
 
 impl Scenario {
-    /// Cosigners `1..=nodes`, of which `holders` hold epoch 0, any `min_signers` sign.
+    /// Cosigners `1..=nodes`, of which `holders` hold epoch 0, and any `min_signers` of these sign.
     pub(crate) fn new(name: &'static str, nodes: u8, holders: &[u8], min_signers: usize) -> Self {
         let receivers = Set::of(holders);
         let (dealers, suspects) = (Set::EMPTY, Set::EMPTY);

@@ -131,15 +131,21 @@ impl State {
         [node.active, node.certificate, node.heard].into_iter().flatten().max_by_key(|known| self.rank(scenario, *known))
     }
 
-    /// What the vault makes of a cosigner's record: the code itself.
-    fn vault(&mut self, node: u8, step: Step) -> bool {
+    /// A cosigner's record, as the vault has it.
+    fn record(&self, node: u8) -> Epochs {
         let number = |attempt: u8| u64::from(self.number(attempt));
         let at = &self.nodes[node];
-        let participant = Identifier::new(node.into()).unwrap();
         let mut pending: Vec<_> = at.pending.iter().map(number).collect();
         pending.sort_unstable();
-        let record = Epochs::new(participant, at.highest.map(u64::from), at.active.map(number), pending);
-        let Ok(after) = record.step(step) else { return false };
+        let participant = Identifier::new(node.into()).unwrap();
+        Epochs::new(participant, at.highest.map(u64::from), at.active.map(number), pending)
+    }
+
+    /// What the vault makes of it: the code itself.
+    fn vault(&mut self, node: u8, step: Step) -> bool {
+        let Ok(after) = self.record(node).step(step) else { return false };
+        let number = |attempt: u8| u64::from(self.number(attempt));
+        let at = &self.nodes[node];
         // A cosigner never has shares of two attempts of one number.
         let named = |epoch: u64, among: Set| among.iter().find(|attempt| number(*attempt) == epoch);
         let added = if let Step::PutPending(_) = step { at.session.map(|(attempt, _)| attempt) } else { None };
@@ -152,14 +158,20 @@ impl State {
         true
     }
 
-    /// The epoch keys that the vault would destroy now.
-    pub(crate) fn dead_keys(&self, node: u8, scenario: &Scenario) -> Set {
-        let at = &self.nodes[node];
-        let dead = at.keys.minus(at.slots());
+    /// The epoch keys that the record no longer names.
+    pub(crate) fn dead_keys(&self, node: u8) -> Set {
+        self.nodes[node].keys.minus(self.nodes[node].slots())
+    }
+
+    /// Destroys them, as the vault decides it.
+    pub(crate) fn forget(&mut self, node: u8, scenario: &Scenario) {
+        let dead = self.dead_keys(node);
         if !matches!(scenario.mutation, Mutation::ReuseNumbers | Mutation::AcceptLowerLate) {
-            assert!(dead.iter().all(|epoch| self.number(epoch) <= at.seen()));
+            let record = self.record(node);
+            let by_the_vault = self.nodes[node].keys.iter().filter(|epoch| record.is_dead(self.number(*epoch).into()));
+            assert_eq!(by_the_vault.fold(Set::EMPTY, Set::with), dead);
         }
-        dead
+        self.nodes[node].keys = self.nodes[node].keys.minus(dead);
     }
 
     /// Writes the pending share of the open attempt.
