@@ -68,6 +68,8 @@ labels! {
     CEREMONY_SESSION = "ceremony/session";
     /// What the people of each cosigner consent to when a key moves.
     CEREMONY_PLAN = "ceremony/plan";
+    /// What stays the same of a key through all its epochs.
+    CEREMONY_KEY = "ceremony/key";
     /// All that a request for signatures says.
     REQUEST_CONTENT = "request/content";
     /// A requester's signature on a request.

@@ -41,6 +41,7 @@ use crate::{
 mod answer;
 mod attest;
 mod ecdsa;
+pub(crate) mod epochs;
 mod keygen;
 mod presign;
 mod recover;
@@ -300,6 +301,7 @@ impl CosignerBuilder {
         let tasks = vec![
             tokio::spawn(answer::answer_all(Arc::clone(&shared))),
             tokio::spawn(recover::complete_pending(Arc::clone(&shared), incomplete)),
+            tokio::spawn(recover::catch_up_with_all(Arc::clone(&shared))),
             tokio::spawn(crate::pairing::watch(Arc::clone(&shared))),
             tokio::spawn(crate::witness::watch(Arc::clone(&shared))),
             tokio::spawn(presign::fill_all(Arc::clone(&shared), wishes)),

@@ -7,9 +7,11 @@ use quorate_core::{
     attest::{attest, attest_pending},
     curve::Curve,
     derive::{self, ChainCode, Derivable, DerivationPath},
+    domain,
     ecdsa::EcdsaSecp256k1,
     frost::{Bip340, Ed25519},
     keys::{CertifiedPackage, Confirmation, KeyId, KeyShare, PendingShare, PublicKeyPackage},
+    transcript::Hash,
     wire::{Encoding, Reader, Writer},
 };
 use quorate_storage::{KeyRef, Record};
@@ -53,7 +55,22 @@ macro_rules! for_any {
     };
 }
 
+/// What stays the same of a key through all its epochs: name, suite, public key and chain code.
+fn key_print<C: Curve>(package: &PublicKeyPackage<C>) -> [u8; 32] {
+    Hash::new(domain::CEREMONY_KEY)
+        .value(&C::SUITE)
+        .value(&package.key_id())
+        .field(package.verifying_key().to_bytes().as_ref())
+        .field(package.chain_code().as_bytes())
+        .finish()
+}
+
 impl AnyKeyShare {
+    /// What stays the same of the key through all its epochs.
+    pub(crate) fn key_print(&self) -> [u8; 32] {
+        for_any!(Self, self, share => key_print(share.package()))
+    }
+
     /// The suite.
     #[must_use]
     pub const fn suite(&self) -> SuiteId {
@@ -156,6 +173,11 @@ impl KeyView for AnyKeyShare {
 }
 
 impl AnyPendingShare {
+    /// What stays the same of the key through all its epochs.
+    pub(crate) fn key_print(&self) -> [u8; 32] {
+        for_any!(Self, self, share => key_print(share.package()))
+    }
+
     pub(crate) fn key_ref(&self) -> KeyRef {
         let suite = match self {
             Self::Ed25519(_) => SuiteId::Ed25519,
@@ -194,6 +216,11 @@ impl AnyPendingShare {
             Self::Bip340(share) => AnyKeyShare::Bip340(Arc::new(share.complete(certificate(record)?)?)),
             Self::EcdsaSecp256k1(share) => AnyKeyShare::EcdsaSecp256k1(Arc::new(share.complete(certificate(record)?)?)),
         })
+    }
+
+    /// The digest of the package, which names key, epoch, placement and commitments.
+    pub(crate) fn package_digest(&self) -> [u8; 32] {
+        for_any!(Self, self, share => *share.package().digest())
     }
 
     /// This participant's own confirmation, which may have left before.
@@ -252,14 +279,9 @@ impl AnyCertified {
         for_any!(Self, self, certified => *certified.package().digest())
     }
 
-    /// Whether this is a later epoch of the same key.
-    pub(crate) fn follows(&self, old: &AnyKeyShare) -> bool {
-        match (self, old) {
-            (Self::Ed25519(new), AnyKeyShare::Ed25519(old)) => new.verify_follows(old.package()).is_ok(),
-            (Self::Bip340(new), AnyKeyShare::Bip340(old)) => new.verify_follows(old.package()).is_ok(),
-            (Self::EcdsaSecp256k1(new), AnyKeyShare::EcdsaSecp256k1(old)) => new.verify_follows(old.package()).is_ok(),
-            (Self::Ed25519(_) | Self::Bip340(_) | Self::EcdsaSecp256k1(_), _) => false,
-        }
+    /// What stays the same of the key through all its epochs.
+    pub(crate) fn key_print(&self) -> [u8; 32] {
+        for_any!(Self, self, certified => key_print(certified.package()))
     }
 }
 
@@ -269,6 +291,7 @@ pub(crate) trait HeldSuite: Curve {
     fn pending(share: Arc<PendingShare<Self>>) -> AnyPendingShare;
     fn held(share: &AnyKeyShare) -> Option<&KeyShare<Self>>;
     fn package(certified: &AnyCertified) -> Option<&PublicKeyPackage<Self>>;
+    fn certified(package: CertifiedPackage<Self>) -> AnyCertified;
 }
 
 macro_rules! held_suite {
@@ -288,6 +311,10 @@ macro_rules! held_suite {
 
             fn package(certified: &AnyCertified) -> Option<&PublicKeyPackage<Self>> {
                 if let AnyCertified::$suite(certified) = certified { Some(certified.package()) } else { None }
+            }
+
+            fn certified(package: CertifiedPackage<Self>) -> AnyCertified {
+                AnyCertified::$suite(Box::new(package))
             }
         }
     )*};

@@ -24,6 +24,8 @@ pub enum Shelf {
     Limits,
     /// Who froze what.
     Freezes,
+    /// Which epochs of a key were promised, who may hold shares of them, and by which certificate a share was given up.
+    Epochs,
 }
 
 impl Shelf {
@@ -33,6 +35,7 @@ impl Shelf {
             Self::Requests => "requests",
             Self::Limits => "limits",
             Self::Freezes => "freezes",
+            Self::Epochs => "epoch-notes",
         }
     }
 
@@ -87,6 +90,15 @@ impl Vault {
     /// [`VaultError::Damaged`] if this vault did not write it, and those of the store.
     pub async fn note(&self, shelf: Shelf, name: &str) -> Result<Option<Vec<u8>>, VaultError> {
         Ok(self.read_note(&shelf.record(name)?).await?.map(|(_, note)| note))
+    }
+
+    /// What is to be said of a note that this vault wrote, and that says what it cannot say.
+    #[must_use]
+    pub fn damaged_note(&self, shelf: Shelf, name: &str) -> VaultError {
+        match shelf.record(name) {
+            Ok(name) => VaultError::Damaged { name },
+            Err(error) => error.into(),
+        }
     }
 
     /// Changes a note from what it says now, durably, and gives what it says then. When it changes in between, `change` is asked again.

@@ -13,6 +13,7 @@ use quorate_core::{
 use quorate_storage::vault::Stamp;
 
 use super::sign::MAX_SIGNATURES;
+use crate::cosigner::epochs::{HolderSet, MAX_SETS};
 use crate::{error::Lack, pairing::message::PairMessage, payload::MAX_PAYLOAD, request::Authorization};
 
 /// The longest name, reason or kind, in bytes.
@@ -89,6 +90,8 @@ pub(crate) struct ReshareProposal {
     pub(crate) placement: Placement,
     /// Who stands behind the identifiers of all dealers and receivers.
     pub(crate) peers: Peers,
+    /// The holders of former epochs of these keys, as far as the proposer knows.
+    pub(crate) former: Vec<HolderSet>,
 }
 
 /// One key that is dealt anew.
@@ -179,6 +182,8 @@ pub(crate) enum Message {
     NewEpoch { suite: SuiteId, record: Vec<u8> },
     /// "I was cut off too; this is my own confirmation."
     Confirmation { question: RequestId, record: Vec<u8> },
+    /// "I have committed my result, and destroyed all that was before; these may have held shares of it." Nothing if they are too many.
+    Destroyed { proposal: [u8; 32], former: Option<Vec<HolderSet>> },
     /// "How far are you? This is what I saw of you."
     AskWitness { question: [u8; 32], seen: Option<Stamp> },
     /// "So far, and this is my log where you saw it; this is what I saw of you."
@@ -256,6 +261,7 @@ impl Encoding for Proposal {
                 reshare.dealers.write(out);
                 reshare.placement.write(out);
                 reshare.peers.write(out);
+                out.sequence(&reshare.former);
             }
         }
     }
@@ -291,6 +297,7 @@ impl Encoding for Proposal {
                 dealers: ParticipantSet::read(input)?,
                 placement: Placement::read(input)?,
                 peers: Peers::read(input)?,
+                former: input.sequence(MAX_SETS, 6)?,
             }),
             _ => return Err(DecodeError::InvalidValue("proposal")),
         };
@@ -416,6 +423,12 @@ impl Encoding for Message {
                 out.raw(question);
                 out.bytes(record);
             }
+            Self::Destroyed { proposal, former } => {
+                out.u8(19);
+                out.raw(proposal);
+                out.u8(u8::from(former.is_some()));
+                former.iter().for_each(|former| out.sequence(former));
+            }
             Self::AskWitness { question, seen } => {
                 write_parts(out, 25, &[question]);
                 out.option(seen.as_ref());
@@ -453,6 +466,14 @@ impl Encoding for Message {
             16 => Self::Epochs { question: input.array()?, epochs: input.sequence(MAX_RESHARE_KEYS, 34)? },
             17 => Self::NewEpoch { suite: SuiteId::read(input)?, record: input.bytes(MAX_RECORD)?.to_vec() },
             18 => Self::Confirmation { question: input.array()?, record: input.bytes(MAX_RECORD)?.to_vec() },
+            19 => Self::Destroyed {
+                proposal: input.array()?,
+                former: match input.u8()? {
+                    0 => None,
+                    1 => Some(input.sequence(MAX_SETS, 6)?),
+                    _ => return Err(DecodeError::InvalidValue("flag")),
+                },
+            },
             25 => Self::AskWitness { question: input.array()?, seen: input.option()? },
             26 => {
                 Self::Witness { question: input.array()?, now: Stamp::read(input)?, then: input.option()?, seen: input.option()? }

@@ -75,6 +75,7 @@ fn answer(shared: &Arc<Shared>, work: &mut Work, from: PeerId, message: Message)
         | Message::Lacks { proposal: topic, .. }
         | Message::Pair(PairMessage::Accept { offer: topic, .. })
         | Message::Done { proposal: topic }
+        | Message::Destroyed { proposal: topic, .. }
         | Message::Exposure { question: topic, .. }
         | Message::Witness { question: topic, .. }
         | Message::Attestation { challenge: topic, .. }
@@ -136,6 +137,7 @@ async fn work_on(shared: &Arc<Shared>, from: PeerId, message: Message) {
         | Message::Begin { .. }
         | Message::Cancel { .. }
         | Message::Done { .. }
+        | Message::Destroyed { .. }
         | Message::AskExposure { .. }
         | Message::Exposure { .. }
         | Message::Attestation { .. }

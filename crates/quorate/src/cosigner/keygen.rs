@@ -324,7 +324,7 @@ pub(super) async fn certify<C: HeldSuite, P: Protocol<Held = Arc<PendingShare<C>
                 let pending = drive.machine.pending().ok_or(CosignerError::Bug("nothing is held"))?;
                 let record = stored(C::pending(Arc::clone(pending.value()?)));
                 let key = record.share.key_ref();
-                shared.vault.put_pending(&key, &record).await.map_err(CosignerError::from)?;
+                shared.hold(&record).await?;
                 confirmed.key = Some(key);
                 pending.stored()?;
             }
@@ -345,7 +345,7 @@ pub(super) async fn activate(shared: &Shared, record: &Stored<AnyKeyShare>) -> R
         }
         named => named?,
     }
-    shared.vault.promote(&key, record).await?;
+    shared.promote(record).await?;
     let (wallet, suite) = (&record.wallet, key.suite().name());
     tracing::info!(target: "quorate::audit", wallet, suite, key = %record.share.key_id(), epoch = key.epoch(), "share active");
     let made = audit::entry(AuditKind::KeyMade).key(*key.key_id()).epoch(key.epoch());

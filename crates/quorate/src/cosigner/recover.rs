@@ -28,6 +28,8 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// How long peers have to answer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+/// How often to look for peers that were not asked yet.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// How many shares are asked for at one time.
 const AT_ONCE: usize = 32;
 
@@ -116,7 +118,8 @@ async fn complete(shared: &Arc<Shared>, key: &KeyRef) -> Result<bool, CosignerEr
         Err(error) => return Err(error.into()),
     };
     let (mut confirmations, mut share) = (BTreeMap::new(), None);
-    let others: Vec<_> = pending.peers.iter().map(|(_, peer)| peer).filter(|peer| *peer != shared.me).collect();
+    // Not only who received a share: a dealer that left, or any of the former holders, may be the one that has the certificate.
+    let others: Vec<_> = shared.roster.iter().map(|entry| entry.identity).filter(|peer| *peer != shared.me).collect();
     let mut answers = ask(shared, key.key_id(), key.epoch(), &others)?;
     let everyone = pending.share.placement().participants().len();
     let certificate = async {
@@ -218,40 +221,70 @@ pub(super) fn new_epoch(key: &Stored<AnyKeyShare>) -> Message {
 pub(super) async fn learn(shared: &Arc<Shared>, suite: SuiteId, record: &[u8]) -> Result<(), CosignerError> {
     let Ok(certified) = AnyCertified::from_record(suite, record) else { return Ok(()) };
     let (key_id, epoch) = (*certified.key_id().as_bytes(), certified.epoch());
-    let Ok(summary) = shared.vault.summary(&key_id).await else { return Ok(()) };
-    if summary.suite != suite || summary.active.is_some_and(|slot| slot.epoch >= epoch) {
-        return Ok(());
-    }
-    if summary.pending.iter().any(|slot| slot.epoch == epoch) {
-        let (_, pending) = shared.vault.load_pending::<Stored<AnyPendingShare>>(&key_id, epoch).await?;
-        if let Ok(share) = pending.share.complete(record) {
-            shared.renew_pairings();
-            return activate(shared, &Stored { wallet: pending.wallet, peers: pending.peers, share }).await;
-        }
-        return Ok(());
-    }
-    let Some(slot) = summary.active else { return Ok(()) };
-    let old = shared.load(&key_id).await?;
-    if !certified.follows(&old.share) {
+    // A key that this cosigner has nothing to do with, or something that calls itself by its name.
+    if shared.print_of(&key_id).await? != Some(certified.key_print()) || shared.is_past(&certified).await? {
         return Ok(());
     }
     shared.renew_pairings();
-    shared.vault.retire(&key_id, epoch).await?;
-    let (key, wallet) = (certified.key_id(), &old.wallet);
-    if certified.placement().participants().contains(slot.participant) {
-        tracing::error!(target: "quorate::audit", %key, wallet, epoch, "the share of this epoch is not here; `quorate repair` makes a new one");
+    if let Ok((_, pending)) = shared.vault.load_pending::<Stored<AnyPendingShare>>(&key_id, epoch).await
+        && let Ok(share) = pending.share.complete(record)
+    {
+        return activate(shared, &Stored { wallet: pending.wallet, peers: pending.peers, share }).await;
+    }
+    let mine = shared.vault.summary(&key_id).await.ok().and_then(|summary| summary.active).map(|slot| slot.participant);
+    shared.retire(&certified, record).await?;
+    let key = certified.key_id();
+    if mine.is_some_and(|me| certified.placement().participants().contains(me)) {
+        tracing::error!(target: "quorate::audit", %key, epoch, "the share of this epoch is not here; `quorate repair` makes a new one");
     } else {
-        tracing::warn!(target: "quorate::audit", %key, wallet, epoch, "the key has moved to other cosigners; the old share is destroyed");
+        tracing::warn!(target: "quorate::audit", %key, epoch, "the key has moved to other cosigners; what was held of it is destroyed");
     }
     Ok(())
 }
 
+/// Asks everyone, once it is there, whether keys have moved on while this cosigner was away.
+pub(super) async fn catch_up_with_all(shared: Arc<Shared>) {
+    let mut open: Vec<_> = shared.roster.iter().map(|entry| entry.identity).filter(|peer| *peer != shared.me).collect();
+    while !open.is_empty() {
+        for peer in core::mem::take(&mut open) {
+            if !shared.network.is_connected(peer) || catch_up_with(&shared, peer).await.is_err() {
+                open.push(peer);
+            }
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+async fn catch_up_with(shared: &Arc<Shared>, peer: PeerId) -> Result<(), CosignerError> {
+    let mut after = None;
+    loop {
+        let page = shared.vault.list(after.as_ref(), 256).await?;
+        let keys: Vec<_> = page.keys.iter().filter(|key| key.active.is_some()).map(|key| key.key_id).collect();
+        let question = super::fresh()?;
+        let mut answers = shared.expect(shared.me, question, [peer])?;
+        shared.tell(peer, &Message::AskEpochs { question, keys })?;
+        let answer = tokio::time::timeout(ANSWER_WITHIN, answers.next()).await;
+        let Ok(Some((_, Message::Epochs { epochs, .. }))) = answer else {
+            return Err(CosignerError::Unavailable { names: vec![shared.name_of(peer)] });
+        };
+        for key in &page.keys {
+            let Some(slot) = key.active else { continue };
+            let theirs = epochs.iter().find(|theirs| theirs.key_id == key.key_id).and_then(|theirs| theirs.active);
+            if let Some(later) = theirs.filter(|later| *later > slot.epoch) {
+                catch_up(shared, &key.key_id, key.suite, later, peer).await?;
+            }
+        }
+        after = page.next;
+        if after.is_none() {
+            return Ok(());
+        }
+    }
+}
+
 /// Hands over what is public about a key: the certificate of this epoch or a later one, or at least this cosigner's confirmation.
 pub(super) async fn answer(shared: &Arc<Shared>, from: PeerId, question: [u8; 32], key_id: [u8; 32], epoch: u64) {
-    if let Ok(key) = shared.load(&key_id).await
-        && key.share.epoch() >= epoch
-    {
-        let _told = shared.tell(from, &Message::Certificate { question, record: key.share.certified_record() });
+    if let Some(record) = shared.certificate_from(&key_id, epoch).await {
+        let _told = shared.tell(from, &Message::Certificate { question, record });
         return;
     }
     // It is durable, and may have left before.
@@ -272,7 +305,6 @@ pub(super) async fn answer_epochs(shared: &Arc<Shared>, from: PeerId, question: 
 }
 
 pub(super) async fn epochs_of(shared: &Shared, key_id: &[u8; 32]) -> KeyEpochs {
-    let summary = shared.vault.summary(key_id).await.ok();
-    let active = summary.as_ref().and_then(|summary| summary.active.map(|slot| slot.epoch));
-    KeyEpochs { key_id: *key_id, active, highest: summary.map(|summary| summary.highest_epoch) }
+    let active = shared.vault.summary(key_id).await.ok().and_then(|summary| summary.active.map(|slot| slot.epoch));
+    KeyEpochs { key_id: *key_id, active, highest: shared.seen(key_id).await.ok().flatten() }
 }

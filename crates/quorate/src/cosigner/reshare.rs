@@ -15,12 +15,15 @@ use quorate_core::{
     frost::{Bip340, Ed25519},
     keys::PublicKeyPackage,
     reshare::{NewEpoch, Outcome, Reshare},
+    wire::Encoding,
 };
 use quorate_storage::{VaultError, vault::VaultInputError};
 use tokio::{sync::Semaphore, task::JoinSet, time::Instant};
 
 use super::{
-    ANSWER_WITHIN, Answers, Cosigner, Shared, answer, fresh,
+    ANSWER_WITHIN, Answers, Cosigner, Shared, answer,
+    epochs::{Attempt, Former, HolderSet, MAX_SETS},
+    fresh,
     keygen::{Confirmed, activate, certify, exposures},
     recover::{self, epochs_of},
 };
@@ -130,8 +133,11 @@ pub struct Reshared {
     pub destroyed: Vec<String>,
     /// The former holders that have not said so. Any that holds its old share still can use it only together with others of them.
     pub outstanding: Vec<String>,
-    /// Whether so many old shares are destroyed that the rest cannot sign. Until then, whoever was to be evicted may still count.
+    /// Whether so many shares of all former epochs are destroyed that the rest cannot sign. Until then, whoever was to be evicted may
+    /// still count. The word of one that leaves does not count.
     pub effective: bool,
+    /// How many of those whose word counts may have lied, and it would be effective all the same.
+    pub margin: usize,
 }
 
 /// A key with a new epoch.
@@ -163,6 +169,8 @@ pub struct PlannedChange {
 /// The keys that are being dealt anew, and the plans for others.
 #[derive(Default)]
 pub(crate) struct Reshares {
+    /// Changes of epochs happen one after another.
+    pub(super) changing: tokio::sync::Mutex<()>,
     open: Mutex<BTreeSet<[u8; 32]>>,
     plans: Mutex<Plans>,
 }
@@ -399,9 +407,16 @@ async fn propose(
     if list.iter().map(|item| item.old.len()).sum::<usize>() > MAX_PACKAGES {
         return Err(RequestError::TooManyKeys.into());
     }
+    let mut former = BTreeSet::new();
+    for key in keys {
+        former.extend(shared.known_sets(key.share.key_id().as_bytes()).await?);
+    }
+    if former.len() > MAX_SETS {
+        return Err(RequestError::TooManyKeys.into());
+    }
     let peers = Peers::new(dealers.iter().copied().filter(|(_, peer)| !stays(*peer)).chain(receivers.iter()))?;
     let dealers = ParticipantSet::new(dealers.into_iter().map(|(identifier, _)| identifier))?;
-    Ok(ReshareProposal { keys: list, dealers, placement, peers })
+    Ok(ReshareProposal { keys: list, dealers, placement, peers, former: former.into_iter().collect() })
 }
 
 /// The proposer's side: propose, deal, and wait until old shares are destroyed.
@@ -412,41 +427,60 @@ async fn deal(
     old: &Peers,
     threshold: Threshold,
 ) -> Result<Reshared, CosignerError> {
-    let checked = check(shared, &body, shared.me, Consent::Given).await?;
     let _opened = Opened::new(shared, &body)?;
+    let checked = check(shared, &body, shared.me, Consent::Given).await?;
+    let former = promise(shared, &body, &checked).await?;
     let proposal = Proposal { request, body: ProposalBody::Reshare(body.clone()) };
     let others: Vec<_> = body.peers.iter().filter(|(_, peer)| *peer != shared.me).collect();
     let (randoms, mut answers) = answer::propose(shared, &proposal, checked.me, &others, shared.deadline).await?;
     let keys = run(shared, &proposal, &body, checked, &randoms).await?;
-    let mut destroyed = destroyed(shared, &mut answers, &others, old).await;
-    destroyed.insert(shared.me);
+    let mut words = words(shared, &mut answers, &others).await;
+    words.insert(shared.me, former);
     tell_the_absent(shared, &body, old).await;
-    let (gone, left): (Vec<_>, Vec<_>) = old.iter().map(|(_, peer)| peer).partition(|peer| destroyed.contains(peer));
-    let names = |peers: Vec<PeerId>| peers.into_iter().map(|peer| shared.name_of(peer)).collect();
-    let effective = left.len() < usize::from(threshold.min_signers());
-    Ok(Reshared { keys, destroyed: names(gone), outstanding: names(left), effective })
+    Ok(outcome(shared, keys, &body, (old, threshold), words))
 }
 
-/// Waits until the others have committed, and gives the former holders that destroyed their shares.
-async fn destroyed(
-    shared: &Arc<Shared>,
-    answers: &mut Answers,
-    others: &[(Identifier, PeerId)],
-    old: &Peers,
-) -> BTreeSet<PeerId> {
+/// Waits until the others have committed, and gives what each that did says of former holders.
+async fn words(shared: &Arc<Shared>, answers: &mut Answers, others: &[(Identifier, PeerId)]) -> BTreeMap<PeerId, Former> {
     let mut open: BTreeSet<_> = others.iter().map(|(_, peer)| *peer).collect();
-    let mut destroyed = BTreeSet::new();
+    let mut words = BTreeMap::new();
     let wait = async {
         while !open.is_empty() {
             let Some((from, message)) = answers.next().await else { return };
-            open.remove(&from);
-            if matches!(message, Message::Done { .. }) && old.identifier(from).is_some() {
-                destroyed.insert(from);
+            if let Message::Destroyed { former, .. } = message {
+                open.remove(&from);
+                words.insert(from, former.map(|former| former.into_iter().collect()));
+            } else if matches!(message, Message::Refuse { .. } | Message::Lacks { .. }) {
+                open.remove(&from);
             }
         }
     };
     let _all = tokio::time::timeout(shared.deadline, wait).await;
-    destroyed
+    words
+}
+
+/// What the words amount to: docs/epochs.md, "Effective".
+fn outcome(
+    shared: &Shared,
+    keys: Vec<ResharedKey>,
+    body: &ReshareProposal,
+    (old, threshold): (&Peers, Threshold),
+    words: BTreeMap<PeerId, Former>,
+) -> Reshared {
+    let leaves =
+        |peer: PeerId| old.identifier(peer).is_some() && body.receivers().is_none_or(|new| new.identifier(peer).is_none());
+    let trusted: BTreeSet<_> = words.keys().copied().filter(|peer| !leaves(*peer)).collect();
+    let mut sets = Some(BTreeSet::from([HolderSet::new(old, threshold.min_signers())]));
+    for (_, former) in words.iter().filter(|(peer, _)| trusted.contains(peer)) {
+        sets = sets.zip(former.clone()).map(|(mut sets, former)| {
+            sets.extend(former);
+            sets
+        });
+    }
+    let margin = sets.and_then(|sets| sets.iter().map(|set| set.margin(&trusted)).min().flatten());
+    let (gone, left): (Vec<_>, Vec<_>) = old.iter().map(|(_, peer)| peer).partition(|peer| words.contains_key(peer));
+    let names = |peers: Vec<PeerId>| peers.into_iter().map(|peer| shared.name_of(peer)).collect();
+    Reshared { keys, destroyed: names(gone), outstanding: names(left), effective: margin.is_some(), margin: margin.unwrap_or(0) }
 }
 
 /// Tells former holders that did not take part which epoch the keys have now, so that they destroy what they have.
@@ -470,9 +504,44 @@ pub(super) async fn take_part(
 ) -> Result<(), CosignerError> {
     let _opened = Opened::new(shared, body)?;
     let checked = check(shared, body, from, Consent::Needed).await?;
+    let former = promise(shared, body, &checked).await?;
     let participants = body.peers.iter().map(|(identifier, _)| identifier);
     let randoms = answer::accept(shared, from, proposal, checked.me, participants).await?;
-    run(shared, proposal, body, checked, &randoms).await.map(|_| ())
+    run(shared, proposal, body, checked, &randoms).await?;
+    let former = former.map(|former| former.into_iter().collect());
+    // A proposer that cannot be told does not count this cosigner.
+    let _told = shared.tell(from, &Message::Destroyed { proposal: proposal.digest(), former });
+    Ok(())
+}
+
+/// Joins the attempt for every key, durably. Gives all former holders of them that this cosigner knows of.
+async fn promise(shared: &Arc<Shared>, body: &ReshareProposal, checked: &Checked) -> Result<Former, CosignerError> {
+    let receivers = body.receivers().ok_or(CosignerError::Bug("nobody receives"))?;
+    let to = HolderSet::new(&receivers, body.placement.threshold().min_signers());
+    let mut all = Some(BTreeSet::new());
+    for (key, source) in body.keys.iter().zip(&checked.sources) {
+        let (key_print, base) = match source {
+            Source::Held(held) => {
+                (held.share.key_print(), Some(HolderSet::new(&held.peers, held.share.placement().threshold().min_signers())))
+            }
+            Source::Certified(certified) => (certified.key_print(), None),
+        };
+        let attempt = Attempt {
+            key_id: &key.key_id,
+            epoch: key.new_epoch,
+            key_print,
+            base,
+            to: to.clone(),
+            former: &body.former,
+            refresh: checked.refresh,
+        };
+        let former = shared.promise(attempt).await?;
+        all = all.zip(former).map(|(mut all, former)| {
+            all.extend(former);
+            all
+        });
+    }
+    Ok(all.filter(|all| all.len() <= MAX_SETS))
 }
 
 /// Whether this cosigner's own operator has asked for it.
@@ -491,6 +560,8 @@ enum Source {
 struct Checked {
     me: Identifier,
     sources: Vec<Source>,
+    /// Whether nothing changes but the polynomials.
+    refresh: bool,
 }
 
 /// This cosigner's own checks, as proposer and as participant alike.
@@ -525,7 +596,7 @@ async fn check(shared: &Arc<Shared>, body: &ReshareProposal, from: PeerId, conse
     if fresh_keys > 0 && shared.promised_keys().await?.saturating_add(fresh_keys) > limit {
         return Err(refused(Refusal::Full { limit }));
     }
-    let plan = body.plan();
+    let (plan, refresh) = (body.plan(), change.is_none());
     if let (Some(description), Consent::Needed) = (change, consent)
         && shared.reshares.plans(|plans| !plans.consented.contains_key(&plan))
     {
@@ -533,7 +604,7 @@ async fn check(shared: &Arc<Shared>, body: &ReshareProposal, from: PeerId, conse
         shared.reshares.remember(PlannedChange { plan, proposer: shared.name_of(from), description });
         return Err(refused(Refusal::Consent { plan: text }));
     }
-    Ok(Checked { me, sources })
+    Ok(Checked { me, sources, refresh })
 }
 
 /// What this cosigner says to a proposal, if it is not to take part.
@@ -647,8 +718,10 @@ async fn one<C: HeldSuite>(
         }
         Outcome::Left(certified) => {
             shared.renew_pairings();
-            shared.vault.retire(&key.key_id, certified.package().epoch()).await.map_err(CosignerError::from)?;
-            let (key, wallet) = (certified.package().key_id(), &key.wallet);
+            let record = certified.to_bytes();
+            let certified = C::certified(certified);
+            shared.retire(&certified, &record).await?;
+            let (key, wallet) = (certified.key_id(), &key.wallet);
             tracing::warn!(target: "quorate::audit", %key, wallet, "the key has moved to other cosigners; the old share is destroyed");
         }
         _ => return Err(CosignerError::Bug("an outcome of another kind").into()),

@@ -1,0 +1,396 @@
+//! What a cosigner remembers of a key's epochs beside its shares, so that no order of crashes and attempts loses a key: docs/epochs.md.
+//!
+//! A number is promised, durably, before an attempt is joined, by dealers too. The certificate by which a share was given up is kept
+//! and handed on. The holders of every epoch that may ever have been dealt are remembered, so that "nobody can sign with an old share"
+//! is said only when it is so.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use quorate_core::{
+    DecodeError, PeerId, Peers,
+    identifier::MAX_PARTICIPANTS,
+    wire::{Encoding, Reader, Writer},
+};
+use quorate_storage::{
+    VaultError,
+    vault::{Change, Shelf, VaultInputError},
+};
+
+use super::Shared;
+use crate::{
+    error::CosignerError,
+    share::{AnyCertified, AnyKeyShare, AnyPendingShare, Stored},
+};
+
+/// How far a number may be above what this cosigner has seen, so that nobody uses them up.
+const MAX_STEP: u64 = 1 << 32;
+/// The most sets of holders that are remembered for a key.
+pub(crate) const MAX_SETS: usize = 64;
+/// From so many pending shares on only an attempt that an operator consented to is joined: whoever withholds its confirmations must
+/// not be able to fill the vault and with it keep out its own eviction.
+const HALF_OF_PENDING: usize = 8;
+const VERSION: u8 = 1;
+const MAX_CERTIFICATE: usize = 1 << 20;
+
+/// The holders of an epoch, and how many of them sign.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct HolderSet {
+    min_signers: u16,
+    holders: BTreeSet<PeerId>,
+}
+
+impl HolderSet {
+    pub(crate) fn new(peers: &Peers, min_signers: u16) -> Self {
+        Self { min_signers, holders: peers.iter().map(|(_, peer)| peer).collect() }
+    }
+
+    /// How many more of `gone` have no share than is needed for the rest not to sign; nothing if they are too few.
+    pub(crate) fn margin(&self, gone: &BTreeSet<PeerId>) -> Option<usize> {
+        let left = self.holders.difference(gone).count();
+        usize::from(self.min_signers).checked_sub(left.checked_add(1)?)
+    }
+}
+
+impl Encoding for HolderSet {
+    fn write(&self, out: &mut Writer) {
+        out.u16(self.min_signers);
+        out.length(self.holders.len());
+        self.holders.iter().for_each(|peer| peer.write(out));
+    }
+
+    fn read(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let (min_signers, peers) = (input.u16()?, input.sequence::<PeerId>(MAX_PARTICIPANTS, 32)?);
+        let holders: BTreeSet<_> = peers.iter().copied().collect();
+        if holders.iter().copied().eq(peers) { Ok(Self { min_signers, holders }) } else { Err(DecodeError::NotCanonical) }
+    }
+}
+
+/// The certificate by which a share was given up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Retired {
+    epoch: u64,
+    digest: [u8; 32],
+    pub(crate) record: Vec<u8>,
+}
+
+/// One key's note.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct EpochNote {
+    /// The highest number of an attempt that was joined.
+    promised: Option<u64>,
+    /// The holders of all attempts that were joined, and of those before. Equal ones once.
+    sets: BTreeSet<HolderSet>,
+    /// What stays the same of the key.
+    pub(crate) key_print: Option<[u8; 32]>,
+    /// Whether there were more sets than are remembered.
+    overflowed: bool,
+    pub(crate) retired: Option<Retired>,
+}
+
+impl EpochNote {
+    fn decode(bytes: Option<&[u8]>) -> Result<Self, DecodeError> {
+        bytes.map_or_else(|| Ok(Self::default()), Self::from_bytes)
+    }
+
+    fn add(&mut self, set: HolderSet) {
+        if self.sets.len() < MAX_SETS || self.sets.contains(&set) {
+            self.sets.insert(set);
+        } else {
+            self.overflowed = true;
+        }
+    }
+
+    /// The highest epoch by which a share was given up.
+    fn retired_at(&self) -> Option<(u64, [u8; 32])> {
+        self.retired.as_ref().map(|retired| (retired.epoch, retired.digest))
+    }
+}
+
+impl Encoding for EpochNote {
+    fn write(&self, out: &mut Writer) {
+        out.u8(VERSION);
+        out.option(self.promised.as_ref());
+        out.option(self.key_print.as_ref());
+        out.u8(u8::from(self.overflowed));
+        out.sequence(&self.sets.iter().cloned().collect::<Vec<_>>());
+        out.u8(u8::from(self.retired.is_some()));
+        if let Some(retired) = &self.retired {
+            out.u64(retired.epoch);
+            out.raw(&retired.digest);
+            out.bytes(&retired.record);
+        }
+    }
+
+    fn read(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let version = input.u8()?;
+        if version != VERSION {
+            return Err(DecodeError::UnsupportedVersion { found: version });
+        }
+        let flag = |input: &mut Reader<'_>| match input.u8()? {
+            0 => Ok(false),
+            1 => Ok(true),
+            _ => Err(DecodeError::InvalidValue("flag")),
+        };
+        let (promised, key_print, overflowed) = (input.option()?, input.option()?, flag(input)?);
+        let sets: Vec<HolderSet> = input.sequence(MAX_SETS, 6)?;
+        if !sets.is_sorted_by(|a, b| a < b) {
+            return Err(DecodeError::NotCanonical);
+        }
+        let retired = if flag(input)? {
+            Some(Retired { epoch: input.u64()?, digest: input.array()?, record: input.bytes(MAX_CERTIFICATE)?.to_vec() })
+        } else {
+            None
+        };
+        Ok(Self { promised, sets: sets.into_iter().collect(), key_print, overflowed, retired })
+    }
+}
+
+/// An attempt that a cosigner is asked to join.
+pub(crate) struct Attempt<'a> {
+    pub(crate) key_id: &'a [u8; 32],
+    pub(crate) epoch: u64,
+    pub(crate) key_print: [u8; 32],
+    /// The holders of the epoch that is dealt, if they are known here, and of the one to be.
+    pub(crate) base: Option<HolderSet>,
+    pub(crate) to: HolderSet,
+    /// What the proposer knows of former ones.
+    pub(crate) former: &'a [HolderSet],
+    /// Whether it changes nothing but the polynomial.
+    pub(crate) refresh: bool,
+}
+
+/// The holders of all epochs that were before an attempt, as far as this cosigner knows; nothing if it knows of more than it remembers.
+pub(crate) type Former = Option<BTreeSet<HolderSet>>;
+
+impl Shared {
+    pub(crate) async fn epoch_note(&self, key_id: &[u8; 32]) -> Result<EpochNote, VaultError> {
+        let name = hex::encode(key_id);
+        let note = self.vault.note(Shelf::Epochs, &name).await?;
+        EpochNote::decode(note.as_deref()).map_err(|_| self.vault.damaged_note(Shelf::Epochs, &name))
+    }
+
+    async fn change_epoch_note(
+        &self,
+        key_id: &[u8; 32],
+        change: impl Fn(&mut EpochNote) + Send + Sync,
+    ) -> Result<(), VaultError> {
+        let name = hex::encode(key_id);
+        let mut damaged = false;
+        let changed = self.vault.change_note(Shelf::Epochs, &name, |note| {
+            let Ok(mut note) = EpochNote::decode(note) else {
+                damaged = true;
+                return Change::Keep;
+            };
+            change(&mut note);
+            Change::Write(note.to_bytes())
+        });
+        changed.await?;
+        if damaged { Err(self.vault.damaged_note(Shelf::Epochs, &name)) } else { Ok(()) }
+    }
+
+    /// The highest number that this cosigner has seen of a key, in a share or in a promise.
+    pub(super) async fn seen(&self, key_id: &[u8; 32]) -> Result<Option<u64>, CosignerError> {
+        let note = self.epoch_note(key_id).await?;
+        let highest = match self.vault.summary(key_id).await {
+            Ok(summary) => Some(summary.highest_epoch),
+            Err(VaultError::Input(VaultInputError::UnknownKey)) => None,
+            Err(error) => return Err(error.into()),
+        };
+        Ok(highest.max(note.promised).max(note.retired.map(|retired| retired.epoch)))
+    }
+
+    /// Joins an attempt: its number is durable when this returns. Gives the holders of all that was before.
+    pub(super) async fn promise(&self, attempt: Attempt<'_>) -> Result<Former, CosignerError> {
+        let _one_at_a_time = self.reshares.changing.lock().await;
+        let denied = |reason: &str| CosignerError::Denied { reason: reason.to_owned() };
+        let seen = self.seen(attempt.key_id).await?;
+        if Some(attempt.epoch) <= seen {
+            return Err(denied("I have seen that epoch, or a higher one; take a higher number"));
+        }
+        if attempt.epoch.saturating_sub(seen.unwrap_or(0)) > MAX_STEP {
+            return Err(denied("that epoch's number is too far above what I have seen"));
+        }
+        let pending = self.vault.summary(attempt.key_id).await.map_or(0, |summary| summary.pending.len());
+        if attempt.refresh && pending >= HALF_OF_PENDING {
+            return Err(denied(
+                "so many attempts for this key were left unconfirmed by somebody that I join no further refresh; evict whoever does not confirm",
+            ));
+        }
+        let mut before = self.epoch_note(attempt.key_id).await?;
+        attempt.base.iter().chain(attempt.former).cloned().for_each(|set| before.add(set));
+        self.change_epoch_note(attempt.key_id, |note| {
+            note.promised = Some(attempt.epoch);
+            note.key_print = Some(attempt.key_print);
+            note.overflowed |= before.overflowed;
+            before.sets.iter().cloned().for_each(|set| note.add(set));
+            note.add(attempt.to.clone());
+        })
+        .await?;
+        Ok((!before.overflowed).then_some(before.sets))
+    }
+
+    /// The holders of all epochs of a key that this cosigner knows of.
+    pub(super) async fn known_sets(&self, key_id: &[u8; 32]) -> Result<Vec<HolderSet>, CosignerError> {
+        Ok(self.epoch_note(key_id).await?.sets.into_iter().collect())
+    }
+
+    /// Stores a share that is not certified, unless a higher epoch was acted on meanwhile.
+    pub(super) async fn hold(&self, record: &Stored<AnyPendingShare>) -> Result<(), CosignerError> {
+        let _one_at_a_time = self.reshares.changing.lock().await;
+        let key = record.share.key_ref();
+        let this = Some((key.epoch(), record.share.package_digest()));
+        if self.epoch_note(key.key_id()).await?.retired_at() >= this {
+            return Err(CosignerError::Denied { reason: "the key has a higher epoch by now".to_owned() });
+        }
+        Ok(self.vault.put_pending(&key, record).await?)
+    }
+
+    /// Makes a certified share the active one, and destroys all lower ones, unless a higher epoch was acted on meanwhile.
+    pub(super) async fn promote(&self, record: &Stored<AnyKeyShare>) -> Result<(), CosignerError> {
+        let _one_at_a_time = self.reshares.changing.lock().await;
+        let key = record.share.key_ref();
+        let this = Some((key.epoch(), record.share.package_digest()));
+        if self.epoch_note(key.key_id()).await?.retired_at() >= this {
+            return Err(CosignerError::Denied { reason: "the key has a higher epoch by now".to_owned() });
+        }
+        Ok(self.vault.promote(&key, record).await?)
+    }
+
+    /// Destroys this cosigner's shares of all lower epochs, by the certificate of one in which it has none. The certificate is durable
+    /// first, to be handed on: nobody else may have it.
+    pub(super) async fn retire(&self, certified: &AnyCertified, record: &[u8]) -> Result<(), CosignerError> {
+        let _one_at_a_time = self.reshares.changing.lock().await;
+        let (key_id, epoch, digest) = (*certified.key_id().as_bytes(), certified.epoch(), certified.package_digest());
+        let note = self.epoch_note(&key_id).await?;
+        if note.retired_at() < Some((epoch, digest)) {
+            let retired = Retired { epoch, digest, record: record.to_vec() };
+            self.change_epoch_note(&key_id, |note| note.retired = Some(retired.clone())).await?;
+        }
+        // A share of the same number and a higher package survives: epochs are ordered by both.
+        let through = match self.digest_at(&key_id, epoch).await? {
+            Some(held) if held > digest => epoch.checked_sub(1),
+            _ => Some(epoch),
+        };
+        let Some(through) = through else { return Ok(()) };
+        match self.vault.retire(&key_id, through).await {
+            // Nothing was held, and the note keeps it so.
+            Err(VaultError::Input(VaultInputError::UnknownKey)) => Ok(()),
+            retired => Ok(retired?),
+        }
+    }
+
+    /// The package of the share that this cosigner holds of this number, pending or active.
+    async fn digest_at(&self, key_id: &[u8; 32], epoch: u64) -> Result<Option<[u8; 32]>, CosignerError> {
+        let summary = match self.vault.summary(key_id).await {
+            Ok(summary) => summary,
+            Err(VaultError::Input(VaultInputError::UnknownKey)) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        if summary.active.is_some_and(|slot| slot.epoch == epoch) {
+            return Ok(Some(self.load(key_id).await?.share.package_digest()));
+        }
+        if summary.pending.iter().any(|slot| slot.epoch == epoch) {
+            let (_, pending) = self.vault.load_pending::<Stored<AnyPendingShare>>(key_id, epoch).await?;
+            return Ok(Some(pending.share.package_digest()));
+        }
+        Ok(None)
+    }
+
+    /// Whether this cosigner has acted on this epoch of a key, or a higher one.
+    pub(super) async fn is_past(&self, certified: &AnyCertified) -> Result<bool, CosignerError> {
+        let key_id = certified.key_id();
+        let this = (certified.epoch(), certified.package_digest());
+        if self.epoch_note(key_id.as_bytes()).await?.retired_at() >= Some(this) {
+            return Ok(true);
+        }
+        let active = match self.vault.summary(key_id.as_bytes()).await {
+            Ok(summary) => summary.active,
+            Err(VaultError::Input(VaultInputError::UnknownKey)) => None,
+            Err(error) => return Err(error.into()),
+        };
+        let Some(slot) = active.filter(|slot| slot.epoch >= this.0) else { return Ok(false) };
+        Ok(slot.epoch > this.0 || self.load(key_id.as_bytes()).await?.share.package_digest() >= this.1)
+    }
+
+    /// What stays the same of a key that this cosigner holds a share of, or has promised to take one of.
+    pub(super) async fn print_of(&self, key_id: &[u8; 32]) -> Result<Option<[u8; 32]>, CosignerError> {
+        if let Some(print) = self.epoch_note(key_id).await?.key_print {
+            return Ok(Some(print));
+        }
+        let summary = match self.vault.summary(key_id).await {
+            Ok(summary) => summary,
+            Err(VaultError::Input(VaultInputError::UnknownKey)) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        if summary.active.is_some() {
+            return Ok(Some(self.load(key_id).await?.share.key_print()));
+        }
+        let Some(slot) = summary.pending.first() else { return Ok(None) };
+        let (_, pending) = self.vault.load_pending::<Stored<AnyPendingShare>>(key_id, slot.epoch).await?;
+        Ok(Some(pending.share.key_print()))
+    }
+
+    /// The certificate of this epoch or a higher one.
+    pub(super) async fn certificate_from(self: &Arc<Self>, key_id: &[u8; 32], epoch: u64) -> Option<Vec<u8>> {
+        if let Ok(key) = self.load(key_id).await
+            && key.share.epoch() >= epoch
+        {
+            return Some(key.share.certified_record());
+        }
+        let retired = self.epoch_note(key_id).await.ok()?.retired?;
+        (retired.epoch >= epoch).then_some(retired.record)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn peer(number: u8) -> PeerId {
+        PeerId::new([number; 32])
+    }
+
+    fn set(min_signers: u16, holders: &[u8]) -> HolderSet {
+        HolderSet { min_signers, holders: holders.iter().map(|number| peer(*number)).collect() }
+    }
+
+    #[test]
+    fn old_shares_are_harmless_only_when_fewer_than_min_signers_are_left() {
+        let gone = |holders: &[u8]| holders.iter().map(|number| peer(*number)).collect::<BTreeSet<_>>();
+        let two_of_three = set(2, &[1, 2, 3]);
+        assert_eq!(two_of_three.margin(&gone(&[])), None);
+        assert_eq!(two_of_three.margin(&gone(&[1])), None);
+        assert_eq!(two_of_three.margin(&gone(&[1, 9])), None);
+        assert_eq!(two_of_three.margin(&gone(&[1, 2])), Some(0));
+        assert_eq!(two_of_three.margin(&gone(&[1, 2, 3])), Some(1));
+        assert_eq!(set(3, &[1, 2, 3]).margin(&gone(&[2])), Some(0));
+    }
+
+    #[test]
+    fn note_comes_back_whole_and_only_in_one_encoding() {
+        let retired = Retired { epoch: 7, digest: [3; 32], record: vec![1, 2, 3] };
+        let sets = [set(2, &[1, 2, 3]), set(3, &[1, 2, 4])].into();
+        let note = EpochNote { promised: Some(9), sets, key_print: Some([5; 32]), overflowed: false, retired: Some(retired) };
+        let bytes = note.to_bytes();
+        assert_eq!(EpochNote::from_bytes(&bytes), Ok(note));
+        for cut in 0..bytes.len() {
+            assert!(EpochNote::from_bytes(&bytes[..cut]).is_err());
+        }
+        let mut swapped = bytes;
+        // The first holder set's two first holders.
+        swapped[1 + 9 + 33 + 1 + 4 + 6..][..64].rotate_left(32);
+        assert_eq!(EpochNote::from_bytes(&swapped), Err(DecodeError::NotCanonical));
+    }
+
+    #[test]
+    fn sets_beyond_the_limit_are_not_forgotten_silently() {
+        let mut note = EpochNote::default();
+        for number in 0..u8::try_from(MAX_SETS).unwrap() {
+            note.add(set(2, &[number, 255]));
+            note.add(set(2, &[number, 255]));
+        }
+        assert!(!note.overflowed);
+        note.add(set(2, &[254, 255]));
+        assert!(note.overflowed && note.sets.len() == MAX_SETS);
+    }
+}
