@@ -2,6 +2,7 @@
 
 mod address;
 mod attest;
+mod backup;
 pub(crate) mod init;
 mod keygen;
 mod keys;
@@ -47,6 +48,7 @@ pub(crate) fn run(command: Command, output: &Output) -> Result<(), Failure> {
         Command::Verify(args) => verify::run(args.kind, *output),
         Command::Attest(args) => attest::run(args, *output),
         Command::Placement(args) => placement::run(args.command, *output),
+        Command::Backup(args) => backup::run(args.command, *output),
         Command::Drill(args) => drill::run(&args, *output),
     }
 }
