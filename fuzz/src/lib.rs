@@ -15,6 +15,7 @@
 //! so that nonces and sealed bytes differ between runs; what an input does to them does not.
 #![forbid(unsafe_code)]
 
+mod backups;
 mod coordinator;
 mod cursor;
 mod ecdsa;
@@ -41,6 +42,7 @@ pub struct Target {
 /// All targets.
 pub const TARGETS: &[Target] = &[
     Target { name: "api_json", run: texts::api_json },
+    Target { name: "backup", run: backups::backup },
     Target { name: "ceremony", run: records::ceremony },
     Target { name: "config", run: texts::config },
     Target { name: "coordinator", run: coordinator::coordinator },

@@ -12,7 +12,11 @@ use quorate_core::{
     placement::{Backup, Exposure, Storage, Waiver},
     wire::{Encoding, Writer},
 };
-use quorate_storage::{KeyRef, vault::fuzz_api::Hidden};
+use quorate_storage::{
+    KeyRef,
+    backup::{BackupReader, Entry, Preamble},
+    vault::fuzz_api::Hidden,
+};
 use quorate_transport::{Cosigner, Roster};
 
 use crate::{
@@ -34,6 +38,7 @@ type Seeds = Vec<(String, Vec<u8>)>;
 pub fn all() -> BTreeMap<&'static str, Seeds> {
     let mut all = BTreeMap::from([
         ("api_json", api_json()),
+        ("backup", named(crate::backups::examples())),
         ("ceremony", ceremony()),
         ("config", config()),
         ("coordinator", each_suite(&COORDINATOR)),
@@ -95,6 +100,11 @@ pub fn valid() -> Vec<(&'static str, bool)> {
         (target, seeds[..seeds.len() - 3].iter().all(|(_, bytes)| fits(bytes)))
     };
     vec![
+        of("backup", &|bytes| {
+            let whole = |mut reader: BackupReader<_>| reader.next_chunk().is_ok_and(|chunk| chunk.is_some());
+            let parts = Preamble::from_bytes(bytes).is_ok() || Entry::from_bytes(bytes).is_ok();
+            parts || BackupReader::new(bytes).is_ok_and(whole)
+        }),
         of("ceremony", &|bytes| quorate::fuzz_api::reencode_message(bytes).is_some()),
         of("config", &|bytes| quorate::config::Config::parse(&text(bytes), "x".as_ref()).is_ok()),
         of("payload", &payload),

@@ -1,6 +1,7 @@
 //! The command line, with the help texts.
 
 mod audit;
+mod backup;
 mod sign;
 mod team;
 
@@ -9,6 +10,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 pub(crate) use audit::{AuditArgs, AuditCommand};
+pub(crate) use backup::{BackupArgs, BackupCommand, BackupMakeArgs, BackupRestoreArgs, BackupVerifyArgs};
 pub(crate) use sign::{AddressKind, Network, SignArgs, SignKind, Signer, Signing, Text, VerifyArgs, VerifyKind};
 pub(crate) use team::{InitArgs, NodeArgs, PlacementArgs, PlacementCommand, RosterArgs, RosterCommand};
 
@@ -73,6 +75,8 @@ pub(crate) enum Command {
     Attest(AttestArgs),
     /// Show which providers could take a key, and which losses stop it from signing.
     Placement(PlacementArgs),
+    /// Make, check and restore encrypted backups of a cosigner's shares.
+    Backup(BackupArgs),
     /// Start three cosigners on this machine, sign with them, then rob each: the thief must get nothing.
     ///
     /// Three cosigners with their own directories, passphrases and ports stand for three providers. They make a 2-of-3 wallet and sign a

@@ -3,6 +3,7 @@
 mod address;
 mod attest;
 mod audit;
+mod backup;
 pub(crate) mod init;
 mod keygen;
 mod keys;
@@ -51,6 +52,7 @@ pub(crate) fn run(command: Command, output: &Output) -> Result<(), Failure> {
         Command::Verify(args) => verify::run(args.kind, *output),
         Command::Attest(args) => attest::run(args, *output),
         Command::Placement(args) => placement::run(args.command, *output),
+        Command::Backup(args) => backup::run(args.command, *output),
         Command::Drill(args) => drill::run(&args, *output),
     }
 }

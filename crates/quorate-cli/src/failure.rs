@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use quorate::{
+    backup::{CheckError, RestoreError},
     config::ConfigError,
     control::ClientError,
     core::{DecodeError, InputError, PlacementError},
@@ -82,6 +83,15 @@ pub(crate) enum Failure {
     /// Participants without proof.
     #[error("{missing} of {total} proofs are missing; the table says whose and why")]
     ProofsMissing { missing: usize, total: usize },
+    /// A backup that does not stand.
+    #[error(transparent)]
+    Backup(#[from] CheckError),
+    /// A backup that was not restored.
+    #[error(transparent)]
+    Restore(#[from] RestoreError),
+    /// Others could have read the secret key.
+    #[error("others can read the key file {} (mode {mode:03o}); run chmod 600", path.display())]
+    KeyFileNotPrivate { path: PathBuf, mode: u32 },
     /// Standard output or the answer for programs.
     #[error("cannot write the answer")]
     Output { source: std::io::Error },
@@ -107,12 +117,16 @@ impl Failure {
             | Self::KeyInfo(_)
             | Self::Invalid(_)
             | Self::ProofsMissing { .. }
+            | Self::Backup(_)
+            | Self::Restore(RestoreError::Check(_))
             | Self::Output { .. }
             | Self::Runtime { .. }
             | Self::Drill { .. } => 1,
             Self::Config(_)
             | Self::Node(_)
             | Self::Passphrase(_)
+            | Self::Restore(_)
+            | Self::KeyFileNotPrivate { .. }
             | Self::Roster { .. }
             | Self::RosterConflict { .. }
             | Self::NotInRoster { .. }

@@ -2,9 +2,24 @@
 
 use crate::support::{line, quorate};
 
-const COMMANDS: [&str; 13] =
-    ["init", "roster", "node", "status", "peers", "keygen", "keys", "address", "sign", "verify", "attest", "placement", "drill"];
-const NESTED: [(&str, &[&str]); 4] = [
+const COMMANDS: [&str; 14] = [
+    "init",
+    "roster",
+    "node",
+    "status",
+    "peers",
+    "keygen",
+    "keys",
+    "address",
+    "sign",
+    "verify",
+    "attest",
+    "placement",
+    "backup",
+    "drill",
+];
+const NESTED: [(&str, &[&str]); 5] = [
+    ("backup", &["make", "verify", "restore"]),
     ("roster", &["add", "show", "check"]),
     ("sign", &["message", "digest", "psbt", "solana"]),
     ("verify", &["message", "digest", "psbt", "solana"]),

@@ -1,6 +1,7 @@
 //! The `quorate` program, as its users run it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs, reason = "tests")]
 
+mod backup;
 mod drill;
 mod help;
 mod node;

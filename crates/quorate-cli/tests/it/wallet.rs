@@ -32,13 +32,24 @@ impl KeyView for Root {
 }
 
 fn start_team(place: &Place) -> Vec<Node> {
+    start_team_with(place, |_| {})
+}
+
+/// `prepare` may change the directory of each cosigner before it starts.
+pub(crate) fn start_team_with(place: &Place, prepare: impl Fn(&str)) -> Vec<Node> {
     for name in NAMES {
         place.init(name, free_port()).succeeds();
+        prepare(name);
     }
     for name in NAMES {
         place.add_to_roster(name, &NAMES).succeeds();
     }
     let nodes = NAMES.map(|name| place.start(name));
+    wait_for_links(place);
+    nodes.into()
+}
+
+pub(crate) fn wait_for_links(place: &Place) {
     let linked = |name: &str| {
         let status = place.at(name, "status --json").json();
         status["peers"].as_array().unwrap().iter().all(|peer| peer["connected"] == true)
@@ -48,7 +59,6 @@ fn start_team(place: &Place) -> Vec<Node> {
         assert!(start.elapsed() < Duration::from_secs(20), "no links");
         std::thread::sleep(Duration::from_millis(50));
     }
-    nodes.into()
 }
 
 fn root(keys: &Value, suite: &str) -> Root {

@@ -17,7 +17,7 @@ use quorate_storage::{
 };
 
 use super::declares;
-use crate::share::{AnyKeyShare, AnyPendingShare, IdentityRecord, Stored};
+use crate::share::{AnyKeyShare, AnyPendingShare, IdentityRecord, Stored, is_wallet_name};
 
 /// Why a backup is not one to rely on.
 #[derive(Debug, thiserror::Error)]
@@ -223,18 +223,21 @@ fn open_entry(entry: &Entry, opened: OpenedKey) -> Result<KeyExport<Stored<AnyKe
     export.name = Some(opened.name).filter(|name| !name.is_empty());
     for (slot, record) in entry.slots().zip(&opened.records) {
         let key = entry.key_ref(slot);
-        let same = if slot.certificate.is_empty() {
+        // A wallet's name is shown: it must not be anything else.
+        let (same, named) = if slot.certificate.is_empty() {
             let stored = Stored::<AnyPendingShare>::from_secret_bytes(record, Some(&key))?;
             let same = stored.share.package_record() == slot.package;
+            let named = is_wallet_name(&stored.wallet);
             export.pending.push((key, stored));
-            same
+            (same, named)
         } else {
             let stored = Stored::<AnyKeyShare>::from_secret_bytes(record, Some(&key))?;
             let same = stored.share.package_record() == slot.package && stored.share.certificate_record() == slot.certificate;
+            let named = is_wallet_name(&stored.wallet);
             export.active = Some((key, stored));
-            same
+            (same, named)
         };
-        if !same {
+        if !(same && named) {
             return Err(KeyProblem::OtherShare);
         }
     }

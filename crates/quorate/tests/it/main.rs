@@ -12,6 +12,7 @@
     reason = "tests"
 )]
 
+mod backup;
 mod cosigner;
 mod ecdsa;
 mod node;

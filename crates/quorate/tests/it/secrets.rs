@@ -27,7 +27,7 @@ impl io::Write for Captured {
 }
 
 /// A share's scalar: behind the record's header and the identifier.
-fn scalar(share: &AnyKeyShare) -> Vec<u8> {
+pub(crate) fn scalar(share: &AnyKeyShare) -> Vec<u8> {
     let record = match share {
         AnyKeyShare::Ed25519(share) => share.to_secret_bytes(),
         AnyKeyShare::Bip340(share) => share.to_secret_bytes(),
@@ -38,7 +38,7 @@ fn scalar(share: &AnyKeyShare) -> Vec<u8> {
 }
 
 /// Whether any eight bytes in a row of the secret are there, raw or as hexadecimal, forwards or backwards.
-fn leaks(secret: &[u8], text: &[u8]) -> bool {
+pub(crate) fn leaks(secret: &[u8], text: &[u8]) -> bool {
     let backwards: Vec<u8> = secret.iter().rev().copied().collect();
     [secret, &backwards].into_iter().any(|secret| {
         secret.windows(8).any(|window| {

@@ -1,0 +1,89 @@
+//! A backup's life on the command line: made by a running cosigner, checked by anybody, and all that is left of it in the end.
+
+use serde_json::Value;
+
+use crate::{
+    support::{Place, Said, quorate, text},
+    wallet::{start_team_with, wait_for_links},
+};
+
+/// The key pair of the tests of `quorate-storage`.
+const RECIPIENT: &str = include_str!("../../../quorate-storage/tests/data/backup-recipient.txt");
+const KEY_FILE: &str = include_str!("../../../quorate-storage/tests/data/backup-key.txt");
+/// A recipient that no configuration names.
+const OTHER: &str = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p";
+
+/// Declares a backup of `name` in its configuration.
+fn declare(place: &Place, name: &str) {
+    let path = place.path(name).join("quorate.toml");
+    let config = std::fs::read_to_string(&path).unwrap();
+    let row = format!("[placement]\nbackups = [{{ location = \"vault-{name}/s3\", key = \"{name}-friend\" }}]\n");
+    let config = config.replace("[placement]\n", &row);
+    let target =
+        format!("\n[[backup]]\nlocation = \"vault-{name}/s3\"\nkey = \"{name}-friend\"\nrecipient = \"{}\"\n", RECIPIENT.trim());
+    std::fs::write(path, config + &target).unwrap();
+}
+
+fn make(place: &Place, file: &str, location: &str, recipient: &str, more: &str) -> Said {
+    let to = text(&place.path(file));
+    place.at("alice", &format!("backup make --to {to} --location {location} --recipient {} {more}", recipient.trim()))
+}
+
+fn verify(place: &Place, file: &str, more: &[&str]) -> Said {
+    quorate([&["backup", "verify", &text(&place.path(file))], more].concat())
+}
+
+fn restore(place: &Place, name: &str, file: &str, more: &[&str]) -> Said {
+    let (file, key) = (text(&place.path(file)), text(&place.path("key")));
+    let (dir, passphrase) = (text(&place.path(name)), text(&place.path("passphrase")));
+    let args = ["backup", "restore", &file, "--identity", &key, "--dir", &dir, "--passphrase-file", &passphrase];
+    quorate([&args[..], more].concat())
+}
+
+#[test]
+fn cosigner_comes_back_from_its_backup_on_the_command_line() {
+    let place = Place::new();
+    place.write("key", KEY_FILE, 0o600);
+    let mut nodes = start_team_with(&place, |name| declare(&place, name));
+    make(&place, "b0", "vault-alice/s3", RECIPIENT, "").fails(2, "no key here that this backup may hold");
+    place.at("alice", "keygen treasury").succeeds();
+
+    make(&place, "b1", "vault-bob/s3", RECIPIENT, "").fails(2, "has no [[backup]] with the location vault-bob/s3");
+    make(&place, "b1", "vault-alice/s3", OTHER, "").fails(2, "has no [[backup]] with the location vault-alice/s3");
+    make(&place, "b1", "vault-alice/s3", "age1nothing", "").fails(2, "a recipient is an age public key");
+    assert!(!place.path("b1").exists());
+    let made = make(&place, "b1", "vault-alice/s3", RECIPIENT, "--with-identity --json").json();
+    assert_eq!((&made["keys"], &made["active"], made["left_out"].as_array().unwrap().len()), (&3.into(), &3.into(), 0));
+    make(&place, "b1", "vault-alice/s3", RECIPIENT, "").fails(2, "cannot be read or written");
+    make(&place, "b2", "vault-alice/s3", RECIPIENT, "").succeeds();
+
+    let said = verify(&place, "b1", &[]).succeeds();
+    assert!(said.contains("NOT checked") && said.contains("less than a day ago") && !said.contains("treasury"), "{said}");
+    let said = verify(&place, "b1", &["--identity", &text(&place.path("key"))]).succeeds();
+    assert!(said.contains("every share in it fits its key") && said.contains("treasury"), "{said}");
+    let value: Value = verify(&place, "b1", &["--json"]).json();
+    assert_eq!((&value["with_identity"], &value["opened"], &value["keys"][0]["epoch"]), (&true.into(), &false.into(), &0.into()));
+    place.write("open-key", KEY_FILE, 0o644);
+    verify(&place, "b1", &["--identity", &text(&place.path("open-key"))]).fails(2, "others can read the key file");
+    verify(&place, "b1", &["--identity", &text(&place.path("passphrase"))]).fails(1, "holds no age secret key");
+    let bytes = std::fs::read(place.path("b1")).unwrap();
+    place.write("cut", &bytes[..bytes.len() - 9], 0o600);
+    verify(&place, "cut", &[]).fails(1, "ends too early");
+    restore(&place, "new", "cut", &[]).fails(1, "ends too early");
+    assert!(!place.path("new").exists());
+
+    assert_eq!(nodes.remove(0).stop(), 0);
+    restore(&place, "bob", "b1", &[]).fails(2, "in use by another running instance");
+    std::fs::rename(place.path("alice"), place.path("lost")).unwrap();
+    let config = text(&place.path("lost").join("quorate.toml"));
+    restore(&place, "alice", "b1", &[]).fails(2, "--config");
+    restore(&place, "alice", "b2", &["--config", &config]).fails(2, "without its identity key");
+    let said = restore(&place, "alice", "b1", &["--config", &config]).succeeds();
+    assert!(said.contains("Restored 3 keys") && said.contains("quorate rejoin"), "{said}");
+    let again = restore(&place, "alice", "b2", &["--json"]).json();
+    assert_eq!((&again["stored"], &again["present"]), (&0.into(), &3.into()));
+    place.add_to_roster("alice", &["lost", "bob", "carol"]).succeeds();
+    nodes.push(place.start("alice"));
+    wait_for_links(&place);
+    place.at("alice", "sign message treasury hello --suite ed25519").succeeds();
+}
