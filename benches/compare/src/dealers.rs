@@ -18,7 +18,7 @@ use quorate_core::{
     transcript::HashToScalar,
 };
 
-use crate::{Outcome, ours::placement, sample::time};
+use crate::{Outcome, ours::placement, sample::processor_timed};
 
 /// Version, protocol, round; 16 bytes of context; then 32 bytes of echo.
 const ECHO: std::ops::Range<usize> = 19..51;
@@ -72,9 +72,10 @@ impl<C: Curve> Keygen<C> {
 
     /// One participant's own work, from nothing to its certified key share.
     pub fn run(&self) -> Outcome<Duration> {
-        let (first, machine) = time(|| Machine::<C>::start(&self.session, self.placement.clone(), self.me, &mut SysRng));
+        let (first, machine) =
+            processor_timed(|| Machine::<C>::start(&self.session, self.placement.clone(), self.me, &mut SysRng));
         let mut machine = machine?;
-        let (second, sent) = time(|| {
+        let (second, sent) = processor_timed(|| {
             let _commits: Vec<_> = sent(&mut machine).collect();
             deliver(&mut machine, self.commits.iter()).map(|()| sent(&mut machine).collect::<Vec<_>>())
         });
@@ -82,18 +83,18 @@ impl<C: Curve> Keygen<C> {
         let echo = sent.first().and_then(|message| message.bytes.get(ECHO)).ok_or("a short frame")?;
         let mut reveals = self.reveals.clone();
         reveals.iter_mut().for_each(|(_, bytes)| bytes[ECHO].copy_from_slice(echo));
-        let (third, outcome) = time(|| deliver(&mut machine, reveals.iter()));
+        let (third, outcome) = processor_timed(|| deliver(&mut machine, reveals.iter()));
         outcome?;
         let record = machine.pending().ok_or("nothing to store")?.value()?.to_secret_bytes();
         let digest = *machine.pending().ok_or("nothing to store")?.value()?.package().digest();
-        let (fourth, confirmation) = time(|| {
+        let (fourth, confirmation) = processor_timed(|| {
             machine.pending().map(quorate_core::machine::Pending::stored);
             sent_one(&mut machine)
         });
         let transcript = record.iter().rev().skip(C::POINT_BYTES + 32).take(32).rev().copied().collect::<Vec<_>>();
         let head = &confirmation.ok_or("no confirmation")?.bytes[..ECHO.end];
         let confirmations = self.confirmations(head, &transcript, &digest, &sent)?;
-        let (fifth, outcome) = time(|| deliver(&mut machine, confirmations.iter()).map(|()| machine.take_output()));
+        let (fifth, outcome) = processor_timed(|| deliver(&mut machine, confirmations.iter()).map(|()| machine.take_output()));
         outcome?.ok_or("no key share")?;
         Ok(first + second + third + fourth + fifth)
     }

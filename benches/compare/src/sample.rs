@@ -25,6 +25,13 @@ pub fn time<T>(work: impl FnOnce() -> T) -> (Duration, T) {
     (start.elapsed(), result)
 }
 
+/// One long run by the processor time of this thread: key generations last for seconds, in which others want the machine too.
+pub fn processor_timed<T>(work: impl FnOnce() -> T) -> (Duration, T) {
+    let start = Stopwatch::start();
+    let result = black_box(work());
+    (start.elapsed(), result)
+}
+
 /// The processor time of this thread: what others do on the machine meanwhile does not count, apart from the caches they empty.
 /// For work of 100 µs and more; reading this clock takes a third of one.
 pub struct Stopwatch(Duration);

@@ -9,7 +9,10 @@ use frost_core::{
 };
 use rand_core_0_6::OsRng;
 
-use crate::{Outcome, sample::time};
+use crate::{
+    Outcome,
+    sample::{processor_timed, time},
+};
 
 type Pair<C> = (round1::SigningNonces<C>, round1::SigningCommitments<C>);
 
@@ -109,7 +112,7 @@ impl<C: Ciphersuite> Keygen<C> {
 
     pub fn run(&self) -> Outcome<Duration> {
         let (t, n) = self.size;
-        let (took, outcome) = time(|| {
+        let (took, outcome) = processor_timed(|| {
             let (secret, _) = dkg::part1::<C, _>(self.me, n, t, OsRng)?;
             let (secret, _) = dkg::part2(secret, &self.round1)?;
             dkg::part3(&secret, &self.round1, &self.round2)

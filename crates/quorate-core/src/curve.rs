@@ -14,7 +14,10 @@ use zeroize::Zeroize;
 use crate::{error::DecodeError, suite::SuiteId};
 
 mod buckets;
+#[cfg(feature = "tables")]
+pub(crate) mod comb;
 mod curve25519;
+pub(crate) mod secp256k1;
 mod weierstrass;
 
 pub use curve25519::Ed25519;

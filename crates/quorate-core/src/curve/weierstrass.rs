@@ -3,14 +3,17 @@
 use alloc::vec::Vec;
 
 use ff::PrimeField;
+#[cfg(feature = "p256")]
 use group::Group;
 use k256::elliptic_curve::{
     BatchNormalize,
-    ops::LinearCombination,
     sec1::{FromSec1Point, ToSec1Point},
 };
 
-use super::{Curve, buckets, sealed::Sealed};
+#[cfg(feature = "p256")]
+use k256::elliptic_curve::ops::LinearCombination;
+
+use super::{Curve, buckets, sealed::Sealed, secp256k1};
 use crate::{error::DecodeError, suite::SuiteId};
 
 /// FROST for BIP-340 keys, as BIP-445 (draft) has it. Keys of this suite are *internal* Taproot keys.
@@ -42,7 +45,7 @@ pub struct EcdsaSecp256k1;
 pub struct EcdsaP256;
 
 macro_rules! weierstrass {
-    ($suite:ident, $krate:ident) => {
+    ($suite:ident, $krate:ident, $multiples:ident) => {
         impl Sealed for $suite {}
 
         impl Curve for $suite {
@@ -55,18 +58,21 @@ macro_rules! weierstrass {
             const SCALARS_ARE_LITTLE_ENDIAN: bool = false;
 
             fn mul_generator(scalar: &Self::Scalar) -> Self::Point {
-                <Self::Point as Group>::mul_by_generator(scalar)
+                $multiples::mul_generator(scalar)
             }
 
             fn multiscalar_mul_vartime(scalars: &[Self::Scalar], points: &[Self::Point]) -> Self::Point {
                 if buckets::pay::<Self>(scalars) {
                     return buckets::multiscalar_mul_vartime::<Self>(scalars, points);
                 }
-                let terms: Vec<_> = points.iter().copied().zip(scalars.iter().copied()).collect();
-                Self::Point::lincomb_vartime(terms.as_slice())
+                $multiples::multiscalar_mul_vartime(scalars, points)
             }
 
             fn encode_points(points: &[Self::Point]) -> Vec<[u8; 33]> {
+                // Two, as in FROST's commitments, go without lists in between.
+                if let [first, second] = points {
+                    return Self::Point::batch_normalize(&[*first, *second]).iter().map(encode_affine).collect();
+                }
                 Self::Point::batch_normalize(points).iter().map(encode_affine).collect()
             }
 
@@ -112,14 +118,30 @@ where
     bytes
 }
 
-weierstrass!(Bip340, k256);
+/// As the crate does it.
+#[cfg(feature = "p256")]
+mod crate_p256 {
+    use super::{Group, LinearCombination, Vec};
+    use p256::{ProjectivePoint, Scalar};
+
+    pub(super) fn mul_generator(scalar: &Scalar) -> ProjectivePoint {
+        <ProjectivePoint as Group>::mul_by_generator(scalar)
+    }
+
+    pub(super) fn multiscalar_mul_vartime(scalars: &[Scalar], points: &[ProjectivePoint]) -> ProjectivePoint {
+        let terms: Vec<_> = points.iter().copied().zip(scalars.iter().copied()).collect();
+        ProjectivePoint::lincomb_vartime(terms.as_slice())
+    }
+}
+
+weierstrass!(Bip340, k256, secp256k1);
 #[cfg(feature = "secp256k1")]
-weierstrass!(Secp256k1, k256);
+weierstrass!(Secp256k1, k256, secp256k1);
 #[cfg(feature = "p256")]
-weierstrass!(P256, p256);
-weierstrass!(EcdsaSecp256k1, k256);
+weierstrass!(P256, p256, crate_p256);
+weierstrass!(EcdsaSecp256k1, k256, secp256k1);
 #[cfg(feature = "p256")]
-weierstrass!(EcdsaP256, p256);
+weierstrass!(EcdsaP256, p256, crate_p256);
 
 #[cfg(test)]
 mod tests {

@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 use super::{extension, vole};
 use crate::{curve::Curve, error::DecodeError};
@@ -12,6 +12,14 @@ use crate::{curve::Curve, error::DecodeError};
 pub struct RunMessage {
     pub(crate) broadcast: Vec<u8>,
     pub(crate) private: Zeroizing<Vec<u8>>,
+}
+
+/// Wipes in one piece what [`Zeroizing`] would wipe byte by byte: the spare room of an empty list.
+impl Drop for RunMessage {
+    fn drop(&mut self) {
+        self.private.as_mut_slice().zeroize();
+        self.private.clear();
+    }
 }
 
 impl core::fmt::Debug for RunMessage {

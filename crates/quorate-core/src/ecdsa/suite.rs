@@ -8,8 +8,10 @@ use spin::Once;
 
 #[cfg(feature = "p256")]
 use crate::curve::EcdsaP256;
+#[cfg(feature = "tables")]
+use crate::curve::comb;
 use crate::{
-    curve::{Curve, EcdsaSecp256k1},
+    curve::{Curve, EcdsaSecp256k1, secp256k1},
     derive::{DerivationPath, Derived, derive},
     domain,
     error::InputError,
@@ -64,6 +66,13 @@ pub trait EcdsaSuite: Curve {
         Self::mul_generator(scalar)
     }
 
+    /// A scalar for each 16 bytes, different for different ones, by which points are multiplied quickly.
+    #[doc(hidden)]
+    fn weight(bytes: [u8; 16]) -> Self::Scalar {
+        let [low, high] = wide::halves(u128::from_be_bytes(bytes));
+        wide::scalar::<Self>(&[low, high, 0, 0])
+    }
+
     /// The key at `path` below the group's key.
     ///
     /// # Errors
@@ -94,8 +103,13 @@ impl EcdsaSuite for EcdsaSecp256k1 {
         k256::ProjectivePoint::lincomb(terms)
     }
 
+    #[cfg(feature = "tables")]
     fn mul_generator_vartime(scalar: &Self::Scalar) -> Self::Point {
-        k256::ProjectivePoint::mul_by_generator_vartime(scalar)
+        comb::mul_generator_vartime(scalar)
+    }
+
+    fn weight(bytes: [u8; 16]) -> Self::Scalar {
+        secp256k1::short_scalar(bytes)
     }
 
     fn gadget() -> &'static [Words] {

@@ -11,9 +11,8 @@ use alloc::vec::Vec;
 
 use core::hint::black_box;
 
-use ff::PrimeField;
 use subtle::ConstantTimeEq;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 use super::{
     extension::{CHOICES, Receiver, Sender},
@@ -59,13 +58,19 @@ impl Subject<'_> {
     }
 }
 
-/// What μ hashes: one number for each column, together 13 KB.
-struct Statement(Zeroizing<Vec<u8>>);
+/// What μ hashes: one number for each column, together 13 KB, wiped as one piece.
+struct Statement(Vec<u8>);
+
+impl Drop for Statement {
+    fn drop(&mut self) {
+        self.0.as_mut_slice().zeroize();
+    }
+}
 
 impl Statement {
     fn new() -> Self {
         // One allocation of the final size.
-        Self(Zeroizing::new(Vec::with_capacity(CHOICES * 32)))
+        Self(Vec::with_capacity(CHOICES * 32))
     }
 
     fn push(&mut self, number: Words) {
@@ -132,29 +137,32 @@ pub(crate) fn multiply<C: EcdsaSuite>(
     let added = Zeroizing::new([factors[0], factors[1], &*check].map(wide::of::<C>));
     let order_shifted = wide::order_shifted(&C::COMPLEMENT);
     let start = message.len();
-    let mut pads = Zeroizing::new(Vec::with_capacity(CHOICES));
+    let mut pads = Pads(Vec::with_capacity(CHOICES));
+    let mut both = Zeroizing::new([[[0; 6]; 3]; 2]);
     let mut sums = Zeroizing::new([Wide::<11>::ZERO; 2]);
     let mut gadget = C::gadget().iter();
     sender.pads(subject.index, &subject.pad_key(), |_, zero, one| {
-        let (zero, one) = (words(zero), words(one));
+        let [zero_words, one_words] = &mut *both;
+        let (zero, one) = (words(zero, zero_words), words(one, one_words));
         for ((zero, one), added) in zero.iter().zip(one.iter()).zip(added.iter()) {
             message.extend_from_slice(&wide::to_bytes(&C::reduce_short(&wide::masked(zero, one, added, &order_shifted))));
         }
         if let Some(element) = gadget.next() {
             sums.iter_mut().zip(zero.iter()).for_each(|(sum, pad)| sum.add_product(element, pad));
         }
-        pads.push(*zero);
+        pads.0.push(*zero);
     })?;
-    if pads.len() != CHOICES || gadget.next().is_some() {
+    if pads.0.len() != CHOICES || gadget.next().is_some() {
         return Err(Error::Bug("a multiplication of another length"));
     }
     let weights = subject.weights(message.get(start..).unwrap_or_default());
-    let [first, second] = weights.map(C::Scalar::from_u128);
-    let eta = *check + first * factors[0] + second * factors[1];
     let weights = weights.map(wide::halves);
+    let [first, second] = weights.map(|[low, high]| wide::scalar::<C>(&[low, high, 0, 0]));
+    let eta = *check + first * factors[0] + second * factors[1];
     let mut statement = Statement::new();
-    for [pad_0, pad_1, pad_2] in pads.iter() {
-        let mut combined = Zeroizing::new(Wide::<9>::ZERO);
+    let mut combined = Zeroizing::new(Wide::<9>::ZERO);
+    for [pad_0, pad_1, pad_2] in &pads.0 {
+        *combined = Wide::ZERO;
         combined.add(pad_2);
         combined.add_product(&weights[0], pad_0);
         combined.add_product(&weights[1], pad_1);
@@ -195,17 +203,20 @@ pub(crate) fn accept<C: EcdsaSuite>(
     let mut statement = Statement::new();
     let mut terms = columns.iter().zip(C::gadget());
     let mut done = 0usize;
+    // Wiped once, not for every column.
+    let mut pad_words = Zeroizing::new([[0; 6]; 3]);
+    let mut values = Zeroizing::new([[0; 7]; 3]);
+    let mut combined = Zeroizing::new(Wide::<9>::ZERO);
     receiver.pads(subject.index, &subject.pad_key(), |column, pad| {
         let chosen = chosen(choices.as_slice(), column);
         let Some((masked, element)) = terms.next() else { return };
         done = done.saturating_add(1);
-        let pads = words(pad);
-        let mut values = Zeroizing::new([[0; 7]; 3]);
+        let pads = words(pad, &mut pad_words);
         for ((value, pad), masked) in values.iter_mut().zip(pads.iter()).zip(masked) {
             *value = wide::add_chosen(pad, &wide::words(masked), chosen);
         }
         sums.iter_mut().zip(values.iter()).for_each(|(sum, value)| sum.add_product(element, value));
-        let mut combined = Zeroizing::new(Wide::<9>::ZERO);
+        *combined = Wide::ZERO;
         let [value_0, value_1, value_2] = &*values;
         combined.add(value_2);
         combined.add_product(&weights[0], value_0);
@@ -223,10 +234,18 @@ pub(crate) fn accept<C: EcdsaSuite>(
 }
 
 /// Three integers of 48 bytes each: mod q their bias is below 2⁻¹²⁸.
-fn words(pad: &[u8; 144]) -> Zeroizing<[PadWords; 3]> {
-    let mut words = Zeroizing::new([[0; 6]; 3]);
+fn words<'a>(pad: &[u8; 144], words: &'a mut [PadWords; 3]) -> &'a [PadWords; 3] {
     words.iter_mut().zip(pad.as_chunks().0).for_each(|(words, bytes)| *words = wide::pad_words(bytes));
     words
+}
+
+/// Pads of one multiplication, wiped as one piece.
+struct Pads(Vec<[PadWords; 3]>);
+
+impl Drop for Pads {
+    fn drop(&mut self) {
+        self.0.as_flattened_mut().as_flattened_mut().zeroize();
+    }
 }
 
 /// All ones if the choice of a column is 1, else zero. The least significant bit of the first byte is the first column's.
