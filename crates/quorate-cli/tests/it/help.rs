@@ -2,9 +2,25 @@
 
 use crate::support::{line, quorate};
 
-const COMMANDS: [&str; 13] =
-    ["init", "roster", "node", "status", "peers", "keygen", "keys", "address", "sign", "verify", "attest", "placement", "drill"];
-const NESTED: [(&str, &[&str]); 4] = [
+const COMMANDS: [&str; 15] = [
+    "init",
+    "roster",
+    "node",
+    "status",
+    "peers",
+    "rejoin",
+    "audit",
+    "keygen",
+    "keys",
+    "address",
+    "sign",
+    "verify",
+    "attest",
+    "placement",
+    "drill",
+];
+const NESTED: [(&str, &[&str]); 5] = [
+    ("audit", &["show", "verify"]),
     ("roster", &["add", "show", "check"]),
     ("sign", &["message", "digest", "psbt", "solana"]),
     ("verify", &["message", "digest", "psbt", "solana"]),

@@ -31,7 +31,7 @@ impl KeyView for Root {
     }
 }
 
-fn start_team(place: &Place) -> Vec<Node> {
+pub(crate) fn start_team(place: &Place) -> Vec<Node> {
     for name in NAMES {
         place.init(name, free_port()).succeeds();
     }

@@ -128,8 +128,8 @@ pub(crate) enum Message {
     Lacks { proposal: [u8; 32], lack: Lack },
     /// "How far are you? This is what I saw of you."
     AskWitness { question: [u8; 32], seen: Option<Stamp> },
-    /// "So far, and this is my log where you saw it; this is what I saw of you."
-    Witness { question: [u8; 32], now: Stamp, then: Option<[u8; 32]>, seen: Option<Stamp> },
+    /// "So far, and this is my log where you saw it; my history up to that start is given up; this is what I saw of you."
+    Witness { question: [u8; 32], now: Stamp, then: Option<[u8; 32]>, given_up: u64, seen: Option<Stamp> },
 }
 
 fn write_parts(out: &mut Writer, kind: u8, parts: &[&[u8; 32]]) {
@@ -293,10 +293,11 @@ impl Encoding for Message {
                 write_parts(out, 25, &[question]);
                 out.option(seen.as_ref());
             }
-            Self::Witness { question, now, then, seen } => {
+            Self::Witness { question, now, then, given_up, seen } => {
                 write_parts(out, 26, &[question]);
                 now.write(out);
                 out.option(then.as_ref());
+                out.u64(*given_up);
                 out.option(seen.as_ref());
             }
         }
@@ -323,9 +324,13 @@ impl Encoding for Message {
             13 => Self::Pair(PairMessage::read(input)?),
             14 => Self::Lacks { proposal: input.array()?, lack: read_lack(input)? },
             25 => Self::AskWitness { question: input.array()?, seen: input.option()? },
-            26 => {
-                Self::Witness { question: input.array()?, now: Stamp::read(input)?, then: input.option()?, seen: input.option()? }
-            }
+            26 => Self::Witness {
+                question: input.array()?,
+                now: Stamp::read(input)?,
+                then: input.option()?,
+                given_up: input.u64()?,
+                seen: input.option()?,
+            },
             _ => return Err(DecodeError::InvalidValue("message kind")),
         })
     }
