@@ -43,8 +43,11 @@ mod tests;
 
 pub use rejoin::{AcceptedRejoin, LostShare, Rejoined};
 
-/// How long an answer may take, and how long a ceremony waits for the first one.
-const WITHIN: Duration = Duration::from_secs(5);
+/// How long a ceremony waits for the first answer, if its own deadline is not shorter.
+const WITHIN: Duration = Duration::from_secs(10);
+/// How often a question is repeated that is not answered, and how often it is asked at most.
+const REPEAT: Duration = Duration::from_secs(1);
+const ASKED: usize = 5;
 /// How often a peer is asked if nothing else is a reason.
 const PERIOD: Duration = Duration::from_secs(5);
 /// The shortest time between two questions to one peer.
@@ -276,11 +279,15 @@ impl Shared {
     async fn ask_witness(self: &Arc<Self>, peer: PeerId, seen: Option<Stamp>) -> Result<Answer, CosignerError> {
         let question = fresh()?;
         let mut answers = self.expect(self.me, question, [peer])?;
-        self.tell(peer, &Message::AskWitness { question, seen })?;
-        match timeout(WITHIN, answers.next()).await {
-            Ok(Some((_, Message::Witness { now, then, given_up, seen: claim, .. }))) => Ok(Answer { now, then, given_up, claim }),
-            _ => Err(CosignerError::Unavailable { names: vec![self.name_of(peer)] }),
+        for _ in 0..ASKED {
+            self.tell(peer, &Message::AskWitness { question, seen })?;
+            if let Ok(Some((_, Message::Witness { now, then, given_up, seen: claim, .. }))) =
+                timeout(REPEAT, answers.next()).await
+            {
+                return Ok(Answer { now, then, given_up, claim });
+            }
         }
+        Err(CosignerError::Unavailable { names: vec![self.name_of(peer)] })
     }
 
     /// Asks a peer, and draws the conclusions.

@@ -229,6 +229,22 @@ impl Encoding for Proposal {
     }
 }
 
+impl Message {
+    fn write_witness(&self, out: &mut Writer) {
+        if let Self::AskWitness { question, seen } = self {
+            write_parts(out, 25, &[question]);
+            out.option(seen.as_ref());
+        }
+        if let Self::Witness { question, now, then, given_up, seen } = self {
+            write_parts(out, 26, &[question]);
+            now.write(out);
+            out.option(then.as_ref());
+            out.u64(*given_up);
+            out.option(seen.as_ref());
+        }
+    }
+}
+
 impl Encoding for Message {
     fn write(&self, out: &mut Writer) {
         out.u8(WIRE_VERSION);
@@ -289,17 +305,7 @@ impl Encoding for Message {
                     Lack::Pairing => 2,
                 });
             }
-            Self::AskWitness { question, seen } => {
-                write_parts(out, 25, &[question]);
-                out.option(seen.as_ref());
-            }
-            Self::Witness { question, now, then, given_up, seen } => {
-                write_parts(out, 26, &[question]);
-                now.write(out);
-                out.option(then.as_ref());
-                out.u64(*given_up);
-                out.option(seen.as_ref());
-            }
+            Self::AskWitness { .. } | Self::Witness { .. } => self.write_witness(out),
         }
     }
 
