@@ -1,6 +1,7 @@
 //! Yesterday's copy of a directory, on real stores: noticed, explained, and brought back.
 
-use std::{fs, path::Path, time::Duration};
+use core::time::Duration;
+use std::{fs, path::Path};
 
 use crate::{
     support::{Place, Said},
