@@ -333,7 +333,32 @@ fn ceremony() -> Seeds {
         out.u64(2);
     }));
     seeds.extend([5, 6, 12].map(|kind| message(kind, &|_| {})));
+    seeds.extend(witness(boot, &message));
     seeds
+}
+
+/// One message of a kind, with what is behind its first field.
+type OneMessage<'a> = &'a dyn Fn(u8, &dyn Fn(&mut Writer)) -> (String, Vec<u8>);
+
+/// How far cosigners are.
+fn witness(boot: Boot, message: OneMessage<'_>) -> Seeds {
+    let stamp = |out: &mut Writer| {
+        boot.write(out);
+        out.u64(5);
+        out.raw(&[6; 64]);
+    };
+    let seen = message(25, &|out| {
+        out.u8(1);
+        stamp(out);
+    });
+    let shown = message(26, &|out| {
+        stamp(out);
+        out.u8(1);
+        out.raw(&[8; 32]);
+        out.u64(2);
+        out.u8(0);
+    });
+    vec![message(25, &|out| out.u8(0)), ("message-25-seen".to_owned(), seen.1), shown]
 }
 
 fn roster() -> Seeds {

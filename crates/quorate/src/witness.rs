@@ -43,8 +43,11 @@ mod tests;
 
 pub use rejoin::{AcceptedRejoin, LostShare, Rejoined};
 
-/// How long an answer may take, and how long a ceremony waits for the first one.
-const WITHIN: Duration = Duration::from_secs(5);
+/// How long a ceremony waits for the first answer, if its own deadline is not shorter.
+const WITHIN: Duration = Duration::from_secs(10);
+/// How often a question is repeated that is not answered, and how often it is asked at most.
+const REPEAT: Duration = Duration::from_secs(1);
+const ASKED: usize = 5;
 /// How often a peer is asked if nothing else is a reason.
 const PERIOD: Duration = Duration::from_secs(5);
 /// The shortest time between two questions to one peer.
@@ -62,6 +65,8 @@ struct Peer {
     state: Mutex<State>,
     /// Wakes whoever asks this peer.
     wanted: Notify,
+    /// The same, and ends a question that the start before may not have answered.
+    doubted: Notify,
     /// Wakes those who wait for its answer.
     judged: Notify,
 }
@@ -97,7 +102,15 @@ struct Own {
 struct Answer {
     now: Stamp,
     then: Option<[u8; 32]>,
+    given_up: u64,
     claim: Option<Stamp>,
+}
+
+impl State {
+    /// Whether there is nothing to hurry for.
+    fn is_settled(&self) -> bool {
+        self.checked == Checked::Fine || self.witnessed.alarm.is_some()
+    }
 }
 
 impl Peer {
@@ -130,11 +143,13 @@ impl Witnesses {
         }
     }
 
-    /// Forgets that a peer was fine: it is, or may be, another start. It is asked at once.
-    pub(crate) fn doubt(&self, peer: PeerId) {
-        if let Some(entry) = self.peers.get(&peer) {
-            entry.state().checked = Checked::No;
-            entry.wanted.notify_one();
+    /// Hears of a peer's start: if it is another one than was seen, it is not known to be fine, and asked at once.
+    pub(crate) fn doubt(&self, peer: PeerId, boot: Boot) {
+        let Some(entry) = self.peers.get(&peer) else { return };
+        let mut state = entry.state();
+        if state.witnessed.seen.is_none_or(|seen| seen.boot != boot) {
+            state.checked = Checked::No;
+            entry.doubted.notify_one();
         }
     }
 }
@@ -150,8 +165,16 @@ pub(crate) async fn watch(shared: Arc<Shared>) {
                 while shared.network.is_connected(peer) {
                     let asked = Instant::now();
                     shared.look(peer, entry).await;
+                    let known = { entry.state().is_settled() };
                     // Nobody wanting it is a reason too, after a while.
-                    let _elapsed = timeout(PERIOD, entry.wanted.notified()).await;
+                    tokio::select! {
+                        () = entry.doubted.notified() => {
+                            tokio::time::sleep_until(asked + PAUSE / 10).await;
+                            continue;
+                        }
+                        () = entry.wanted.notified() => {}
+                        () = tokio::time::sleep(if known { PERIOD } else { PAUSE }) => {}
+                    }
                     tokio::time::sleep_until(asked + PAUSE).await;
                 }
                 entry.state().checked = Checked::No;
@@ -248,25 +271,35 @@ impl Shared {
             _ => None,
         };
         let mine = entry.state().witnessed.seen;
-        let _told = self.tell(from, &Message::Witness { question, now, then, seen: mine });
+        let given_up = self.witness.own().given_up;
+        let _told = self.tell(from, &Message::Witness { question, now, then, given_up, seen: mine });
         self.hear_claim(from, entry, seen).await;
     }
 
     async fn ask_witness(self: &Arc<Self>, peer: PeerId, seen: Option<Stamp>) -> Result<Answer, CosignerError> {
         let question = fresh()?;
         let mut answers = self.expect(self.me, question, [peer])?;
-        self.tell(peer, &Message::AskWitness { question, seen })?;
-        match timeout(WITHIN, answers.next()).await {
-            Ok(Some((_, Message::Witness { now, then, seen: claim, .. }))) => Ok(Answer { now, then, claim }),
-            _ => Err(CosignerError::Unavailable { names: vec![self.name_of(peer)] }),
+        for _ in 0..ASKED {
+            self.tell(peer, &Message::AskWitness { question, seen })?;
+            if let Ok(Some((_, Message::Witness { now, then, given_up, seen: claim, .. }))) =
+                timeout(REPEAT, answers.next()).await
+            {
+                return Ok(Answer { now, then, given_up, claim });
+            }
         }
+        Err(CosignerError::Unavailable { names: vec![self.name_of(peer)] })
     }
 
     /// Asks a peer, and draws the conclusions.
     async fn look(self: &Arc<Self>, peer: PeerId, entry: &Peer) {
         let before = entry.state().witnessed;
+        let answer = tokio::select! {
+            answer = self.ask_witness(peer, before.seen) => answer,
+            // It is another start: that one is asked.
+            () = entry.doubted.notified() => self.ask_witness(peer, before.seen).await,
+        };
         // Whoever does not answer stays what it was.
-        let Ok(answer) = self.ask_witness(peer, before.seen).await else { return };
+        let Ok(answer) = answer else { return };
         self.hear_claim(peer, entry, answer.claim).await;
         if let Err(error) = self.weigh(peer, entry, before, &answer).await {
             let (name, reason) = (self.name_of(peer), crate::cosigner::describe(&error));

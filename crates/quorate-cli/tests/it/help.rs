@@ -2,12 +2,14 @@
 
 use crate::support::{line, quorate};
 
-const COMMANDS: [&str; 14] = [
+const COMMANDS: [&str; 16] = [
     "init",
     "roster",
     "node",
     "status",
     "peers",
+    "rejoin",
+    "audit",
     "keygen",
     "keys",
     "address",
@@ -18,7 +20,8 @@ const COMMANDS: [&str; 14] = [
     "backup",
     "drill",
 ];
-const NESTED: [(&str, &[&str]); 5] = [
+const NESTED: [(&str, &[&str]); 6] = [
+    ("audit", &["show", "verify"]),
     ("backup", &["make", "verify", "restore"]),
     ("roster", &["add", "show", "check"]),
     ("sign", &["message", "digest", "psbt", "solana"]),

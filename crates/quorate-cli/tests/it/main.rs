@@ -6,6 +6,7 @@ mod drill;
 mod help;
 mod node;
 mod placement;
+mod rejoin;
 mod roster;
 mod support;
 mod usage;

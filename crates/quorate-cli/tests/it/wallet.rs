@@ -31,7 +31,7 @@ impl KeyView for Root {
     }
 }
 
-fn start_team(place: &Place) -> Vec<Node> {
+pub(crate) fn start_team(place: &Place) -> Vec<Node> {
     start_team_with(place, |_| {})
 }
 

@@ -186,8 +186,8 @@ pub(crate) enum Message {
     Destroyed { proposal: [u8; 32], former: Option<Vec<HolderSet>> },
     /// "How far are you? This is what I saw of you."
     AskWitness { question: [u8; 32], seen: Option<Stamp> },
-    /// "So far, and this is my log where you saw it; this is what I saw of you."
-    Witness { question: [u8; 32], now: Stamp, then: Option<[u8; 32]>, seen: Option<Stamp> },
+    /// "So far, and this is my log where you saw it; my history up to that start is given up; this is what I saw of you."
+    Witness { question: [u8; 32], now: Stamp, then: Option<[u8; 32]>, given_up: u64, seen: Option<Stamp> },
 }
 
 fn write_parts(out: &mut Writer, kind: u8, parts: &[&[u8; 32]]) {
@@ -344,6 +344,47 @@ impl Encoding for KeyEpochs {
     }
 }
 
+impl Message {
+    fn write_epochs(&self, out: &mut Writer) {
+        if let Self::AskEpochs { question, keys } = self {
+            write_parts(out, 15, &[question]);
+            out.sequence(keys);
+        }
+        if let Self::Epochs { question, epochs } = self {
+            write_parts(out, 16, &[question]);
+            out.sequence(epochs);
+        }
+        if let Self::NewEpoch { suite, record } = self {
+            out.u8(17);
+            suite.write(out);
+            out.bytes(record);
+        }
+        if let Self::Confirmation { question, record } = self {
+            write_parts(out, 18, &[question]);
+            out.bytes(record);
+        }
+        if let Self::Destroyed { proposal, former } = self {
+            write_parts(out, 19, &[proposal]);
+            out.u8(u8::from(former.is_some()));
+            former.iter().for_each(|former| out.sequence(former));
+        }
+    }
+
+    fn write_witness(&self, out: &mut Writer) {
+        if let Self::AskWitness { question, seen } = self {
+            write_parts(out, 25, &[question]);
+            out.option(seen.as_ref());
+        }
+        if let Self::Witness { question, now, then, given_up, seen } = self {
+            write_parts(out, 26, &[question]);
+            now.write(out);
+            out.option(then.as_ref());
+            out.u64(*given_up);
+            out.option(seen.as_ref());
+        }
+    }
+}
+
 impl Encoding for Message {
     fn write(&self, out: &mut Writer) {
         out.u8(WIRE_VERSION);
@@ -403,42 +444,12 @@ impl Encoding for Message {
                     Lack::Epoch => 3,
                 });
             }
-            Self::AskEpochs { question, keys } => {
-                out.u8(15);
-                out.raw(question);
-                out.sequence(keys);
-            }
-            Self::Epochs { question, epochs } => {
-                out.u8(16);
-                out.raw(question);
-                out.sequence(epochs);
-            }
-            Self::NewEpoch { suite, record } => {
-                out.u8(17);
-                suite.write(out);
-                out.bytes(record);
-            }
-            Self::Confirmation { question, record } => {
-                out.u8(18);
-                out.raw(question);
-                out.bytes(record);
-            }
-            Self::Destroyed { proposal, former } => {
-                out.u8(19);
-                out.raw(proposal);
-                out.u8(u8::from(former.is_some()));
-                former.iter().for_each(|former| out.sequence(former));
-            }
-            Self::AskWitness { question, seen } => {
-                write_parts(out, 25, &[question]);
-                out.option(seen.as_ref());
-            }
-            Self::Witness { question, now, then, seen } => {
-                write_parts(out, 26, &[question]);
-                now.write(out);
-                out.option(then.as_ref());
-                out.option(seen.as_ref());
-            }
+            Self::AskEpochs { .. }
+            | Self::Epochs { .. }
+            | Self::NewEpoch { .. }
+            | Self::Confirmation { .. }
+            | Self::Destroyed { .. } => self.write_epochs(out),
+            Self::AskWitness { .. } | Self::Witness { .. } => self.write_witness(out),
         }
     }
 
@@ -475,9 +486,13 @@ impl Encoding for Message {
                 },
             },
             25 => Self::AskWitness { question: input.array()?, seen: input.option()? },
-            26 => {
-                Self::Witness { question: input.array()?, now: Stamp::read(input)?, then: input.option()?, seen: input.option()? }
-            }
+            26 => Self::Witness {
+                question: input.array()?,
+                now: Stamp::read(input)?,
+                then: input.option()?,
+                given_up: input.u64()?,
+                seen: input.option()?,
+            },
             _ => return Err(DecodeError::InvalidValue("message kind")),
         })
     }

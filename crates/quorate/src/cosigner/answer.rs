@@ -22,7 +22,7 @@ const MAX_WORK: usize = 64;
 const MAX_PAIRING_WORK: usize = 4;
 
 /// How many of its questions how far this cosigner is.
-const MAX_WITNESS_WORK: usize = 2;
+const MAX_WITNESS_WORK: usize = 4;
 
 /// The work for others. Dropping it ends all of it.
 struct Work {

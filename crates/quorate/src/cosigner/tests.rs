@@ -143,7 +143,7 @@ async fn shown(me: PeerId, question: [u8; 32], seen: Option<Stamp>) -> Message {
         Some(seen) => vault.audit_digest(seen.head.sequence).await.unwrap(),
         None => None,
     };
-    Message::Witness { question, now, then, seen: None }
+    Message::Witness { question, now, then, given_up: 0, seen: None }
 }
 
 /// The next message, but for what every cosigner says at a new link, and asks.

@@ -62,7 +62,7 @@ impl Shared {
     pub(crate) fn learn_boot(&self, peer: PeerId, boot: Boot) {
         if self.pairings.learn(peer, boot) {
             self.pool.retain_live();
-            self.witness.doubt(peer);
+            self.witness.doubt(peer, boot);
             greet(self, peer);
         }
     }

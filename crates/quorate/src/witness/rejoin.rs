@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use quorate_core::{PeerId, SuiteId};
-use quorate_storage::{AuditKind, vault::Stamp};
+use quorate_storage::{
+    AuditKind,
+    vault::{Stamp, Verdict},
+};
 use tokio::task::JoinSet;
 
 use super::Checked;
@@ -115,7 +118,7 @@ impl Cosigner {
 
     /// Accepts a peer about which there is an alarm, from where it is now on. For an operator who knows what happened there.
     ///
-    /// The peer must have [rejoined](Self::rejoin) and started again, and proves for every key that both hold that it has its share, of the
+    /// The peer must have [rejoined](Self::rejoin) and started again, or go on from where it was seen after all. It proves for every key that both hold that it has its share, of the
     /// epoch that is active here. With `lost_shares` it is accepted without the proofs that it cannot give.
     ///
     /// # Errors
@@ -136,8 +139,12 @@ impl Cosigner {
         if before.alarm.is_none() {
             return Err(RequestError::NoAlarm { name }.into());
         }
-        let now = shared.ask_witness(peer, before.seen).await?.now;
-        if before.seen.is_some_and(|seen| now.boot.counter <= seen.boot.counter) {
+        let answer = shared.ask_witness(peer, before.seen).await?;
+        let now = answer.now;
+        // An operator may have found the right store again: then there is nothing to give up.
+        let goes_on = Stamp::judge(before.seen.as_ref(), &now, answer.then.as_ref()) == Verdict::Fine;
+        let rejoined = |seen: Stamp| answer.given_up >= seen.boot.counter && now.boot.counter > seen.boot.counter;
+        if !goes_on && !before.seen.is_some_and(rejoined) {
             let reason = "it has not rejoined; have its operator run `quorate rejoin` there, and start it again".to_owned();
             return Err(CosignerError::Refused { name, reason });
         }
