@@ -35,6 +35,7 @@ mod cosigner;
 pub mod danger;
 pub mod dev;
 mod error;
+pub mod freeze;
 #[cfg(feature = "fuzz-api")]
 #[doc(hidden)]
 pub mod fuzz_api;
@@ -46,7 +47,7 @@ mod pool;
 pub mod request;
 mod share;
 
-pub use clock::Clock;
+pub use clock::{Clock, utc};
 pub use cosigner::{Attested, Cosigner, CosignerBuilder, KeygenRequest, SignRequest, Signed, WalletKey};
 pub use error::{CosignerError, Lack, RequestError};
 pub use quorate_core as core;

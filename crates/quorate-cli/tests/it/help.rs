@@ -2,11 +2,29 @@
 
 use crate::support::{line, quorate};
 
-const COMMANDS: [&str; 13] =
-    ["init", "roster", "node", "status", "peers", "keygen", "keys", "address", "sign", "verify", "attest", "placement", "drill"];
-const NESTED: [(&str, &[&str]); 4] = [
+const COMMANDS: [&str; 17] = [
+    "init",
+    "roster",
+    "node",
+    "status",
+    "peers",
+    "keygen",
+    "keys",
+    "address",
+    "sign",
+    "requester",
+    "approve",
+    "freeze",
+    "resume",
+    "verify",
+    "attest",
+    "placement",
+    "drill",
+];
+const NESTED: [(&str, &[&str]); 5] = [
     ("roster", &["add", "show", "check"]),
-    ("sign", &["message", "digest", "psbt", "solana"]),
+    ("requester", &["new", "show"]),
+    ("sign", &["message", "digest", "psbt", "evm", "solana", "request"]),
     ("verify", &["message", "digest", "psbt", "solana"]),
     ("placement", &["explain"]),
 ];

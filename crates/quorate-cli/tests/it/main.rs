@@ -4,6 +4,7 @@
 mod drill;
 mod help;
 mod node;
+mod people;
 mod placement;
 mod roster;
 mod support;

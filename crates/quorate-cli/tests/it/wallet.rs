@@ -32,8 +32,16 @@ impl KeyView for Root {
 }
 
 fn start_team(place: &Place) -> Vec<Node> {
+    start_team_with(place, "")
+}
+
+/// Starts a team whose configurations end with this.
+pub(crate) fn start_team_with(place: &Place, config: &str) -> Vec<Node> {
     for name in NAMES {
         place.init(name, free_port()).succeeds();
+        let path = place.path(name).join("quorate.toml");
+        let written = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(&path, format!("{written}{config}")).unwrap();
     }
     for name in NAMES {
         place.add_to_roster(name, &NAMES).succeeds();

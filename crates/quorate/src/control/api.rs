@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+pub use super::people::{Approval, Authorization, FreezeInfo, FreezeRequest, ResumeRequest, SignedFreeze};
+
 /// What a cosigner says of itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -20,6 +22,9 @@ pub struct Status {
     pub pending: usize,
     /// The other cosigners.
     pub peers: Vec<PeerStatus>,
+    /// The freezes that are in force.
+    #[serde(default)]
+    pub frozen: Vec<FreezeInfo>,
 }
 
 impl Status {
@@ -32,6 +37,7 @@ impl Status {
             keys: 0,
             pending: 0,
             peers: Vec::new(),
+            frozen: Vec::new(),
         }
     }
 }
@@ -177,9 +183,13 @@ pub struct SignRequest {
     /// Who signs, by name; whoever is reachable if empty. This cosigner is always among them.
     #[serde(default)]
     pub signers: Vec<String>,
-    /// Names the request, for policies and logs. Ids are not remembered: sent again, it is done again. Random if absent.
+    /// Names the request. Every cosigner remembers what it stands for: with other content it is refused, and sent again it gives the same
+    /// signatures. Random if absent.
     #[serde(default)]
     pub request_id: Option<String>,
+    /// Who signed the request, and who approved it. `request_id` must be there then.
+    #[serde(default)]
+    pub authorization: Option<Authorization>,
 }
 
 /// Finished signatures.
@@ -251,7 +261,7 @@ impl AttestResult {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ApiError {
-    /// For programs: `input`, `unknown-key`, `denied`, `refused`, `fault`, `unavailable`, `internal`.
+    /// For programs: `input`, `unknown-key`, `denied`, `frozen`, `refused`, `fault`, `unavailable`, `internal`.
     pub code: String,
     /// For people: what happened and what to do.
     pub message: String,

@@ -9,7 +9,10 @@ use std::{
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::api::{ApiError, AttestRequest, AttestResult, ForgiveRequest, KeyInfo, KeygenRequest, SignRequest, Signed, Status};
+use super::api::{
+    ApiError, AttestRequest, AttestResult, ForgiveRequest, FreezeInfo, FreezeRequest, KeyInfo, KeygenRequest, ResumeRequest,
+    SignRequest, Signed, SignedFreeze, Status,
+};
 
 /// The largest answer that is read.
 const MAX_ANSWER: u64 = 64 << 20;
@@ -109,6 +112,33 @@ impl Client {
     /// As [`keygen`](Self::keygen).
     pub fn forgive(&self, request: &ForgiveRequest) -> Result<(), ClientError> {
         self.call("POST", "/v1/forgive", request).map(|_: serde_json::Value| ())
+    }
+
+    /// Freezes a key, or all.
+    ///
+    /// # Errors
+    ///
+    /// As [`keygen`](Self::keygen).
+    pub fn freeze(&self, request: &FreezeRequest) -> Result<Vec<FreezeInfo>, ClientError> {
+        self.call("POST", "/v1/freeze", request)
+    }
+
+    /// Hands over a freeze that a credential signed.
+    ///
+    /// # Errors
+    ///
+    /// As [`keygen`](Self::keygen).
+    pub fn freeze_signed(&self, freeze: &SignedFreeze) -> Result<FreezeInfo, ClientError> {
+        self.call("POST", "/v1/freeze-signed", freeze)
+    }
+
+    /// Says, in the name of the cosigner's operator, that freezes should end.
+    ///
+    /// # Errors
+    ///
+    /// As [`keygen`](Self::keygen).
+    pub fn resume(&self, request: &ResumeRequest) -> Result<Vec<FreezeInfo>, ClientError> {
+        self.call("POST", "/v1/resume", request)
     }
 
     /// Asks the cosigner to stop.

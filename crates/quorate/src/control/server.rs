@@ -26,9 +26,12 @@ use tokio::{
     sync::{Notify, watch},
 };
 
-use super::api::{
-    ApiError, AttestRequest, AttestResult, ForgiveRequest, KeyInfo, KeygenRequest, ParticipantInfo, PeerStatus, SignRequest,
-    Signed, Status,
+use super::{
+    api::{
+        ApiError, AttestRequest, AttestResult, ForgiveRequest, KeyInfo, KeygenRequest, ParticipantInfo, PeerStatus, SignRequest,
+        Signed, Status,
+    },
+    people,
 };
 use crate::{
     ceremony::{keygen::suite, message::RequestId},
@@ -78,8 +81,8 @@ impl Drop for ControlServer {
 }
 
 #[derive(Clone)]
-struct Context {
-    cosigner: Arc<Cosigner>,
+pub(super) struct Context {
+    pub(super) cosigner: Arc<Cosigner>,
     stop: Arc<Notify>,
 }
 
@@ -105,6 +108,9 @@ pub fn serve(cosigner: Arc<Cosigner>, socket: &Path) -> std::io::Result<ControlS
         .route("/v1/keygen", post(keygen))
         .route("/v1/sign", post(sign))
         .route("/v1/attest", post(attest))
+        .route("/v1/freeze", post(people::freeze))
+        .route("/v1/freeze-signed", post(people::freeze_signed))
+        .route("/v1/resume", post(people::resume))
         .route("/v1/forgive", post(forgive))
         .route("/v1/shutdown", post(shutdown))
         .layer(DefaultBodyLimit::max(MAX_BODY))
@@ -123,11 +129,11 @@ pub fn serve(cosigner: Arc<Cosigner>, socket: &Path) -> std::io::Result<ControlS
     Ok(ControlServer { socket: socket.to_owned(), stop, closing })
 }
 
-type Answer<T> = Result<Json<T>, Failure>;
-type Body<T> = Result<Json<T>, JsonRejection>;
+pub(super) type Answer<T> = Result<Json<T>, Failure>;
+pub(super) type Body<T> = Result<Json<T>, JsonRejection>;
 
 /// An error on its way out.
-struct Failure(StatusCode, ApiError);
+pub(super) struct Failure(StatusCode, ApiError);
 
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
@@ -145,14 +151,17 @@ impl From<CosignerError> for Failure {
             | CosignerError::Roster(_)
             | CosignerError::Protocol(quorate_core::Error::Input(_)) => (StatusCode::BAD_REQUEST, "input"),
             CosignerError::Denied { .. } => (StatusCode::FORBIDDEN, "denied"),
+            CosignerError::Frozen { .. } => (StatusCode::LOCKED, "frozen"),
             CosignerError::Refused { .. } | CosignerError::BackOff { .. } => (StatusCode::CONFLICT, "refused"),
             CosignerError::Fault { .. } => (StatusCode::CONFLICT, "fault"),
             CosignerError::Unavailable { .. } | CosignerError::Lacking { .. } | CosignerError::Network(_) => {
                 (StatusCode::SERVICE_UNAVAILABLE, "unavailable")
             }
-            CosignerError::Protocol(_) | CosignerError::Vault(_) | CosignerError::Randomness | CosignerError::Bug(_) => {
-                (StatusCode::INTERNAL_SERVER_ERROR, "internal")
-            }
+            CosignerError::Protocol(_)
+            | CosignerError::Vault(_)
+            | CosignerError::DamagedFreeze { .. }
+            | CosignerError::Randomness
+            | CosignerError::Bug(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
         };
         Self(status, ApiError::new(code, describe(&error), error.blamed()))
     }
@@ -164,7 +173,7 @@ impl From<RequestError> for Failure {
     }
 }
 
-fn body<T: DeserializeOwned>(body: Body<T>) -> Result<T, Failure> {
+pub(super) fn body<T: DeserializeOwned>(body: Body<T>) -> Result<T, Failure> {
     body.map(|Json(body)| body)
         .map_err(|error| Failure(StatusCode::BAD_REQUEST, ApiError::new("input", error.body_text(), Vec::new())))
 }
@@ -187,6 +196,7 @@ async fn status(State(context): State<Context>) -> Answer<Status> {
         let peer = PeerStatus::new(entry.name.clone(), peer, entry.address.clone(), connected);
         status.peers.push(PeerStatus { faults, wait_seconds: wait.as_secs(), ..peer });
     }
+    status.frozen = cosigner.freezes().await?.iter().map(|freeze| people::info(cosigner, freeze)).collect();
     Ok(Json(status))
 }
 
@@ -249,6 +259,9 @@ async fn sign(State(context): State<Context>, request: Body<SignRequest>) -> Ans
     }
     if let Some(id) = request_id(request.request_id.as_deref())? {
         sign = sign.request_id(id);
+    }
+    if let Some(authorization) = &request.authorization {
+        sign = sign.authorization(authorization.try_into()?);
     }
     let done = context.cosigner.sign(sign).await?;
     let mut signed = Signed::new(hex::encode(done.request), hex::encode(done.key_id));

@@ -43,7 +43,7 @@ pub(super) async fn answer_all(shared: Arc<Shared>) {
 
 fn answer(shared: &Arc<Shared>, work: &mut Work, from: PeerId, message: Message) {
     match &message {
-        Message::Propose(_) | Message::AskAttestation { .. } | Message::AskCertificate { .. } => {
+        Message::Propose(_) | Message::AskAttestation { .. } | Message::AskCertificate { .. } | Message::Freeze(_) => {
             work.begin(shared, from, message)
         }
         Message::Pair(PairMessage::Hello { boot }) => shared.learn_boot(from, *boot),
@@ -99,6 +99,7 @@ async fn work_on(shared: &Arc<Shared>, from: PeerId, message: Message) {
             super::attest::answer(shared, from, key_id, epoch, challenge).await;
         }
         Message::AskCertificate { key_id, epoch } => super::recover::answer(shared, from, key_id, epoch).await,
+        Message::Freeze(message) => shared.hear_freeze(from, message).await,
         Message::Pair(PairMessage::Offer { random, .. }) => shared.answer_offer(from, random).await,
         Message::Pair(PairMessage::Ask { topic, accepted, .. }) => shared.asked_to_pair(from, topic, accepted).await,
         Message::Accept { .. }

@@ -32,6 +32,7 @@ use crate::{
 };
 
 mod ecdsa;
+mod freeze;
 
 const NAMES: [&str; 4] = ["alice", "bob", "carol", "dave"];
 

@@ -62,6 +62,7 @@ impl Shared {
     pub(crate) fn learn_boot(&self, peer: PeerId, boot: Boot) {
         if self.pairings.learn(peer, boot) {
             self.pool.retain_live();
+            self.forget_acknowledgements(peer);
             greet(self, peer);
         }
     }

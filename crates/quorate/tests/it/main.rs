@@ -14,6 +14,7 @@
 
 mod cosigner;
 mod ecdsa;
+mod freeze;
 mod node;
 mod payload;
 mod policy;
