@@ -362,7 +362,7 @@ mod tests {
         let bytes = plain.to_bytes();
         let (without, none) = bytes.split_at(bytes.len() - 1);
         assert_eq!((hex::encode(&without[..67]), none), (format!("0101{}02{}", "02".repeat(32), "01".repeat(32)), &[0][..]));
-        assert_eq!(hex::encode(&without[without.len() - 20..]), "6d6573736167650000000568656c6c6f0000000003"[2..].to_owned());
+        assert_eq!(hex::encode(&without[without.len() - 20..]), "6573736167650000000568656c6c6f0000000003");
         assert_eq!(signed.to_bytes(), [without, &[1], &authorization.to_bytes()].concat());
         for message in [plain, signed] {
             let mut bytes = message.to_bytes();
