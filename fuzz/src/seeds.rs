@@ -256,6 +256,12 @@ fn signature<C: FrostSuite>(kind: u8) -> Seeds {
     ])
 }
 
+/// A requester's public key: an Ed25519 point of large order.
+const REQUESTER: [u8; 32] = [
+    0xed, 0x49, 0x28, 0xc6, 0x28, 0xd1, 0xc2, 0xc6, 0xea, 0xe9, 0x03, 0x38, 0x90, 0x59, 0x95, 0x61, 0x29, 0x59, 0x27, 0x3a, 0x5c,
+    0x63, 0xf9, 0x36, 0x36, 0xc1, 0x46, 0x14, 0xac, 0x87, 0x37, 0xd1,
+];
+
 fn ceremony() -> Seeds {
     let message = |kind: u8, write: &dyn Fn(&mut Writer)| {
         let mut out = Writer::default();
@@ -280,6 +286,16 @@ fn ceremony() -> Seeds {
         [&b"message"[..], b"hello"].iter().for_each(|part| out.bytes(part));
         out.sequence(&[[5; 32], [6; 32]]);
         out.u8(1);
+    };
+    let unsigned = |out: &mut Writer| {
+        sign(out);
+        out.u8(0);
+    };
+    let signed = |out: &mut Writer| {
+        sign(out);
+        out.u8(1);
+        out.u64(1000);
+        [&REQUESTER[..], &[7; 64], &[0, 0, 0, 1], &REQUESTER, &[8; 64]].iter().for_each(|part| out.raw(part));
     };
     let presign = |out: &mut Writer| {
         out.u8(3);
@@ -313,9 +329,20 @@ fn ceremony() -> Seeds {
             out.bytes(b"record");
         }),
     ];
-    seeds.push(("message-01-sign".to_owned(), message(1, &sign).1));
+    seeds.push(("message-01-sign".to_owned(), message(1, &unsigned).1));
+    seeds.push(("message-01-signed".to_owned(), message(1, &signed).1));
     seeds.push(("message-01-presign".to_owned(), message(1, &presign).1));
     seeds.extend([1, 2].map(|lack| (format!("message-14-{lack}"), message(14, &|out| out.u8(lack)).1)));
+    seeds.extend([
+        ("message-20".to_owned(), [&[1, 20, 2, 1][..], &[9; 32], &[0; 7], &[5, 0, 0, 0, 3], b"why", &[0]].concat()),
+        (
+            "message-20-signed".to_owned(),
+            [&[1, 20, 1][..], &[8; 32], &[2], &REQUESTER, &[0; 7], &[5, 0, 0, 0, 1], b"x", &[1], &[7; 64]].concat(),
+        ),
+        message(21, &|out| out.u8(1)),
+        message(22, &|_| {}),
+        message(23, &|_| {}),
+    ]);
     seeds.push(pair(1, &|out| boot.write(out)));
     seeds.push(pair(2, &|out| {
         boot.write(out);

@@ -2,6 +2,7 @@
 
 mod audit;
 mod backup;
+mod request;
 mod sign;
 mod team;
 
@@ -11,6 +12,7 @@ use clap::{Args, Parser, Subcommand};
 
 pub(crate) use audit::{AuditArgs, AuditCommand};
 pub(crate) use backup::{BackupArgs, BackupCommand, BackupMakeArgs, BackupRestoreArgs, BackupVerifyArgs};
+pub(crate) use request::{ApproveArgs, FreezeArgs, Requested, RequesterArgs, RequesterCommand, ResumeArgs};
 pub(crate) use sign::{AddressKind, Network, SignArgs, SignKind, Signer, Signing, Text, VerifyArgs, VerifyKind};
 pub(crate) use team::{InitArgs, NodeArgs, PlacementArgs, PlacementCommand, RosterArgs, RosterCommand};
 
@@ -21,7 +23,7 @@ Exit codes:
   1  the request failed: a false signature, a missing proof, a failed check of the drill
   2  wrong usage, request or configuration
   3  no cosigner is running there, or too few participants can be reached
-  4  a policy, or another cosigner, denied the request
+  4  a policy, or another cosigner, denied the request, or the key is frozen
   5  a participant broke the protocol; its name is in the message
 
 A first try, with three cosigners on this machine and a thief:   quorate drill
@@ -68,7 +70,15 @@ pub(crate) enum Command {
     /// Show a wallet's addresses: Taproot for bip340 keys, Ethereum and P2WPKH for ecdsa-secp256k1 keys, Solana for ed25519 keys.
     Address(AddressArgs),
     /// Have a message, a digest or a transaction signed.
-    Sign(SignArgs),
+    Sign(Box<SignArgs>),
+    /// Make a key pair with which a wallet program or a person signs requests, approves them, or freezes keys.
+    Requester(RequesterArgs),
+    /// Approve a request that somebody else signed, after looking at it.
+    Approve(ApproveArgs),
+    /// Stop a key, or all keys, from signing, at once and at every cosigner. Any one cosigner's operator can, or a credential.
+    Freeze(FreezeArgs),
+    /// Say, as the operator of this cosigner, that a freeze should end. It does when as many operators as sign have said so.
+    Resume(ResumeArgs),
     /// Check a signature against a wallet's key or an address, on this machine alone.
     Verify(VerifyArgs),
     /// Ask every participant of a key for proof that it still holds its share.

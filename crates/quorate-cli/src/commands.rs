@@ -1,9 +1,11 @@
 //! One module a command.
 
 mod address;
+mod approve;
 mod attest;
 mod audit;
 mod backup;
+mod freeze;
 pub(crate) mod init;
 mod keygen;
 mod keys;
@@ -11,6 +13,7 @@ mod node;
 mod peers;
 pub(crate) mod placement;
 mod rejoin;
+mod requester;
 mod roster;
 mod sign;
 mod status;
@@ -49,6 +52,10 @@ pub(crate) fn run(command: Command, output: &Output) -> Result<(), Failure> {
         Command::Keys(connection) => keys::run(&connection, *output),
         Command::Address(args) => address::run(&args, *output),
         Command::Sign(args) => sign::run(args.kind, *output),
+        Command::Requester(args) => requester::run(&args.command, *output),
+        Command::Approve(args) => approve::run(&args, *output),
+        Command::Freeze(args) => freeze::run(&args, *output),
+        Command::Resume(args) => freeze::resume(&args, *output),
         Command::Verify(args) => verify::run(args.kind, *output),
         Command::Attest(args) => attest::run(args, *output),
         Command::Placement(args) => placement::run(args.command, *output),
@@ -70,7 +77,7 @@ pub(crate) fn runtime() -> Result<Runtime, Failure> {
 }
 
 /// Reads a file, or standard input for `-`.
-fn read_file(path: &Path) -> Result<Vec<u8>, Failure> {
+pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>, Failure> {
     let unreadable = |source| Failure::File { action: "read", path: path.to_owned(), source };
     let mut bytes = Vec::new();
     let length = if path == Path::new("-") {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use quorate::{
+    RequestError,
     backup::{CheckError, RestoreError},
     config::ConfigError,
     control::ClientError,
@@ -92,6 +93,30 @@ pub(crate) enum Failure {
     /// Others could have read the secret key.
     #[error("others can read the key file {} (mode {mode:03o}); run chmod 600", path.display())]
     KeyFileNotPrivate { path: PathBuf, mode: u32 },
+    /// A request, a requester's key or a signature that does not fit.
+    #[error(transparent)]
+    Request(#[from] RequestError),
+    /// A file that is no request.
+    #[error("{} is not a request that `quorate sign ... --save` wrote", path.display())]
+    RequestFile { path: PathBuf },
+    /// A file that is no list of keys.
+    #[error("{} is not what `quorate keys --json` prints", path.display())]
+    KeysFile { path: PathBuf },
+    /// A file that is no key file.
+    #[error("{} is not a key file of `quorate requester new`", path.display())]
+    RequesterFile { path: PathBuf },
+    /// Others could have read it.
+    #[error("others can read the key file {} (mode {mode:03o}); make a new one, and have the old one taken off all lists", path.display())]
+    NotPrivate { path: PathBuf, mode: u32 },
+    /// The system's generator failed.
+    #[error("the random generator failed")]
+    Randomness,
+    /// The person said no.
+    #[error("not approved; nothing was written")]
+    NotApproved,
+    /// Nobody who could say yes.
+    #[error("there is no terminal to ask on; look at the request, and use --yes")]
+    NobodyToAsk,
     /// Standard output or the answer for programs.
     #[error("cannot write the answer")]
     Output { source: std::io::Error },
@@ -121,6 +146,8 @@ impl Failure {
             | Self::Restore(RestoreError::Check(_))
             | Self::Output { .. }
             | Self::Runtime { .. }
+            | Self::Randomness
+            | Self::NotApproved
             | Self::Drill { .. } => 1,
             Self::Config(_)
             | Self::Node(_)
@@ -139,6 +166,12 @@ impl Failure {
             | Self::Hex { .. }
             | Self::Address { .. }
             | Self::UnknownKey { .. }
+            | Self::Request(_)
+            | Self::RequestFile { .. }
+            | Self::KeysFile { .. }
+            | Self::RequesterFile { .. }
+            | Self::NotPrivate { .. }
+            | Self::NobodyToAsk
             | Self::NoAddress { .. }
             | Self::SeveralKeys { .. } => 2,
         }
@@ -175,7 +208,7 @@ fn code_of(code: &str) -> u8 {
     match code {
         "input" | "unknown-key" => 2,
         "unavailable" => 3,
-        "denied" | "refused" => 4,
+        "denied" | "refused" | "frozen" => 4,
         "fault" => 5,
         _ => 1,
     }

@@ -13,6 +13,8 @@ mod key;
 mod output;
 mod passphrase;
 mod progress;
+mod request;
+mod requester;
 
 use std::process::ExitCode;
 

@@ -45,7 +45,8 @@ pub(crate) const fn weekday_and_hour(seconds: u64) -> (u64, u64) {
 }
 
 /// A time for people: 2026-11-23 10:20:02 UTC.
-pub(crate) fn utc(seconds: u64) -> String {
+#[must_use]
+pub fn utc(seconds: u64) -> String {
     let (time, mut days) = (seconds % DAY, seconds / DAY);
     let is_leap = |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
     // Whole cycles of 400 years first, so that the loop is short whatever the number is.

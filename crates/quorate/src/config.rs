@@ -23,6 +23,11 @@
 //! remember_days = 30                   # for how long; signed requests must expire sooner
 //! max = 100000                         # how many at most; more are refused
 //!
+//! [freeze]                             # see docs/freeze.md
+//! keys = ["d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"] # credentials that can freeze, and nothing else
+//! refused_per_hour = 100               # more refused requests for a key freeze it; no limit by default
+//! signatures_per_hour = 1000           # and so do more signatures
+//!
 //! [ecdsa]                              # what is kept in memory for ECDSA signatures
 //! presignatures = 8                    # for each key and set of signers; 0 on hosts with live snapshots, suspend to disk or cloning
 //! pairing_hours = 24                   # the age at which what two cosigners share is made anew
@@ -33,7 +38,10 @@
 //! recipient = "age1…"                  # the public key whose secret half is there
 //! ```
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
 
 use quorate_core::{
     PlacementError,
@@ -46,7 +54,7 @@ use crate::{
     backup::BackupTarget,
     ceremony::keygen::DEFAULT_MAX_KEYS,
     policy::{BuiltinPolicy, ConfigError as PolicyError},
-    request::DEFAULT_MAX_REQUESTS,
+    request::{DEFAULT_MAX_REQUESTS, RequesterKey},
 };
 
 /// The configuration file's name.
@@ -84,6 +92,9 @@ pub struct Config {
     /// What it remembers of requests.
     #[serde(default)]
     pub requests: RequestsConfig,
+    /// What freezes its keys.
+    #[serde(default)]
+    pub freeze: FreezeConfig,
     /// How long a ceremony may take, in seconds.
     #[serde(default = "default_deadline")]
     pub deadline_seconds: u64,
@@ -91,6 +102,32 @@ pub struct Config {
 
 const fn default_deadline() -> u64 {
     60
+}
+
+/// What freezes a cosigner's keys, beside its operator and the other cosigners.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct FreezeConfig {
+    /// The credentials that can freeze, and nothing else.
+    pub keys: BTreeSet<RequesterKey>,
+    /// More requests for one key than that, refused within an hour, freeze it.
+    pub refused_per_hour: Option<u32>,
+    /// More signatures of one key than that within an hour freeze it.
+    pub signatures_per_hour: Option<u32>,
+}
+
+impl FreezeConfig {
+    /// Checks the numbers.
+    fn check(&self) -> Result<(), ConfigError> {
+        let wrong = |field| Err(ConfigError::Number { section: "freeze", field, limit: "between 1 and 1000000" });
+        let fits = |limit: Option<u32>| limit.is_none_or(|limit| (1..=1_000_000).contains(&limit));
+        match (fits(self.refused_per_hour), fits(self.signatures_per_hour)) {
+            (false, _) => wrong("refused_per_hour"),
+            (_, false) => wrong("signatures_per_hour"),
+            (true, true) => Ok(()),
+        }
+    }
 }
 
 /// What a cosigner remembers of requests for signatures.
@@ -333,6 +370,7 @@ impl Config {
         config.ecdsa.check()?;
         config.backup_targets()?;
         config.requests.check()?;
+        config.freeze.check()?;
         match config.keygen.min_signers {
             min_signers @ ..2 => Err(ConfigError::MinSigners { min_signers }),
             2.. => Ok(config),
@@ -459,6 +497,11 @@ mod tests {
         assert!(matches!(requests(""), Ok(RequestsConfig { remember_days: 30, max: 100_000 })));
         assert!(matches!(requests("remember_days = 0"), Err(ConfigError::Number { field: "remember_days", .. })));
         assert!(matches!(requests("max = 0"), Err(ConfigError::Number { field: "max", .. })));
+        let freeze = |text: &str| parse(&format!("{WHOLE}\n[freeze]\n{text}")).map(|config| config.freeze);
+        let key = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a";
+        assert_eq!(freeze(&format!("keys = [\"{key}\"]")).unwrap().keys.first().unwrap().to_string(), key);
+        assert!(matches!(freeze("refused_per_hour = 0"), Err(ConfigError::Number { field: "refused_per_hour", .. })));
+        assert!(matches!(freeze("signatures_per_hour = 0"), Err(ConfigError::Number { field: "signatures_per_hour", .. })));
     }
 
     #[test]

@@ -8,6 +8,9 @@
 //! | `GET /v1/keys` | – | list of [`KeyInfo`](api::KeyInfo) |
 //! | `POST /v1/keygen` | [`KeygenRequest`](api::KeygenRequest) | list of [`KeyInfo`](api::KeyInfo) |
 //! | `POST /v1/sign` | [`SignRequest`](api::SignRequest) | [`Signed`](api::Signed) |
+//! | `POST /v1/freeze` | [`FreezeRequest`](api::FreezeRequest) | list of [`FreezeInfo`](api::FreezeInfo) |
+//! | `POST /v1/freeze-signed` | [`SignedFreeze`](api::SignedFreeze) | [`FreezeInfo`](api::FreezeInfo) |
+//! | `POST /v1/resume` | [`ResumeRequest`](api::ResumeRequest) | list of [`FreezeInfo`](api::FreezeInfo) |
 //! | `POST /v1/attest` | [`AttestRequest`](api::AttestRequest) | list of [`AttestResult`](api::AttestResult) |
 //! | `POST /v1/backup` | [`BackupRequest`](api::BackupRequest) | [`BackupResult`](api::BackupResult) |
 //! | `POST /v1/audit` | [`AuditRequest`](api::AuditRequest) | [`AuditEntries`](api::AuditEntries) |
@@ -17,12 +20,13 @@
 //! | `POST /v1/shutdown` | – | `{}` |
 //!
 //! Errors come as a status of 400 (the request is wrong), 403 (a policy denied it), 404 (no such key), 409 (a participant broke the
-//! protocol or refused), 503 (participants do not answer) or 500, with an [`ApiError`](api::ApiError) as body.
+//! protocol or refused), 423 (the key is frozen), 503 (participants do not answer) or 500, with an [`ApiError`](api::ApiError) as body.
 
 pub mod api;
 mod audit;
 mod backup;
 mod client;
+mod people;
 mod server;
 mod witness;
 

@@ -5,7 +5,7 @@
 
 use core::time::Duration;
 use std::{
-    collections::{BTreeMap, btree_map::Entry},
+    collections::{BTreeMap, BTreeSet, btree_map::Entry},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -30,10 +30,11 @@ use crate::{
     ceremony::{keygen::Accepts, message::Message, sign::Judge},
     clock::Clock,
     error::{CosignerError, RequestError},
+    freeze::{self, Freeze, Freezes, Scope, SignedFreeze, Velocity},
     pairing::Pairings,
     policy::{BuiltinPolicy, Policy},
     pool::{Line, Pool},
-    request::{DEFAULT_MAX_REQUESTS, DEFAULT_RETENTION, Requests, sweep_all},
+    request::{DEFAULT_MAX_REQUESTS, DEFAULT_RETENTION, RequesterKey, Requests, sweep_all},
     share::{AnyKeyShare, IdentityRecord, Stored, key_name},
     witness::Witnesses,
 };
@@ -90,6 +91,8 @@ pub struct CosignerBuilder {
     backups: Vec<BackupTarget>,
     clock: Clock,
     remember: (Duration, usize),
+    freezers: BTreeSet<RequesterKey>,
+    velocity: (Option<u32>, Option<u32>),
 }
 
 impl core::fmt::Debug for CosignerBuilder {
@@ -128,6 +131,7 @@ pub(crate) struct Shared {
     pub(crate) pool: Pool,
     pub(crate) clock: Clock,
     pub(crate) requests: Requests,
+    pub(crate) freezes: Freezes,
     /// What presignatures are wanted for.
     wanted: mpsc::Sender<Line>,
     hedge: Zeroizing<[u8; 32]>,
@@ -239,6 +243,21 @@ impl CosignerBuilder {
         self
     }
 
+    /// Takes freezes that this credential signed. It can freeze, and nothing else.
+    #[must_use]
+    pub fn freeze_credential(mut self, key: RequesterKey) -> Self {
+        self.freezers.insert(key);
+        self
+    }
+
+    /// Freezes a key when more requests for it are refused here within an hour, or more signatures are to be made, than that. By default
+    /// nothing freezes by itself. A restart begins to count anew.
+    #[must_use]
+    pub const fn freeze_above(mut self, refused_per_hour: Option<u32>, signatures_per_hour: Option<u32>) -> Self {
+        self.velocity = (refused_per_hour, signatures_per_hour);
+        self
+    }
+
     /// Starts the cosigner. Call it within a tokio runtime.
     ///
     /// # Errors
@@ -283,6 +302,7 @@ impl CosignerBuilder {
             pool: Pool::new(self.presignatures),
             clock: self.clock,
             requests: Requests::new(self.remember.0, self.remember.1),
+            freezes: Freezes::new(self.freezers, Velocity::new(self.velocity.0, self.velocity.1)),
             wanted,
             hedge,
             topics: Mutex::default(),
@@ -294,6 +314,7 @@ impl CosignerBuilder {
             #[cfg(test)]
             spent: Mutex::default(),
         });
+        shared.load_freezes().await?;
         shared.sweep_requests().await?;
         tracing::info!(target: "quorate::audit", name = shared.name, peer = %me, boot, "started");
         let started = format!("start {boot} of version {}", env!("CARGO_PKG_VERSION"));
@@ -306,6 +327,7 @@ impl CosignerBuilder {
             tokio::spawn(crate::witness::watch(Arc::clone(&shared))),
             tokio::spawn(presign::fill_all(Arc::clone(&shared), wishes)),
             tokio::spawn(sweep_all(Arc::clone(&shared))),
+            tokio::spawn(freeze::tell_all(Arc::clone(&shared))),
         ];
         Ok(Cosigner { shared, tasks: Mutex::new(tasks) })
     }
@@ -329,6 +351,8 @@ impl Cosigner {
             backups: Vec::new(),
             clock: Clock::default(),
             remember: (DEFAULT_RETENTION, DEFAULT_MAX_REQUESTS),
+            freezers: BTreeSet::new(),
+            velocity: (None, None),
         }
     }
 
@@ -465,6 +489,44 @@ impl Cosigner {
     /// only when the cause is known.
     pub async fn forgive(&self, peer: PeerId) -> Result<(), CosignerError> {
         self.shared.forgive(self.other(peer)?).await
+    }
+
+    /// Freezes a key, or all: this cosigner signs nothing with it any more from now on, and all others are told until they know.
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError::UnknownKey`], [`RequestError::Reason`], [`CosignerError::Vault`]; it may or may not be frozen then.
+    pub async fn freeze(&self, scope: Scope, reason: &str) -> Result<Freeze, CosignerError> {
+        self.shared.freeze(scope, reason).await
+    }
+
+    /// Takes a freeze that a credential signed, and passes it on.
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError::FreezeAuthor`] if the credential is not listed here, or did not sign it; [`RequestError::OldFreeze`] if it ended
+    /// already; otherwise as [`freeze`](Self::freeze).
+    pub async fn take_freeze(&self, freeze: SignedFreeze) -> Result<Freeze, CosignerError> {
+        self.shared.take_signed_freeze(freeze).await
+    }
+
+    /// Says, in the name of this cosigner's operator, that the freezes of this key, or those of all keys, should end. They do, at each
+    /// cosigner, when the operators of as many participants say so as the key needs signers.
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError::NotFrozen`], [`CosignerError::Vault`].
+    pub async fn resume(&self, scope: Scope) -> Result<Vec<Freeze>, CosignerError> {
+        self.shared.approve_resume(scope).await
+    }
+
+    /// The freezes that are in force here, and the keys that they freeze.
+    ///
+    /// # Errors
+    ///
+    /// [`CosignerError::Vault`].
+    pub async fn freezes(&self) -> Result<Vec<Freeze>, CosignerError> {
+        self.shared.freezes().await
     }
 
     pub(crate) fn other(&self, peer: PeerId) -> Result<PeerId, RequestError> {

@@ -12,7 +12,8 @@ use crate::{
 };
 
 /// Opens all active shares of a cosigner's directory, as its owner may for an export, and as a thief would who has a copy of the
-/// directory and the passphrase. The cosigner must not be running there.
+/// directory and the passphrase. The cosigner must not be running there. Nothing is exported while one of its keys is frozen; that keeps
+/// honest programs, and no thief.
 ///
 /// # Security
 ///

@@ -25,6 +25,18 @@ pub enum CosignerError {
         /// The policy's words.
         reason: String,
     },
+    /// The key is frozen here. Operators of as many cosigners as sign bring it back: `quorate resume` at each.
+    #[error("the key is {why}")]
+    Frozen {
+        /// Who froze it, since when, and why.
+        why: String,
+    },
+    /// A record of a freeze is not what this vault wrote.
+    #[error("the record of the freeze {name} is damaged; restore it from a backup")]
+    DamagedFreeze {
+        /// Its name.
+        name: String,
+    },
     /// Another cosigner says no.
     #[error("{name} refuses: {reason}")]
     Refused {
@@ -143,6 +155,8 @@ impl CosignerError {
             | Self::Denied { .. }
             | Self::Behind { .. }
             | Self::RestartNeeded
+            | Self::Frozen { .. }
+            | Self::DamagedFreeze { .. }
             | Self::Protocol(_)
             | Self::Vault(_)
             | Self::Backup(_)
@@ -358,6 +372,24 @@ pub enum RequestError {
     /// Not a key with which anybody signs.
     #[error("a requester's key is an Ed25519 public key of large order: 64 hexadecimal digits, or base64")]
     RequesterKey,
+    /// A reason that does not fit into a line.
+    #[error("give a reason of 1 to 200 bytes, without control characters")]
+    Reason,
+    /// A freeze in the name of somebody who did not say it, or may not.
+    #[error("the freeze is not one of a credential that is listed here under [freeze], or not signed by it, or from the future")]
+    FreezeAuthor,
+    /// A freeze that is over, or that its author replaced.
+    #[error("this freeze ended already; sign a new one")]
+    OldFreeze,
+    /// There is nothing to resume.
+    #[error("there is no such freeze here; `quorate status` shows what is frozen, and by what")]
+    NotFrozen,
+    /// A signature that is not 64 bytes of hexadecimal, or more approvals than there may be.
+    #[error("a signature is 128 hexadecimal digits, and a request has at most 32 approvals")]
+    SignatureEncoding,
+    /// A key, or all keys: neither, or both.
+    #[error("name a key, or say that all are meant; not both, and a suite only with a key")]
+    KeyOrAll,
     /// The payload is not base64.
     #[error("the payload is not base64")]
     PayloadEncoding,

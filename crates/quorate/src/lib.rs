@@ -37,6 +37,7 @@ mod cosigner;
 pub mod danger;
 pub mod dev;
 mod error;
+pub mod freeze;
 #[cfg(feature = "fuzz-api")]
 #[doc(hidden)]
 pub mod fuzz_api;
@@ -49,7 +50,7 @@ pub mod request;
 mod share;
 mod witness;
 
-pub use clock::Clock;
+pub use clock::{Clock, utc};
 pub use cosigner::{
     Attested, Cosigner, CosignerBuilder, KeygenRequest, PlannedChange, ReshareRequest, Reshared, ResharedKey, SignRequest,
     Signed, WalletKey,

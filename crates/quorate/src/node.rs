@@ -30,6 +30,7 @@ use crate::{
     control::serve,
     cosigner::{Cosigner, CosignerBuilder},
     error::CosignerError,
+    freeze::frozen_in,
     share::{AnyKeyShare, IdentityRecord, Stored},
 };
 
@@ -201,9 +202,11 @@ pub async fn run(
         .max_keys(config.keygen.max_keys)
         .accept_joint_counting(config.keygen.accept_joint_counting)
         .remember_requests(Duration::from_secs(u64::from(config.requests.remember_days) * 24 * 3600), config.requests.max)
+        .freeze_above(config.freeze.refused_per_hour, config.freeze.signatures_per_hour)
         .presignatures(config.ecdsa.presignatures.into())
         .pairing_age(Duration::from_secs(u64::from(config.ecdsa.pairing_hours) * 3600))
         .deadline(Duration::from_secs(config.deadline_seconds.clamp(1, 3600)));
+    let builder = config.freeze.keys.into_iter().fold(builder, CosignerBuilder::freeze_credential);
     let builder = waivers.into_iter().fold(builder, CosignerBuilder::accept_waiver);
     let builder = backups.into_iter().fold(builder, CosignerBuilder::backup_target);
     let cosigner = Arc::new(builder.start().await?);
@@ -231,7 +234,11 @@ pub(crate) async fn read_shares(directory: &Path, passphrase: Zeroizing<String>)
     loop {
         let page = vault.list(after.as_ref(), 256).await?;
         for summary in page.keys.iter().filter(|summary| summary.active.is_some()) {
-            shares.push(vault.load_active::<Stored<AnyKeyShare>>(&summary.key_id).await?.1.share);
+            let key = vault.load_active::<Stored<AnyKeyShare>>(&summary.key_id).await?.1;
+            if let Some(freeze) = frozen_in(&vault, &key).await? {
+                return Err(CosignerError::Frozen { why: freeze.describe(|peer| peer.to_string()) }.into());
+            }
+            shares.push(key.share);
         }
         after = page.next;
         if after.is_none() {

@@ -57,6 +57,8 @@ struct Held<T> {
     /// Numbers what comes, so that the oldest can be told.
     next: u64,
     filling: BTreeSet<Line>,
+    /// Counts how often keys were dropped: what was chosen before does not come back.
+    drops: u64,
 }
 
 /// Presignatures that were chosen for a proposal. Unless they are spent, they go back.
@@ -64,6 +66,7 @@ pub(crate) struct Reserved<'a, T: Item> {
     pool: &'a Pool<T>,
     line: Line,
     items: Vec<(u64, T)>,
+    drops: u64,
 }
 
 /// A line while it is being filled.
@@ -75,7 +78,7 @@ pub(crate) struct Filling<'a, T: Item> {
 impl<T: Item> Pool<T> {
     /// An empty pool that holds at most `depth` for each line of its own cosigner; with zero, none for anybody.
     pub(crate) fn new(depth: usize) -> Self {
-        let held = Held { lines: BTreeMap::new(), next: 0, filling: BTreeSet::new() };
+        let held = Held { lines: BTreeMap::new(), next: 0, filling: BTreeSet::new(), drops: 0 };
         Self { depth: depth.min(MAX_OF_ONE), held: Mutex::new(held) }
     }
 
@@ -109,7 +112,7 @@ impl<T: Item> Pool<T> {
         held.retain_live();
         let queue = held.lines.get_mut(line).filter(|queue| count > 0 && queue.len() >= count)?;
         let items = queue.drain(..count).collect();
-        Some(Reserved { pool: self, line: line.clone(), items })
+        Some(Reserved { pool: self, line: line.clone(), items, drops: held.drops })
     }
 
     /// Whether all of these are there, and different.
@@ -140,6 +143,13 @@ impl<T: Item> Pool<T> {
     /// Drops what is of no use any more.
     pub(crate) fn retain_live(&self) {
         self.held().retain_live();
+    }
+
+    /// Drops what is held for these keys.
+    pub(crate) fn drop_keys(&self, dropped: impl Fn(&[u8; 32]) -> bool) {
+        let mut held = self.held();
+        held.lines.retain(|line, _| !dropped(&line.key_id));
+        held.drops = held.drops.wrapping_add(1);
     }
 
     /// Marks a line as being filled; nothing if it is already.
@@ -190,6 +200,9 @@ impl<T: Item> Drop for Reserved<'_, T> {
             return;
         }
         let mut held = self.pool.held();
+        if held.drops != self.drops {
+            return;
+        }
         let queue = held.lines.entry(self.line.clone()).or_default();
         queue.extend(self.items.drain(..));
         queue.make_contiguous().sort_by_key(|(number, _)| *number);

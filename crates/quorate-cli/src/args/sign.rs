@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::Connection;
+use super::{Connection, Requested};
 
 /// The network whose addresses are shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -73,9 +73,11 @@ pub(crate) struct Signing {
     /// Who signs, by name in the roster; repeat it. The cosigner that is asked always signs [default: whoever can be reached].
     #[arg(long = "signer", value_name = "NAME")]
     pub(crate) signers: Vec<String>,
-    /// Name the request, 64 hexadecimal digits, for policies and logs; sent again, it is signed again [default: random].
+    /// Name the request, 64 hexadecimal digits; sent again, it gives the same signatures [default: random].
     #[arg(long, value_name = "HEX")]
     pub(crate) request_id: Option<String>,
+    #[command(flatten)]
+    pub(crate) requested: Requested,
     #[command(flatten)]
     pub(crate) connection: Connection,
 }
@@ -97,6 +99,20 @@ pub(crate) struct Text {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum SignKind {
+    /// Send a request that was saved, signed, and approved; prints the finished document in base64.
+    Request {
+        /// The request, as `quorate sign ... --save FILE` wrote it.
+        #[arg(value_name = "REQUEST")]
+        file: PathBuf,
+        /// Who signs, by name in the roster; repeat it [default: whoever can be reached].
+        #[arg(long = "signer", value_name = "NAME")]
+        signers: Vec<String>,
+        /// Write the finished document here, binary.
+        #[arg(long, short, value_name = "FILE")]
+        out: Option<PathBuf>,
+        #[command(flatten)]
+        connection: Connection,
+    },
     /// Sign bytes as they are, or with an ecdsa-secp256k1 key as Ethereum's wallets do (EIP-191); prints the signature in
     /// hexadecimal digits.
     Message {

@@ -1,39 +1,49 @@
 //! `quorate sign`.
 
-use std::path::Path;
+use std::{
+    path::Path,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use quorate::{
-    control::api::{SignRequest, Signed},
-    payload::{EvmTransaction, Payload as _, Psbt, SolanaMessage, kind},
+    control::{
+        Client,
+        api::{Authorization, SignRequest, Signed},
+    },
+    payload::{AnyPayload, EvmTransaction, Payload as _, Psbt, SolanaMessage, kind},
 };
 
 use super::{client, message_bytes, read_file, write_file};
 use crate::{
-    args::{SignKind, Signing},
+    args::{Requested, SignKind, Signing},
     failure::Failure,
+    key::find_one,
     output::Output,
+    request::{Parts, read_request, to_json},
+    requester,
 };
 
 pub(super) fn run(kind: SignKind, output: Output) -> Result<(), Failure> {
     match kind {
         SignKind::Message { signing, text } => {
-            let signed = request(signing, kind::MESSAGE, &message_bytes(&text)?, output)?;
+            let Some(signed) = request(signing, kind::MESSAGE, &message_bytes(&text)?, output)? else { return Ok(()) };
             output.answer(&signed, &hex::encode(finished(&signed)?))
         }
         SignKind::Digest { signing, digest } => {
             let digits = Failure::Hex { what: "the digest", digits: "64 hexadecimal digits" };
             let digest = hex::decode(digest).ok().filter(|bytes| bytes.len() == 32).ok_or(digits)?;
-            let signed = request(signing, kind::DIGEST, &digest, output)?;
+            let Some(signed) = request(signing, kind::DIGEST, &digest, output)? else { return Ok(()) };
             output.answer(&signed, &signed.signatures.join("\n"))
         }
         SignKind::Psbt { signing, file, out } => {
             let psbt = Psbt::parse(&read_file(&file)?)?.encode();
-            document(&request(signing, kind::PSBT, &psbt, output)?, out.as_deref(), output)
+            let Some(signed) = request(signing, kind::PSBT, &psbt, output)? else { return Ok(()) };
+            document(&signed, out.as_deref(), output)
         }
         SignKind::Evm { signing, file, out } => {
             let transaction = EvmTransaction::parse(&read_file(&file)?)?.encode();
-            let signed = request(signing, kind::EVM, &transaction, output)?;
+            let Some(signed) = request(signing, kind::EVM, &transaction, output)? else { return Ok(()) };
             match out {
                 Some(path) => document(&signed, Some(&path), output),
                 None => output.answer(&signed, &format!("0x{}", hex::encode(finished(&signed)?))),
@@ -41,14 +51,21 @@ pub(super) fn run(kind: SignKind, output: Output) -> Result<(), Failure> {
         }
         SignKind::Solana { signing, file, out } => {
             let message = SolanaMessage::parse(&read_file(&file)?)?.encode();
-            document(&request(signing, kind::SOLANA, &message, output)?, out.as_deref(), output)
+            let Some(signed) = request(signing, kind::SOLANA, &message, output)? else { return Ok(()) };
+            document(&signed, out.as_deref(), output)
+        }
+        SignKind::Request { file, signers, out, connection } => {
+            let request = SignRequest { signers, ..read_request(&file)? };
+            let signed = send(&client(&connection), &request, output)?;
+            document(&signed, out.as_deref(), output)
         }
     }
 }
 
-fn request(signing: Signing, kind: &str, payload: &[u8], output: Output) -> Result<Signed, Failure> {
+/// Sends the request, or saves it.
+fn request(signing: Signing, kind: &str, payload: &[u8], output: Output) -> Result<Option<Signed>, Failure> {
     let client = client(&signing.connection);
-    let request = SignRequest {
+    let mut request = SignRequest {
         key: signing.key,
         suite: signing.suite,
         path: signing.path,
@@ -56,9 +73,46 @@ fn request(signing: Signing, kind: &str, payload: &[u8], output: Output) -> Resu
         payload: BASE64_STANDARD.encode(payload),
         signers: signing.signers,
         request_id: signing.request_id,
+        authorization: None,
     };
+    if let Some(path) = &signing.requested.requester {
+        authorize(&mut request, &client, path, &signing.requested)?;
+    }
+    let Some(path) = &signing.requested.save else { return send(&client, &request, output).map(Some) };
+    write_file(path, to_json(&request).as_bytes())?;
+    output.answer(&request, &format!("wrote the signed request to {}; send it with `quorate sign request`", path.display()))?;
+    Ok(None)
+}
+
+/// Signs the request in the name of its requester: for one key, with an id, and a time at which it expires.
+fn authorize(request: &mut SignRequest, client: &Client, path: &Path, requested: &Requested) -> Result<(), Failure> {
+    let requester = requester::read(path)?;
+    let payload = BASE64_STANDARD.decode(&request.payload).unwrap_or_default();
+    let told = AnyPayload::decode(&request.kind, &payload)?.suite().map(|suite| suite.name().to_owned());
+    let is_id = request.key.len() == 64 && hex::decode(&request.key).is_ok();
+    let suite = request.suite.take().or(told);
+    if !is_id || suite.is_none() {
+        // The cosigner tells which key the wallet's name stands for.
+        let info = find_one(client, &request.key, suite.as_deref())?;
+        (request.key, request.suite) = (info.key_id, Some(info.suite));
+    } else {
+        request.suite = suite;
+    }
+    if request.request_id.is_none() {
+        let mut id = [0; 32];
+        getrandom::fill(&mut id).map_err(|_| Failure::Randomness)?;
+        request.request_id = Some(hex::encode(id));
+    }
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let parts = Parts::of(request)?.expires(now.saturating_add(requested.valid_for));
+    let authorization = parts.content(|content| requester.authorize(content))?;
+    request.authorization = Some(Authorization::from(&authorization));
+    Ok(())
+}
+
+fn send(client: &Client, request: &SignRequest, output: Output) -> Result<Signed, Failure> {
     let spinner = output.spinner("signing with the other cosigners");
-    let signed = client.sign(&request)?;
+    let signed = client.sign(request)?;
     drop(spinner);
     let signers: Vec<_> = signed.signers.iter().map(u16::to_string).collect();
     output.note(&format!(

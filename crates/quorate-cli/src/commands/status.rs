@@ -1,6 +1,6 @@
 //! `quorate status`.
 
-use super::client;
+use super::{client, freeze};
 use crate::{
     args::Connection,
     failure::Failure,
@@ -27,5 +27,6 @@ pub(super) fn run(connection: &Connection, output: Output) -> Result<(), Failure
     }
     let mut rows = vec![row(["", "peer", "address", "link"])];
     rows.extend(status.peers.iter().map(|peer| row(["", &peer.name, &peer.address, if peer.connected { "up" } else { "down" }])));
-    output.answer(&status, &format!("{text}\n{}", table(&rows)))
+    let frozen = if status.frozen.is_empty() { String::new() } else { format!("\n{}", freeze::list(&status.frozen)) };
+    output.answer(&status, &format!("{text}\n{}{frozen}", table(&rows)))
 }

@@ -2,7 +2,7 @@
 
 use crate::support::{line, quorate};
 
-const COMMANDS: [&str; 16] = [
+const COMMANDS: [&str; 20] = [
     "init",
     "roster",
     "node",
@@ -14,17 +14,22 @@ const COMMANDS: [&str; 16] = [
     "keys",
     "address",
     "sign",
+    "requester",
+    "approve",
+    "freeze",
+    "resume",
     "verify",
     "attest",
     "placement",
     "backup",
     "drill",
 ];
-const NESTED: [(&str, &[&str]); 6] = [
+const NESTED: [(&str, &[&str]); 7] = [
     ("audit", &["show", "verify"]),
     ("backup", &["make", "verify", "restore"]),
     ("roster", &["add", "show", "check"]),
-    ("sign", &["message", "digest", "psbt", "solana"]),
+    ("requester", &["new", "show"]),
+    ("sign", &["message", "digest", "psbt", "evm", "solana", "request"]),
     ("verify", &["message", "digest", "psbt", "solana"]),
     ("placement", &["explain"]),
 ];

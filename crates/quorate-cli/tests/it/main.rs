@@ -5,6 +5,7 @@ mod backup;
 mod drill;
 mod help;
 mod node;
+mod people;
 mod placement;
 mod rejoin;
 mod roster;

@@ -35,6 +35,15 @@ pub(crate) fn start_team(place: &Place) -> Vec<Node> {
     start_team_with(place, |_| {})
 }
 
+/// Starts a team whose configurations end with this.
+pub(crate) fn start_team_configured(place: &Place, config: &str) -> Vec<Node> {
+    start_team_with(place, |name| {
+        let path = place.path(name).join("quorate.toml");
+        let written = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(&path, format!("{written}{config}")).unwrap();
+    })
+}
+
 /// `prepare` may change the directory of each cosigner before it starts.
 pub(crate) fn start_team_with(place: &Place, prepare: impl Fn(&str)) -> Vec<Node> {
     for name in NAMES {

@@ -13,8 +13,14 @@ use quorate_core::{
 use quorate_storage::vault::Stamp;
 
 use super::sign::MAX_SIGNATURES;
-use crate::cosigner::epochs::{HolderSet, MAX_SETS};
-use crate::{error::Lack, pairing::message::PairMessage, payload::MAX_PAYLOAD, request::Authorization};
+use crate::{
+    cosigner::epochs::{HolderSet, MAX_SETS},
+    error::Lack,
+    freeze::FreezeMessage,
+    pairing::message::PairMessage,
+    payload::MAX_PAYLOAD,
+    request::Authorization,
+};
 
 /// The longest name, reason or kind, in bytes.
 pub(crate) const MAX_TEXT: usize = 500;
@@ -188,6 +194,8 @@ pub(crate) enum Message {
     AskWitness { question: [u8; 32], seen: Option<Stamp> },
     /// "So far, and this is my log where you saw it; my history up to that start is given up; this is what I saw of you."
     Witness { question: [u8; 32], now: Stamp, then: Option<[u8; 32]>, given_up: u64, seen: Option<Stamp> },
+    /// About freezes.
+    Freeze(FreezeMessage),
 }
 
 fn write_parts(out: &mut Writer, kind: u8, parts: &[&[u8; 32]]) {
@@ -203,6 +211,14 @@ fn read_text(input: &mut Reader<'_>) -> Result<String, DecodeError> {
     let bytes = input.bytes(MAX_TEXT)?;
     let text = core::str::from_utf8(bytes).map_err(|_| DecodeError::InvalidValue("text"))?;
     if text.chars().any(char::is_control) { Err(DecodeError::InvalidValue("text")) } else { Ok(text.to_owned()) }
+}
+
+fn write_lack(lack: Lack, out: &mut Writer) {
+    out.u8(match lack {
+        Lack::Presignatures => 1,
+        Lack::Pairing => 2,
+        Lack::Epoch => 3,
+    });
 }
 
 fn read_lack(input: &mut Reader<'_>) -> Result<Lack, DecodeError> {
@@ -438,12 +454,9 @@ impl Encoding for Message {
             }
             Self::Lacks { proposal, lack } => {
                 write_parts(out, 14, &[proposal]);
-                out.u8(match lack {
-                    Lack::Presignatures => 1,
-                    Lack::Pairing => 2,
-                    Lack::Epoch => 3,
-                });
+                write_lack(*lack, out);
             }
+            Self::Freeze(message) => message.write(out),
             Self::AskEpochs { .. }
             | Self::Epochs { .. }
             | Self::NewEpoch { .. }
@@ -493,7 +506,58 @@ impl Encoding for Message {
                 given_up: input.u64()?,
                 seen: input.option()?,
             },
+            number @ 20..=23 => Self::Freeze(FreezeMessage::read(number, input)?),
             _ => return Err(DecodeError::InvalidValue("message kind")),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use zeroize::Zeroizing;
+
+    use super::*;
+    use crate::request::{RequestContent, Requester};
+
+    fn sign(authorization: Option<Authorization>) -> Message {
+        let body = SignProposal {
+            key_id: [1; 32],
+            epoch: 0,
+            signers: ParticipantSet::first(2).unwrap(),
+            path: DerivationPath::default(),
+            kind: "message".to_owned(),
+            payload: b"hello".to_vec(),
+            presignatures: Vec::new(),
+            attempt: 3,
+            authorization,
+        };
+        Message::Propose(Proposal { request: [2; 32], body: ProposalBody::Sign(body) })
+    }
+
+    #[test]
+    fn proposal_of_a_signature_ends_with_its_authorization_or_none() {
+        let content = RequestContent {
+            key_id: &[1; 32],
+            suite: SuiteId::Ed25519,
+            path: &DerivationPath::default(),
+            kind: "message",
+            payload: b"hello",
+            request_id: &[2; 32],
+            expires: Some(1000),
+        };
+        let requester = Requester::from_secret_bytes(&Zeroizing::new([3; 32]));
+        let authorization = requester.authorize(&content).unwrap();
+        let (plain, signed) = (sign(None), sign(Some(authorization.clone())));
+        let bytes = plain.to_bytes();
+        let (without, none) = bytes.split_at(bytes.len() - 1);
+        assert_eq!((hex::encode(&without[..67]), none), (format!("0101{}02{}", "02".repeat(32), "01".repeat(32)), &[0][..]));
+        assert_eq!(hex::encode(&without[without.len() - 20..]), "6573736167650000000568656c6c6f0000000003");
+        assert_eq!(signed.to_bytes(), [without, &[1], &authorization.to_bytes()].concat());
+        for message in [plain, signed] {
+            let mut bytes = message.to_bytes();
+            assert_eq!(Message::from_bytes(&bytes), Ok(message));
+            bytes[without.len()] = 2;
+            assert!(Message::from_bytes(&bytes).is_err());
+        }
     }
 }

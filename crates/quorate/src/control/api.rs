@@ -5,6 +5,7 @@ mod witness;
 
 use serde::{Deserialize, Serialize};
 
+pub use super::people::{Approval, Authorization, FreezeInfo, FreezeRequest, ResumeRequest, SignedFreeze};
 pub use audit::{AuditEntries, AuditEntryInfo, AuditRequest, AuditVerified};
 pub use witness::{AcceptRejoinRequest, AcceptedRejoinInfo, LostShareInfo, RejoinReport, SeenInfo};
 
@@ -29,6 +30,9 @@ pub struct Status {
     pub standing_aside: Option<String>,
     /// The other cosigners.
     pub peers: Vec<PeerStatus>,
+    /// The freezes that are in force.
+    #[serde(default)]
+    pub frozen: Vec<FreezeInfo>,
 }
 
 impl Status {
@@ -42,6 +46,7 @@ impl Status {
             pending: 0,
             standing_aside: None,
             peers: Vec::new(),
+            frozen: Vec::new(),
         }
     }
 }
@@ -190,9 +195,13 @@ pub struct SignRequest {
     /// Who signs, by name; whoever is reachable if empty. This cosigner is always among them.
     #[serde(default)]
     pub signers: Vec<String>,
-    /// Names the request, for policies and logs. Ids are not remembered: sent again, it is done again. Random if absent.
+    /// Names the request. Every cosigner remembers what it stands for: with other content it is refused, and sent again it gives the same
+    /// signatures. Random if absent.
     #[serde(default)]
     pub request_id: Option<String>,
+    /// Who signed the request, and who approved it. `request_id` must be there then.
+    #[serde(default)]
+    pub authorization: Option<Authorization>,
 }
 
 /// Finished signatures.
@@ -328,7 +337,7 @@ impl From<&crate::backup::BackupMade> for BackupResult {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ApiError {
-    /// For programs: `input`, `unknown-key`, `denied`, `refused`, `fault`, `unavailable`, `internal`.
+    /// For programs: `input`, `unknown-key`, `denied`, `frozen`, `refused`, `fault`, `unavailable`, `internal`.
     pub code: String,
     /// For people: what happened and what to do.
     pub message: String,

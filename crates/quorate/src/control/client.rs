@@ -10,8 +10,8 @@ use std::{
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::api::{
-    ApiError, AttestRequest, AttestResult, BackupRequest, BackupResult, ForgiveRequest, KeyInfo, KeygenRequest, SignRequest,
-    Signed, Status,
+    ApiError, AttestRequest, AttestResult, BackupRequest, BackupResult, ForgiveRequest, FreezeInfo, FreezeRequest, KeyInfo,
+    KeygenRequest, ResumeRequest, SignRequest, Signed, SignedFreeze, Status,
 };
 
 /// The largest answer that is read.
@@ -121,6 +121,33 @@ impl Client {
     /// As [`keygen`](Self::keygen).
     pub fn backup(&self, request: &BackupRequest) -> Result<BackupResult, ClientError> {
         self.call("POST", "/v1/backup", request)
+    }
+
+    /// Freezes a key, or all.
+    ///
+    /// # Errors
+    ///
+    /// As [`keygen`](Self::keygen).
+    pub fn freeze(&self, request: &FreezeRequest) -> Result<Vec<FreezeInfo>, ClientError> {
+        self.call("POST", "/v1/freeze", request)
+    }
+
+    /// Hands over a freeze that a credential signed.
+    ///
+    /// # Errors
+    ///
+    /// As [`keygen`](Self::keygen).
+    pub fn freeze_signed(&self, freeze: &SignedFreeze) -> Result<FreezeInfo, ClientError> {
+        self.call("POST", "/v1/freeze-signed", freeze)
+    }
+
+    /// Says, in the name of the cosigner's operator, that freezes should end.
+    ///
+    /// # Errors
+    ///
+    /// As [`keygen`](Self::keygen).
+    pub fn resume(&self, request: &ResumeRequest) -> Result<Vec<FreezeInfo>, ClientError> {
+        self.call("POST", "/v1/resume", request)
     }
 
     /// Asks the cosigner to stop.

@@ -27,9 +27,12 @@ use tokio::{
     sync::{Notify, watch},
 };
 
-use super::api::{
-    ApiError, AttestRequest, AttestResult, ForgiveRequest, KeyInfo, KeygenRequest, ParticipantInfo, PeerStatus, SignRequest,
-    Signed, Status,
+use super::{
+    api::{
+        ApiError, AttestRequest, AttestResult, ForgiveRequest, KeyInfo, KeygenRequest, ParticipantInfo, PeerStatus, SignRequest,
+        Signed, Status,
+    },
+    people,
 };
 use crate::{
     ceremony::{keygen::suite, message::RequestId},
@@ -106,6 +109,9 @@ pub fn serve(cosigner: Arc<Cosigner>, socket: &Path) -> std::io::Result<ControlS
         .route("/v1/keygen", post(keygen))
         .route("/v1/sign", post(sign))
         .route("/v1/attest", post(attest))
+        .route("/v1/freeze", post(people::freeze))
+        .route("/v1/freeze-signed", post(people::freeze_signed))
+        .route("/v1/resume", post(people::resume))
         .route("/v1/forgive", post(forgive))
         .route("/v1/backup", post(super::backup::backup))
         .route("/v1/shutdown", post(shutdown))
@@ -149,6 +155,7 @@ impl From<CosignerError> for Failure {
             | CosignerError::Roster(_)
             | CosignerError::Protocol(quorate_core::Error::Input(_)) => (StatusCode::BAD_REQUEST, "input"),
             CosignerError::Denied { .. } => (StatusCode::FORBIDDEN, "denied"),
+            CosignerError::Frozen { .. } => (StatusCode::LOCKED, "frozen"),
             CosignerError::Refused { .. }
             | CosignerError::BackOff { .. }
             | CosignerError::WentBack { .. }
@@ -162,6 +169,7 @@ impl From<CosignerError> for Failure {
             CosignerError::Backup(_)
             | CosignerError::Protocol(_)
             | CosignerError::Vault(_)
+            | CosignerError::DamagedFreeze { .. }
             | CosignerError::Randomness
             | CosignerError::Bug(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
         };
@@ -200,6 +208,7 @@ async fn status(State(context): State<Context>) -> Answer<Status> {
         let alarm = cosigner.alarm(entry.identity).map(|alarm| describe(&alarm));
         status.peers.push(PeerStatus { faults, wait_seconds: wait.as_secs(), alarm, ..peer });
     }
+    status.frozen = cosigner.freezes().await?.iter().map(|freeze| people::info(cosigner, freeze)).collect();
     Ok(Json(status))
 }
 
@@ -262,6 +271,9 @@ async fn sign(State(context): State<Context>, request: Body<SignRequest>) -> Ans
     }
     if let Some(id) = request_id(request.request_id.as_deref())? {
         sign = sign.request_id(id);
+    }
+    if let Some(authorization) = &request.authorization {
+        sign = sign.authorization(authorization.try_into()?);
     }
     let done = context.cosigner.sign(sign).await?;
     let mut signed = Signed::new(hex::encode(done.request), hex::encode(done.key_id));

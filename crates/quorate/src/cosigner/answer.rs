@@ -59,6 +59,7 @@ fn answer(shared: &Arc<Shared>, work: &mut Work, from: PeerId, message: Message)
         | Message::AskCertificate { .. }
         | Message::AskEpochs { .. }
         | Message::AskWitness { .. }
+        | Message::Freeze(_)
         | Message::NewEpoch { .. } => work.begin(shared, from, message),
         Message::Pair(PairMessage::Hello { boot }) => shared.learn_boot(from, *boot),
         Message::Pair(PairMessage::Offer { boot, .. } | PairMessage::Ask { boot, .. }) => {
@@ -128,6 +129,7 @@ async fn work_on(shared: &Arc<Shared>, from: PeerId, message: Message) {
             }
         }
         Message::AskWitness { question, seen } => shared.show_witness(from, question, seen).await,
+        Message::Freeze(message) => shared.hear_freeze(from, message).await,
         Message::Pair(PairMessage::Offer { random, .. }) => shared.answer_offer(from, random).await,
         Message::Pair(PairMessage::Ask { topic, accepted, .. }) => shared.asked_to_pair(from, topic, accepted).await,
         Message::Accept { .. }

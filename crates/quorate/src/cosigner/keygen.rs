@@ -345,7 +345,14 @@ pub(super) async fn activate(shared: &Shared, record: &Stored<AnyKeyShare>) -> R
         }
         named => named?,
     }
+    let before = shared.load(key.key_id()).await.ok();
     shared.promote(record).await?;
+    // A freeze must not outlast the eviction of who made it, or the two would block each other.
+    let evicted =
+        before.iter().flat_map(|before| before.peers.iter()).filter(|(_, peer)| record.peers.identifier(*peer).is_none());
+    for (_, peer) in evicted {
+        shared.lapse_freezes_of(peer, key.key_id()).await?;
+    }
     let (wallet, suite) = (&record.wallet, key.suite().name());
     tracing::info!(target: "quorate::audit", wallet, suite, key = %record.share.key_id(), epoch = key.epoch(), "share active");
     let made = audit::entry(AuditKind::KeyMade).key(*key.key_id()).epoch(key.epoch());

@@ -67,6 +67,7 @@ pub(super) async fn fill_all(shared: Arc<Shared>, mut wishes: mpsc::Receiver<Lin
 }
 
 async fn fill(shared: &Arc<Shared>, line: &Line) -> Result<(), CosignerError> {
+    shared.refuse_frozen(&line.key_id).await?;
     let key = shared.load(&line.key_id).await?;
     while key.share.epoch() == line.epoch {
         let missing = shared.pool.depth().saturating_sub(shared.pool.count(line)).min(MAX_COUNT);
@@ -94,6 +95,7 @@ async fn propose(
     // What not all signers have is of no use.
     all_have(shared, &mut answers, &others.iter().map(|(_, peer)| *peer).collect()).await?;
     note(shared, &proposal, &body, shared.me).await;
+    shared.refuse_frozen(&body.key_id).await?;
     shared.pool.put(line, made);
     Ok(())
 }
@@ -131,6 +133,7 @@ pub(super) async fn take_part(
     if !(1..=MAX_COUNT).contains(&usize::from(body.count)) {
         return Err(refuse("a batch has between 1 and 16 presignatures"));
     }
+    shared.refuse_frozen(&body.key_id).await?;
     let key = super::recover::current(shared, &body.key_id, body.epoch, from).await?;
     rules::check_signers((&body.signers, body.epoch), from, &key).map_err(refuse)?;
     shared.trust_all(ecdsa::others(&key, &body.signers)).await?;
@@ -139,6 +142,7 @@ pub(super) async fn take_part(
     let pairings = ecdsa::pairings(shared, &key, &body.signers).await?;
     let randoms = answer::accept(shared, from, proposal, key.share.identifier(), body.signers.iter()).await?;
     let made = run(shared, proposal, body, &key, (&randoms, &pairings)).await?;
+    shared.refuse_frozen(&body.key_id).await?;
     let line = Line { proposer: from, key_id: body.key_id, epoch: body.epoch, signers: body.signers.clone() };
     note(shared, proposal, body, from).await;
     shared.pool.put(&line, made);
@@ -160,7 +164,11 @@ async fn run(
     let AnyKeyShare::EcdsaSecp256k1(share) = &key.share else {
         return Err(CosignerError::Denied { reason: "only ECDSA keys have presignatures".to_owned() });
     };
-    let made = batch(shared, proposal, body, (share, &key.peers), (randoms, pairings)).await;
+    let made = tokio::select! {
+        biased;
+        frozen = shared.until_frozen(&body.key_id) => return Err(frozen),
+        made = batch(shared, proposal, body, (share, &key.peers), (randoms, pairings)) => made,
+    };
     if let Err(DriveError::Protocol(error)) = &made {
         shared.conclude(error, &key.peers).await;
     }

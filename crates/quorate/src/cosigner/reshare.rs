@@ -503,6 +503,7 @@ pub(super) async fn take_part(
     body: &ReshareProposal,
 ) -> Result<(), CosignerError> {
     let _opened = Opened::new(shared, body)?;
+    shared.trust_all(body.peers.iter().map(|(_, peer)| peer).collect()).await?;
     let checked = check(shared, body, from, Consent::Needed).await?;
     let former = promise(shared, body, &checked).await?;
     let participants = body.peers.iter().map(|(identifier, _)| identifier);

@@ -254,6 +254,27 @@ fn named_signers(shared: &Shared, key: &Stored<AnyKeyShare>, names: &[String]) -
     Ok(ParticipantSet::new(signers)?)
 }
 
+/// Whether this cosigner would sign: the key is not frozen, the policy allows the request, its id is not another's, and limits have room.
+async fn decide(
+    shared: &Shared,
+    id: &RequestId,
+    body: &SignProposal,
+    proposer: PeerId,
+    key: &Stored<AnyKeyShare>,
+) -> Result<Approved, CosignerError> {
+    shared.refuse_frozen(&body.key_id).await?;
+    let decided = async {
+        let approved = rules::approve(id, body, proposer, key, shared.judge())?;
+        shared.admit_request(id, &approved.content, approved.limits).await?;
+        Ok(approved)
+    };
+    let decided = decided.await;
+    if matches!(decided, Err(CosignerError::Denied { .. } | CosignerError::Request(_) | CosignerError::Payload(_))) {
+        shared.count_refusal(&body.key_id).await;
+    }
+    decided
+}
+
 /// One ceremony with one set of signers.
 async fn attempt(
     shared: &Arc<Shared>,
@@ -264,8 +285,7 @@ async fn attempt(
 ) -> Result<Signed, CosignerError> {
     let body = body(key, request, signers);
     let made = async {
-        let approved = rules::approve(&id, &body, shared.me, key, shared.judge())?;
-        shared.admit_request(&id, &approved.content, approved.limits).await?;
+        let approved = decide(shared, &id, &body, shared.me, key).await?;
         let signatures = match &key.share {
             AnyKeyShare::EcdsaSecp256k1(_) => ecdsa::sign(shared, id, &body, key, &approved).await?,
             AnyKeyShare::Ed25519(_) | AnyKeyShare::Bip340(_) => propose(shared, id, &body, key, &approved).await?,
@@ -332,8 +352,7 @@ pub(super) async fn take_part(shared: &Arc<Shared>, from: PeerId, proposal: &Pro
     let refuse = |reason: &str| CosignerError::Denied { reason: reason.to_owned() };
     rules::check_signers((&body.signers, body.epoch), from, &key).map_err(refuse)?;
     shared.trust_all(ecdsa::others(&key, &body.signers)).await?;
-    let approved = rules::approve(&proposal.request, body, from, &key, shared.judge())?;
-    shared.admit_request(&proposal.request, &approved.content, approved.limits).await?;
+    let approved = decide(shared, &proposal.request, body, from, &key).await?;
     let signatures = u32::try_from(approved.to_sign.len()).map_err(|_| CosignerError::Bug("more signatures than allowed"))?;
     let permits = shared.signatures.get(&from).and_then(|permits| permits.try_acquire_many(signatures).ok());
     let _permits = permits.ok_or_else(|| refuse("too many signatures are being made for you; wait for them"))?;
@@ -379,10 +398,12 @@ pub(super) async fn run(
     Agreed { proposal, body, key, approved, randoms, consent }: Agreed<'_>,
     material: Material,
 ) -> Result<Vec<Vec<u8>>, CosignerError> {
+    shared.refuse_frozen(&body.key_id).await?;
     // Whoever sees all shares but its own has a signature, also if this ceremony then fails: it counts as signed from here on. What
     // cannot be written down is not signed.
     consent.durable().await?;
     shared.consent(&proposal.request, &approved.content, approved.limits).await?;
+    shared.count_signatures(&body.key_id, approved.to_sign.len()).await?;
     let (request, key_id, kind) = (hex::encode(proposal.request), hex::encode(body.key_id), &body.kind);
     let count = approved.to_sign.len();
     tracing::info!(target: "quorate::audit", request, key = key_id, kind, signatures = count, signers = ?body.signers, "consented and signing");
@@ -414,10 +435,19 @@ pub(super) async fn run(
         });
     }
     let mut signatures = BTreeMap::new();
-    while let Some(finished) = tasks.join_next().await {
-        let (index, signature) = finished.map_err(|_| CosignerError::Bug("a ceremony panicked"))?;
-        signatures.insert(index, signature?);
-    }
+    let all = async {
+        while let Some(finished) = tasks.join_next().await {
+            let (index, signature) = finished.map_err(|_| CosignerError::Bug("a ceremony panicked"))?;
+            signatures.insert(index, signature?);
+        }
+        Ok(())
+    };
+    // A freeze ends what is under way.
+    tokio::select! {
+        biased;
+        frozen = shared.until_frozen(&body.key_id) => Err(frozen),
+        all = all => all,
+    }?;
     tracing::info!(target: "quorate::audit", request, key = key_id, kind, signatures = signatures.len(), signers = ?body.signers, "signed");
     let entry = audit::entry(AuditKind::Signed).key(body.key_id).epoch(body.epoch).request(proposal.request);
     shared.audit.note(entry.reason(&format!("{} {kind} with signers {:?}", signatures.len(), body.signers))).await;

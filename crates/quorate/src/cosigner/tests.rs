@@ -38,6 +38,7 @@ use crate::{
 };
 
 mod ecdsa;
+mod freeze;
 mod pairing;
 mod reshare;
 

@@ -63,6 +63,7 @@ impl Shared {
         if self.pairings.learn(peer, boot) {
             self.pool.retain_live();
             self.witness.doubt(peer, boot);
+            self.forget_acknowledgements(peer);
             greet(self, peer);
         }
     }

@@ -123,3 +123,17 @@ fn line_is_filled_by_one_at_a_time() {
     drop(filling);
     assert!(pool.fill(&line(1, 1)).is_some());
 }
+
+#[test]
+fn what_is_dropped_with_its_key_does_not_come_back() {
+    let pool = Pool::new(8);
+    pool.put(&line(1, 1), fakes(0..4));
+    pool.put(&line(2, 1), fakes(4..6));
+    pool.put(&line(1, 2), fakes(6..8));
+    let reserved = pool.reserve(&line(1, 1), 2).unwrap();
+    pool.drop_keys(|key| *key == [1; 32]);
+    drop(reserved);
+    assert_eq!([(1, 1), (2, 1), (1, 2)].map(|(proposer, key)| pool.count(&line(proposer, key))), [0, 0, 2]);
+    drop(pool.reserve(&line(1, 2), 1).unwrap());
+    assert_eq!(pool.count(&line(1, 2)), 2);
+}

@@ -15,6 +15,7 @@
 mod backup;
 mod cosigner;
 mod ecdsa;
+mod freeze;
 mod node;
 mod payload;
 mod policy;

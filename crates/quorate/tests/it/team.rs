@@ -116,6 +116,16 @@ impl Team {
         }
     }
 
+    /// Waits for the link between two of them.
+    pub(crate) async fn connected_pair(&self, one: usize, other: usize) {
+        let up = async {
+            while !self.cosigner(one).is_connected(self.cosigner(other).peer_id()) {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        assert!(tokio::time::timeout(Duration::from_secs(20), up).await.is_ok());
+    }
+
     pub(crate) fn cosigner(&self, index: usize) -> &Cosigner {
         self.cosigners[index].as_ref().unwrap()
     }

@@ -1,0 +1,192 @@
+//! What one malicious cosigner can do with freezes: deny service, and nothing else.
+
+use quorate_core::derive::DerivationPath;
+
+use super::*;
+use crate::{
+    ceremony::message::PresignProposal,
+    freeze::{Author, FreezeMessage, Scope, Statement},
+};
+
+/// Alice and Bob with a key of all three, Carol's operator being the test, and the key's id.
+async fn team_of_two() -> (Team, Network, [u8; 32]) {
+    let mut team = Team::start(3).await;
+    let keys = team.cosigners[0].keygen(KeygenRequest::new("w", [SuiteId::Ed25519], 2)).await.unwrap();
+    let mallory = team.corrupt_last().await;
+    (team, mallory, *keys[0].share.key_id().as_bytes())
+}
+
+fn now_ms() -> u64 {
+    crate::Clock::default().now() * 1000
+}
+
+impl Team {
+    fn said_by(&self, author: usize, key: [u8; 32], number: u64) -> Statement {
+        let author = Author::Cosigner(self.peer(author));
+        Statement { scope: Scope::Key(key), author, number, reason: "for ransom".to_owned() }
+    }
+
+    /// How one of the others answers to a freeze that Mallory tells.
+    async fn tells(&self, mallory: &Network, to: usize, statement: &Statement) -> bool {
+        let message = FreezeMessage::Freeze { statement: statement.clone(), signature: None };
+        mallory.request(self.peer(to), Message::Freeze(message).to_bytes()).unwrap();
+        loop {
+            let (from, bytes) = tokio::time::timeout(Duration::from_secs(20), mallory.next_control()).await.unwrap().unwrap();
+            if let Ok(Message::Freeze(FreezeMessage::Known { id, stands })) = Message::from_bytes(&bytes)
+                && (from, id) == (self.peer(to), statement.id())
+            {
+                return stands;
+            }
+        }
+    }
+
+    async fn is_frozen(&self, index: usize, key: [u8; 32]) -> bool {
+        self.cosigners[index].shared().frozen(&key).await.unwrap().is_some()
+    }
+
+    async fn until_frozen_is(&self, key: [u8; 32], frozen: bool) {
+        let until = async {
+            while self.is_frozen(0, key).await != frozen || self.is_frozen(1, key).await != frozen {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        assert!(tokio::time::timeout(Duration::from_secs(30), until).await.is_ok());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_malicious_cosigner_freezes_in_no_other_name_and_resumes_nothing() {
+    let (team, mallory, key) = team_of_two().await;
+    assert!(!team.tells(&mallory, 0, &team.said_by(1, key, now_ms())).await, "in Bob's name");
+    assert!(!team.tells(&mallory, 0, &team.said_by(2, [9; 32], now_ms())).await, "a key that is not there");
+    assert!(!team.tells(&mallory, 0, &team.said_by(2, key, u64::MAX)).await, "the last number");
+    assert!(!team.is_frozen(0, key).await);
+    let freeze = team.cosigners[0].freeze(Scope::Key(key), "Mallory is strange").await.unwrap();
+    team.until_frozen_is(key, true).await;
+    for _ in 0..50 {
+        for honest in 0..2 {
+            let resume = Message::Freeze(FreezeMessage::Resume { id: freeze.id });
+            mallory.request(team.peer(honest), resume.to_bytes()).unwrap();
+        }
+    }
+    while !matches!(heard(&mallory).await, Message::Freeze(FreezeMessage::Noted { .. })) {}
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert!(team.is_frozen(0, key).await && team.is_frozen(1, key).await);
+    let known = team.cosigners[0].freezes().await.unwrap();
+    assert_eq!((known.len(), known[0].approvals.as_slice()), (1, &[team.peer(2)][..]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn old_freezes_and_old_approvals_have_no_effect_after_a_resume() {
+    let (team, mallory, key) = team_of_two().await;
+    let now = now_ms();
+    let first = team.said_by(2, key, now);
+    assert!(team.tells(&mallory, 0, &first).await && team.tells(&mallory, 0, &first).await);
+    assert!(team.tells(&mallory, 1, &first).await);
+    team.until_frozen_is(key, true).await;
+    for honest in 0..2 {
+        team.cosigners[honest].resume(Scope::Key(key)).await.unwrap();
+    }
+    team.until_frozen_is(key, false).await;
+    assert!(!team.tells(&mallory, 0, &first).await, "the same again");
+    assert!(!team.tells(&mallory, 0, &team.said_by(2, key, now - 1)).await, "an older one");
+    let other = Statement { reason: "another reason".to_owned(), ..first.clone() };
+    assert!(!team.tells(&mallory, 0, &other).await, "another one of the same number");
+    assert!(!team.is_frozen(0, key).await);
+    // A new one counts, and the approvals of the first do not count for it.
+    let second = team.said_by(2, key, now + 1);
+    assert!(team.tells(&mallory, 0, &second).await);
+    assert!(team.is_frozen(0, key).await);
+    let alice = team.cosigners[0].shared();
+    for by in [team.peer(1), team.peer(2)] {
+        assert!(!alice.take_approval(by, &first.id()).await.unwrap());
+    }
+    assert!(team.is_frozen(0, key).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn frozen_cosigner_takes_part_in_nothing_that_signs() {
+    let (team, mallory, key) = team_of_two().await;
+    team.cosigners[0].freeze(Scope::Key(key), "enough").await.unwrap();
+    let signers = quorate_core::ParticipantSet::new([1, 3].map(|number| Identifier::new(number).unwrap())).unwrap();
+    let sign = ProposalBody::Sign(SignProposal {
+        key_id: key,
+        epoch: 0,
+        signers: signers.clone(),
+        path: DerivationPath::default(),
+        kind: payload::kind::MESSAGE.to_owned(),
+        payload: b"hello".to_vec(),
+        presignatures: Vec::new(),
+        attempt: 0,
+        authorization: None,
+    });
+    let presign = ProposalBody::Presign(PresignProposal { key_id: key, epoch: 0, signers, count: 1 });
+    for body in [sign, presign] {
+        let proposal = Proposal { request: super::super::fresh().unwrap(), body };
+        mallory.request(team.peer(0), Message::Propose(proposal).to_bytes()).unwrap();
+        let reason = loop {
+            let heard = heard(&mallory).await;
+            assert!(!matches!(heard, Message::Accept { .. }));
+            if let Message::Refuse { reason, .. } = heard {
+                break reason;
+            }
+        };
+        assert!(reason.contains("frozen by alice since") && reason.contains("enough"), "{reason}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn freeze_ends_a_signature_that_is_under_way() {
+    let (team, mallory, key) = team_of_two().await;
+    let (alice, bob) = (team.cosigners[0].shared().clone(), team.peer(1));
+    let asked = team.cosigners[0].sign(SignRequest::new("w", message("hello")).signers(["carol".to_owned()]));
+    let frozen = async {
+        let proposal = loop {
+            if let Message::Propose(proposal) = heard(&mallory).await {
+                break proposal.digest();
+            }
+        };
+        mallory.request(team.peer(0), Message::Accept { proposal, random: [1; 32] }.to_bytes()).unwrap();
+        while !matches!(heard(&mallory).await, Message::Begin { .. }) {}
+        assert!(alice.freezes().await.unwrap().is_empty());
+        team.cosigners[1].freeze(Scope::Key(key), "stop").await.unwrap();
+    };
+    let (signed, ()) = tokio::time::timeout(Duration::from_millis(3500), async { tokio::join!(asked, frozen) }).await.unwrap();
+    assert!(matches!(&signed, Err(CosignerError::Frozen { why }) if why.contains("frozen by bob")), "{signed:?} {bob}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn freeze_of_an_evicted_cosigner_lapses_for_that_key_and_for_good() {
+    let (team, mallory, key) = team_of_two().await;
+    let keys =
+        team.cosigners[0].keygen(KeygenRequest::new("v", [SuiteId::Ed25519], 2).participants(["alice".into(), "bob".into()]));
+    let other = *keys.await.unwrap()[0].share.key_id().as_bytes();
+    let all = Statement { scope: Scope::All, ..team.said_by(2, key, now_ms()) };
+    assert!(team.tells(&mallory, 0, &team.said_by(2, key, now_ms())).await && team.tells(&mallory, 0, &all).await);
+    assert!(team.is_frozen(0, key).await);
+    assert!(!team.is_frozen(0, other).await, "Mallory holds no share of it");
+    let alice = team.cosigners[0].shared();
+    alice.lapse_freezes_of(team.peer(1), &key).await.unwrap();
+    assert!(team.is_frozen(0, key).await);
+    alice.lapse_freezes_of(team.peer(2), &key).await.unwrap();
+    assert!(!team.is_frozen(0, key).await);
+    assert!(!team.tells(&mallory, 0, &team.said_by(2, key, 1)).await);
+    // Everybody else's freezes stand.
+    alice.freeze_for_alarm("the witness saw\nan older store").await.unwrap();
+    alice.lapse_freezes_of(team.peer(2), &key).await.unwrap();
+    let why = alice.frozen(&key).await.unwrap().unwrap();
+    assert_eq!(why.reason, "the witness saw an older store");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn damaged_record_of_a_freeze_does_not_thaw_the_key() {
+    let (team, _mallory, key) = team_of_two().await;
+    team.cosigners[0].freeze(Scope::Key(key), "enough").await.unwrap();
+    let shelf = quorate_storage::vault::Shelf::Freezes;
+    let notes = team.vaults[0].notes(shelf, None).await.unwrap().notes;
+    let garbage = |_: Option<&[u8]>| quorate_storage::vault::Change::Write(vec![1]);
+    team.vaults[0].change_note(shelf, &notes[0].0, garbage).await.unwrap();
+    let wire = Arc::new(team.hub.wire(team.peer(0)));
+    let builder = Cosigner::builder(NAMES[0], team.roster.clone(), wire, team.vaults[0].clone(), exposure(0));
+    assert!(matches!(builder.start().await, Err(CosignerError::DamagedFreeze { .. })));
+}
