@@ -333,6 +333,9 @@ pub enum RequestError {
         "no peer remembers more of this cosigner than it shows; there is nothing to rejoin. A peer that refuses it has to accept it"
     )]
     InStep,
+    /// Another attempt for the same key is not over.
+    #[error("the key is being dealt anew right now, or an attempt to do so is not over yet; ask again in a minute")]
+    ReshareInProgress,
     /// The same request is being worked on.
     #[error("a request with this id is in progress")]
     InProgress,

@@ -21,7 +21,7 @@ use quorate_storage::{VaultError, vault::VaultInputError};
 use tokio::{sync::Semaphore, task::JoinSet, time::Instant};
 
 use super::{
-    ANSWER_WITHIN, Answers, Cosigner, Shared, answer,
+    ANSWER_WITHIN, Answers, Cosigner, Shared, answer, ecdsa,
     epochs::{Attempt, Former, HolderSet, MAX_SETS},
     fresh,
     keygen::{Confirmed, activate, certify, exposures},
@@ -42,6 +42,8 @@ use crate::{
 const AT_ONCE: usize = 64;
 /// The most bytes of packages that a proposal carries for those who hold no share.
 const MAX_PACKAGES: usize = 2 << 20;
+/// How long to wait for another attempt for the same key to end.
+const WAIT_FOR_ANOTHER: Duration = Duration::from_secs(3);
 /// How long an operator's consent stands.
 const CONSENT: Duration = Duration::from_secs(24 * 60 * 60);
 /// How many plans that nobody consented to yet are remembered for listing.
@@ -207,12 +209,23 @@ struct Opened {
 }
 
 impl Opened {
+    /// Waits a little for an attempt that is about to end.
+    async fn wait(shared: &Arc<Shared>, proposal: &ReshareProposal) -> Result<Self, CosignerError> {
+        let until = Instant::now() + WAIT_FOR_ANOTHER;
+        loop {
+            match Self::new(shared, proposal) {
+                Err(_) if Instant::now() < until => tokio::time::sleep(WAIT_FOR_ANOTHER / 50).await,
+                opened => return opened,
+            }
+        }
+    }
+
     /// A holder takes part in one attempt for a key at a time.
     fn new(shared: &Arc<Shared>, proposal: &ReshareProposal) -> Result<Self, CosignerError> {
         let mut open = shared.reshares.open.lock().unwrap_or_else(PoisonError::into_inner);
         let keys: Vec<_> = proposal.keys.iter().map(|key| key.key_id).collect();
         if keys.iter().any(|key| open.contains(key)) {
-            return Err(RequestError::InProgress.into());
+            return Err(RequestError::ReshareInProgress.into());
         }
         open.extend(&keys);
         drop(open);
@@ -427,13 +440,17 @@ async fn deal(
     old: &Peers,
     threshold: Threshold,
 ) -> Result<Reshared, CosignerError> {
-    let _opened = Opened::new(shared, &body)?;
+    let _opened = Opened::wait(shared, &body).await?;
     let checked = check(shared, &body, shared.me, Consent::Given).await?;
     let former = promise(shared, &body, &checked).await?;
     let proposal = Proposal { request, body: ProposalBody::Reshare(body.clone()) };
     let others: Vec<_> = body.peers.iter().filter(|(_, peer)| *peer != shared.me).collect();
     let (randoms, mut answers) = answer::propose(shared, &proposal, checked.me, &others, shared.deadline).await?;
-    let keys = run(shared, &proposal, &body, checked, &randoms).await?;
+    let ran = ecdsa::unless_refused(shared, run(shared, &proposal, &body, checked, &randoms), &mut answers).await;
+    let keys = ran.inspect_err(|_| {
+        // Nobody waits for a session that cannot end well.
+        let _told = answer::tell_all(shared, &others, &Message::Cancel { proposal: proposal.digest() });
+    })?;
     let mut words = words(shared, &mut answers, &others).await;
     words.insert(shared.me, former);
     tell_the_absent(shared, &body, old).await;
@@ -502,17 +519,32 @@ pub(super) async fn take_part(
     proposal: &Proposal,
     body: &ReshareProposal,
 ) -> Result<(), CosignerError> {
-    let _opened = Opened::new(shared, body)?;
+    let _opened = Opened::wait(shared, body).await?;
     shared.trust_all(body.peers.iter().map(|(_, peer)| peer).collect()).await?;
     let checked = check(shared, body, from, Consent::Needed).await?;
     let former = promise(shared, body, &checked).await?;
     let participants = body.peers.iter().map(|(identifier, _)| identifier);
     let randoms = answer::accept(shared, from, proposal, checked.me, participants).await?;
-    run(shared, proposal, body, checked, &randoms).await?;
+    let mut answers = shared.expect(from, proposal.digest(), [from])?;
+    tokio::select! {
+        ran = run(shared, proposal, body, checked, &randoms) => drop(ran?),
+        // As if this cosigner crashed here: what it confirmed is completed later, or given up for a higher epoch.
+        () = cancelled(&mut answers) => return Err(CosignerError::Denied { reason: "the attempt was called off".to_owned() }),
+    }
     let former = former.map(|former| former.into_iter().collect());
     // A proposer that cannot be told does not count this cosigner.
     let _told = shared.tell(from, &Message::Destroyed { proposal: proposal.digest(), former });
     Ok(())
+}
+
+/// Waits until the proposer calls the attempt off.
+async fn cancelled(answers: &mut Answers) {
+    while let Some((_, message)) = answers.next().await {
+        if matches!(message, Message::Cancel { .. }) {
+            return;
+        }
+    }
+    core::future::pending().await
 }
 
 /// Joins the attempt for every key, durably. Gives all former holders of them that this cosigner knows of.

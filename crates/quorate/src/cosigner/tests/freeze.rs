@@ -137,7 +137,8 @@ async fn frozen_cosigner_takes_part_in_nothing_that_signs() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn freeze_ends_a_signature_that_is_under_way() {
-    let (team, mallory, key) = team_of_two().await;
+    let (mut team, mallory, key) = team_of_two().await;
+    team.restart(0, |builder| builder.deadline(Duration::from_secs(60))).await;
     let (alice, bob) = (team.cosigners[0].shared().clone(), team.peer(1));
     let asked = team.cosigners[0].sign(SignRequest::new("w", message("hello")).signers(["carol".to_owned()]));
     let frozen = async {
@@ -151,7 +152,7 @@ async fn freeze_ends_a_signature_that_is_under_way() {
         assert!(alice.freezes().await.unwrap().is_empty());
         team.cosigners[1].freeze(Scope::Key(key), "stop").await.unwrap();
     };
-    let (signed, ()) = tokio::time::timeout(Duration::from_millis(3500), async { tokio::join!(asked, frozen) }).await.unwrap();
+    let (signed, ()) = tokio::time::timeout(Duration::from_secs(20), async { tokio::join!(asked, frozen) }).await.unwrap();
     assert!(matches!(&signed, Err(CosignerError::Frozen { why }) if why.contains("frozen by bob")), "{signed:?} {bob}");
 }
 

@@ -54,8 +54,12 @@ impl Pair {
     /// What the honest cosigner says, but for its boot.
     async fn next(&self) -> Message {
         loop {
-            let (_, bytes) = tokio::time::timeout(Duration::from_secs(20), self.peer.next_control()).await.unwrap().unwrap();
+            let (from, bytes) = tokio::time::timeout(Duration::from_secs(20), self.peer.next_control()).await.unwrap().unwrap();
             let message = Message::from_bytes(&bytes).unwrap();
+            if let Message::AskWitness { question, seen } = message {
+                self.peer.request(from, shown(self.peer.peer_id(), question, seen).await.to_bytes()).unwrap();
+                continue;
+            }
             if !matches!(message, Message::Pair(PairMessage::Hello { .. })) {
                 return message;
             }
