@@ -3,6 +3,7 @@
 mod address;
 mod attest;
 mod audit;
+mod consent;
 pub(crate) mod init;
 mod keygen;
 mod keys;
@@ -10,6 +11,7 @@ mod node;
 mod peers;
 pub(crate) mod placement;
 mod rejoin;
+mod reshare;
 mod roster;
 mod sign;
 mod status;
@@ -50,6 +52,12 @@ pub(crate) fn run(command: Command, output: &Output) -> Result<(), Failure> {
         Command::Sign(args) => sign::run(args.kind, *output),
         Command::Verify(args) => verify::run(args.kind, *output),
         Command::Attest(args) => attest::run(args, *output),
+        Command::Refresh(dealt) => reshare::refresh(dealt, *output),
+        Command::Repair(dealt) => reshare::repair(dealt, *output),
+        Command::Evict(args) => reshare::evict(args, *output),
+        Command::Reshare(args) => reshare::change(args, *output),
+        Command::Plans(connection) => consent::plans(&connection, *output),
+        Command::Consent(args) => consent::consent(&args, *output),
         Command::Placement(args) => placement::run(args.command, *output),
         Command::Drill(args) => drill::run(&args, *output),
     }

@@ -2,8 +2,29 @@
 
 use crate::support::{line, quorate};
 
-const COMMANDS: [&str; 13] =
-    ["init", "roster", "node", "status", "peers", "keygen", "keys", "address", "sign", "verify", "attest", "placement", "drill"];
+const COMMANDS: [&str; 21] = [
+    "init",
+    "roster",
+    "node",
+    "status",
+    "peers",
+    "rejoin",
+    "audit",
+    "keygen",
+    "keys",
+    "address",
+    "sign",
+    "verify",
+    "attest",
+    "refresh",
+    "repair",
+    "evict",
+    "reshare",
+    "plans",
+    "consent",
+    "placement",
+    "drill",
+];
 const NESTED: [(&str, &[&str]); 4] = [
     ("roster", &["add", "show", "check"]),
     ("sign", &["message", "digest", "psbt", "solana"]),

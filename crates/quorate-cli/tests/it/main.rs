@@ -5,6 +5,7 @@ mod drill;
 mod help;
 mod node;
 mod placement;
+mod reshare;
 mod roster;
 mod support;
 mod usage;
