@@ -3,6 +3,7 @@
 mod audit;
 mod backup;
 mod request;
+mod reshare;
 mod sign;
 mod team;
 
@@ -13,6 +14,7 @@ use clap::{Args, Parser, Subcommand};
 pub(crate) use audit::{AuditArgs, AuditCommand};
 pub(crate) use backup::{BackupArgs, BackupCommand, BackupMakeArgs, BackupRestoreArgs, BackupVerifyArgs};
 pub(crate) use request::{ApproveArgs, FreezeArgs, Requested, RequesterArgs, RequesterCommand, ResumeArgs};
+pub(crate) use reshare::{ConsentArgs, Dealt, EvictArgs, ReshareArgs};
 pub(crate) use sign::{AddressKind, Network, SignArgs, SignKind, Signer, Signing, Text, VerifyArgs, VerifyKind};
 pub(crate) use team::{InitArgs, NodeArgs, PlacementArgs, PlacementCommand, RosterArgs, RosterCommand};
 
@@ -83,6 +85,28 @@ pub(crate) enum Command {
     Verify(VerifyArgs),
     /// Ask every participant of a key for proof that it still holds its share.
     Attest(AttestArgs),
+    /// Give all holders of keys new shares, and destroy the old ones. Keys and addresses stay.
+    ///
+    /// What a thief took before is worth nothing afterwards. Waits for every holder; takes nobody's consent.
+    Refresh(Dealt),
+    /// Give a participant that lost its share a new one: say who has none, refresh, and say it again.
+    ///
+    /// Run it at a cosigner that still has its share. Whoever is to be repaired must run and be linked.
+    Repair(Dealt),
+    /// Take a holder's place from it, so that its share is worth nothing; give it to another one. Keys and addresses stay.
+    ///
+    /// The evicted holder need not answer, and cannot prevent it. Each of the other holders must consent: their operators find the change in
+    /// words with `quorate plans`, and agree with `quorate consent`.
+    Evict(EvictArgs),
+    /// Change who holds keys, how many sign, or where the shares are. Keys and addresses stay.
+    ///
+    /// Each of the other holders must consent: `quorate plans` and `quorate consent`. Without any of its options it is
+    /// `quorate refresh`.
+    Reshare(ReshareArgs),
+    /// List the changes of holders, thresholds and places that other cosigners proposed to this one and that wait for consent.
+    Plans(Connection),
+    /// Let a cosigner take part in one such change. It then counts for 24 hours, or until the cosigner restarts.
+    Consent(ConsentArgs),
     /// Show which providers could take a key, and which losses stop it from signing.
     Placement(PlacementArgs),
     /// Make, check and restore encrypted backups of a cosigner's shares.
@@ -91,8 +115,9 @@ pub(crate) enum Command {
     ///
     /// Three cosigners with their own directories, passphrases and ports stand for three providers. They make a 2-of-3 wallet and sign a
     /// Bitcoin and a Solana transaction with each pair; a library that is not ours checks the signatures. Then a thief gets everything of
-    /// one provider (directory, passphrase, and every byte that crossed the wires) and tries to take the key or to sign, and must fail. In
-    /// the end it gets two providers, and must succeed: a thief that cannot steal at all would prove nothing.
+    /// one provider (directory, passphrase, and every byte that crossed the wires) and tries to take the key or to sign, and must fail. Then it
+    /// gets two providers, and must succeed: a thief that cannot steal at all would prove nothing. In the end the others evict one of the
+    /// robbed and a fourth cosigner takes its place, with the same addresses; what was stolen before and what is stolen later must not fit.
     ///
     /// Needs no network, no configuration and no flags. Leaves nothing behind, also after Ctrl-C (exit code 130).
     Drill(DrillArgs),
@@ -145,8 +170,8 @@ pub(crate) struct KeygenArgs {
     /// The wallet's name: lower-case letters, digits, - and _, at most 40.
     #[arg(value_name = "WALLET")]
     pub(crate) wallet: String,
-    /// What the keys are for: bip340 (Bitcoin Taproot), ed25519 (Solana and others), ecdsa-secp256k1 (Ethereum, Bitcoin P2WPKH; these
-    /// keys do not sign yet). Repeat it for several keys.
+    /// What the keys are for: bip340 (Bitcoin Taproot), ed25519 (Solana and others), ecdsa-secp256k1 (Ethereum, Bitcoin P2WPKH).
+    /// Repeat it for several keys.
     #[arg(
         long = "suite",
         value_name = "SUITE",

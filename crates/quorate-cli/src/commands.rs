@@ -5,6 +5,7 @@ mod approve;
 mod attest;
 mod audit;
 mod backup;
+mod consent;
 mod freeze;
 pub(crate) mod init;
 mod keygen;
@@ -14,6 +15,7 @@ mod peers;
 pub(crate) mod placement;
 mod rejoin;
 mod requester;
+mod reshare;
 mod roster;
 mod sign;
 mod status;
@@ -58,6 +60,12 @@ pub(crate) fn run(command: Command, output: &Output) -> Result<(), Failure> {
         Command::Resume(args) => freeze::resume(&args, *output),
         Command::Verify(args) => verify::run(args.kind, *output),
         Command::Attest(args) => attest::run(args, *output),
+        Command::Refresh(dealt) => reshare::refresh(dealt, *output),
+        Command::Repair(dealt) => reshare::repair(dealt, *output),
+        Command::Evict(args) => reshare::evict(args, *output),
+        Command::Reshare(args) => reshare::change(args, *output),
+        Command::Plans(connection) => consent::plans(&connection, *output),
+        Command::Consent(args) => consent::consent(&args, *output),
         Command::Placement(args) => placement::run(args.command, *output),
         Command::Backup(args) => backup::run(args.command, *output),
         Command::Drill(args) => drill::run(&args, *output),

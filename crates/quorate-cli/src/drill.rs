@@ -13,6 +13,7 @@
 
 mod cleanup;
 mod documents;
+mod evict;
 mod forge;
 mod replay;
 mod report;
@@ -73,7 +74,8 @@ fn carry_out(cleanup: &Cleanup, report: &mut Report) -> Option<()> {
         report.step(&format!("{} and {} sign", pair[0], pair[1]), || sign(&team, &wallet, pair))?;
     }
     report.step("carol is cut off; alice and bob sign without her", || without_carol(&team, &wallet, cleanup))?;
-    let loot = report.step("the thief copies everything of all three providers", || rob(&team, cleanup))?;
+    let loot =
+        report.step("the thief copies everything of all three providers", || rob(&team, cleanup, &team::HOLDERS, "stolen"))?;
     let recordings = team.tape.recordings();
     let wires: Vec<u8> =
         recordings.iter().flat_map(|recording| [&recording.sent[..], &recording.received]).flatten().copied().collect();
@@ -91,7 +93,8 @@ fn carry_out(cleanup: &Cleanup, report: &mut Report) -> Option<()> {
         PAIRS.into_iter().try_for_each(|pair| sign(&team, &wallet, pair).map(drop))?;
         Ok(((), "all three pairs".to_owned()))
     });
-    report.step("POSITIVE CONTROL: rob two providers", || two_robbed(&loot, &wallet))
+    report.step("POSITIVE CONTROL: rob two providers", || two_robbed(&loot, &wallet))?;
+    evict::carry_out(&team, &wallet, &loot, cleanup, report)
 }
 
 fn set_up(cleanup: &Cleanup, report: &mut Report) -> Option<(Team, Wallet)> {
@@ -132,12 +135,13 @@ fn make_wallet(team: &Team) -> Result<(Wallet, String), Trouble> {
         wallet: "drill".to_owned(),
         suites: ["bip340", "ed25519", "ecdsa-secp256k1"].map(str::to_owned).into(),
         min_signers: 2,
+        participants: team::HOLDERS.map(str::to_owned).into(),
         ..KeygenRequest::default()
     };
     let made = team.member("alice")?.client().keygen(&request)?;
     let mut public: Vec<_> = made.iter().map(|info| (info.key_id.clone(), info.public_key.clone())).collect();
     public.sort();
-    for member in &team.members {
+    for member in team.holders() {
         let mut theirs: Vec<_> = member.client().keys()?.into_iter().map(|info| (info.key_id, info.public_key)).collect();
         theirs.sort();
         if theirs != public {
@@ -163,13 +167,14 @@ fn without_carol(team: &Team, wallet: &Wallet, cleanup: &Cleanup) -> Result<((),
     signed.map(|((), result)| ((), format!("{result}; carol is back")))
 }
 
-/// Copies the three directories, and opens the copies with the passphrases.
-fn rob(team: &Team, cleanup: &Cleanup) -> Result<(Vec<Loot>, String), Trouble> {
+/// Copies three directories, and opens the copies with the passphrases.
+fn rob(team: &Team, cleanup: &Cleanup, names: &[&str], copies: &str) -> Result<(Vec<Loot>, String), Trouble> {
     let runtime = runtime()?;
     let mut all = Vec::new();
     let (mut count, mut size) = (0, 0);
-    for member in &team.members {
-        let copy = cleanup.base().join(format!("stolen-{}", member.name));
+    for name in names {
+        let member = team.member(name)?;
+        let copy = cleanup.base().join(format!("{copies}-{}", member.name));
         let mut files = Vec::new();
         copy_directory(&member.directory, &copy, &mut files)?;
         let shares = runtime.block_on(quorate::danger::read_shares(&copy, member.passphrase()?))?;
@@ -296,7 +301,7 @@ fn two_robbed(loot: &[Loot], wallet: &Wallet) -> Result<((), String), Trouble> {
             }
         }
     }
-    Ok(((), "with any two the thief recovers all three keys; the independent libraries accept its forgeries".to_owned()))
+    Ok(((), documents::TAKEN.to_owned()))
 }
 
 /// Three operators, but all stores at one cloud: no key can be made.

@@ -117,6 +117,15 @@ pub(crate) enum Failure {
     /// Nobody who could say yes.
     #[error("there is no terminal to ask on; look at the request, and use --yes")]
     NobodyToAsk,
+    /// A change of holders that another operator has not consented to.
+    #[error("{name} takes part only if its operator consents to this change, plan {plan}; nothing has changed")]
+    Consent { name: String, plan: String },
+    /// A reshare after which old shares may still sign.
+    #[error("the keys have new shares, but {} may still have old ones, which can sign together; bring them up to destroy them", outstanding.join(", "))]
+    NotEffective { outstanding: Vec<String> },
+    /// An eviction that leaves fewer holders than have to sign.
+    #[error(transparent)]
+    Threshold(Threshold),
     /// Standard output or the answer for programs.
     #[error("cannot write the answer")]
     Output { source: std::io::Error },
@@ -126,6 +135,27 @@ pub(crate) enum Failure {
     /// The drill found something, or could not be carried out.
     #[error("the drill FAILED at: {step}")]
     Drill { step: String },
+}
+
+/// How many holders an eviction leaves, and how many have to sign.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the wallet {wallet} would have {left} {}, and {min_signers} have to sign: give {}",
+    if *left == 1 { "holder" } else { "holders" }, cure(*left)
+)]
+pub(crate) struct Threshold {
+    pub(crate) wallet: String,
+    pub(crate) left: u16,
+    pub(crate) min_signers: u16,
+}
+
+fn cure(left: u16) -> String {
+    let replace = "--replace-with NAME";
+    match left {
+        0 | 1 => replace.to_owned(),
+        2 => format!("{replace}, or --min-signers 2"),
+        _ => format!("{replace}, or --min-signers with a number from 2 to {left}"),
+    }
 }
 
 fn suite_note(suite: Option<&str>) -> String {
@@ -144,11 +174,13 @@ impl Failure {
             | Self::ProofsMissing { .. }
             | Self::Backup(_)
             | Self::Restore(RestoreError::Check(_))
+            | Self::NotEffective { .. }
             | Self::Output { .. }
             | Self::Runtime { .. }
             | Self::Randomness
             | Self::NotApproved
             | Self::Drill { .. } => 1,
+            Self::Consent { .. } => 4,
             Self::Config(_)
             | Self::Node(_)
             | Self::Passphrase(_)
@@ -173,18 +205,40 @@ impl Failure {
             | Self::NotPrivate { .. }
             | Self::NobodyToAsk
             | Self::NoAddress { .. }
-            | Self::SeveralKeys { .. } => 2,
+            | Self::SeveralKeys { .. }
+            | Self::Threshold(_) => 2,
         }
     }
 
     /// Whether the command's answer says it all, so that a program needs no second document.
     pub(crate) const fn was_answered(&self) -> bool {
-        matches!(self, Self::ProofsMissing { .. } | Self::Drill { .. })
+        matches!(self, Self::ProofsMissing { .. } | Self::NotEffective { .. } | Self::Drill { .. })
     }
 
     /// The participants to blame, where the cosigner named them.
     pub(crate) fn culprits(&self) -> &[String] {
+        if let Self::Consent { name, .. } = self {
+            return core::slice::from_ref(name);
+        }
+        if let Self::NotEffective { outstanding } = self {
+            return outstanding;
+        }
         if let Self::Client(ClientError::Refused(error)) = self { &error.culprits } else { &[] }
+    }
+
+    /// What to do next, for people, where it takes more than a line.
+    pub(crate) fn advice(&self) -> Option<String> {
+        let Self::Consent { name, plan } = self else { return None };
+        Some(format!(
+            "At {name}, its operator sees the change in words, and consents if it is what you told them over another way:\n  \
+             quorate plans\n  quorate consent {plan}\n\
+             Then run this command again. Every holder that stays must have consented; each names the same plan."
+        ))
+    }
+
+    /// The plan that waits for consent.
+    pub(crate) fn plan(&self) -> Option<&str> {
+        if let Self::Consent { plan, .. } = self { Some(plan) } else { None }
     }
 
     /// What happened, with all its causes, in one line.

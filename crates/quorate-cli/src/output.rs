@@ -45,14 +45,20 @@ impl Output {
             return;
         }
         if self.json {
-            let error = serde_json::json!({"error": {
+            let mut error = serde_json::json!({
                 "exit_code": failure.exit_code(),
                 "message": failure.message(),
                 "culprits": failure.culprits(),
-            }});
-            drop(line(&error.to_string()));
+            });
+            if let (Some(plan), Some(error)) = (failure.plan(), error.as_object_mut()) {
+                error.insert("plan".to_owned(), plan.into());
+            }
+            drop(line(&serde_json::json!({"error": error}).to_string()));
         } else {
             drop(writeln!(std::io::stderr().lock(), "error: {}", failure.message()));
+            if let Some(advice) = failure.advice() {
+                self.note(&advice);
+            }
         }
     }
 

@@ -13,6 +13,9 @@
 //! | `POST /v1/resume` | [`ResumeRequest`](api::ResumeRequest) | list of [`FreezeInfo`](api::FreezeInfo) |
 //! | `POST /v1/attest` | [`AttestRequest`](api::AttestRequest) | list of [`AttestResult`](api::AttestResult) |
 //! | `POST /v1/backup` | [`BackupRequest`](api::BackupRequest) | [`BackupResult`](api::BackupResult) |
+//! | `POST /v1/reshare` | [`ReshareRequest`](api::ReshareRequest) | [`ReshareResult`](api::ReshareResult) |
+//! | `GET /v1/plans` | – | list of [`PlanInfo`](api::PlanInfo) |
+//! | `POST /v1/consent` | [`ConsentRequest`](api::ConsentRequest) | `{}` |
 //! | `POST /v1/audit` | [`AuditRequest`](api::AuditRequest) | [`AuditEntries`](api::AuditEntries) |
 //! | `POST /v1/audit/verify` | – | [`AuditVerified`](api::AuditVerified) |
 //! | `POST /v1/rejoin` | – | [`RejoinReport`](api::RejoinReport) |
@@ -27,6 +30,7 @@ mod audit;
 mod backup;
 mod client;
 mod people;
+mod reshare;
 mod server;
 mod witness;
 

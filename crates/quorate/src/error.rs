@@ -258,6 +258,9 @@ pub enum RequestError {
     /// A request id that is not 32 bytes of hexadecimal.
     #[error("a request id is 64 hexadecimal digits")]
     RequestId,
+    /// A plan that is not 32 bytes of hexadecimal.
+    #[error("a plan is 64 hexadecimal digits; `quorate plans` lists those that wait for consent")]
+    Plan,
     /// A path that is none.
     #[error(transparent)]
     Path(InputError),

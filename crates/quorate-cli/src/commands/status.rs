@@ -15,7 +15,7 @@ pub(super) fn run(connection: &Connection, output: Output) -> Result<(), Failure
     );
     if status.pending > 0 {
         text.push_str(&format!(
-            "pending   {} (key generations that were cut off; they complete when a peer answers)\n",
+            "pending   {} (shares whose ceremony was cut off; they complete when a peer answers)\n",
             status.pending
         ));
     }

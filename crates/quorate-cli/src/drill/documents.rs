@@ -22,6 +22,9 @@ const SOLANA_TEMPLATE: &[u8] = include_bytes!("../../../../examples/data/transfe
 pub(super) const SIGNED: &str =
     "PSBTs (Taproot and P2WPKH, 2 inputs each), Ethereum and Solana transfers; libsecp256k1, alloy and ed25519-dalek accept them";
 
+/// What it says of a thief that has two providers.
+pub(super) const TAKEN: &str = "with any two the thief recovers all three keys; the independent libraries accept its forgeries";
+
 /// A wallet's three keys, as the world sees them, and what is there to sign.
 #[derive(Clone, Debug)]
 pub(super) struct Wallet {
@@ -60,6 +63,15 @@ impl Wallet {
             solana: template::solana(SOLANA_TEMPLATE, &solana_use)?.encode(),
             bip340,
         })
+    }
+
+    /// Whether the other one's coins are this one's as well.
+    pub(super) fn has_addresses_of(&self, other: &Self) -> bool {
+        let of = |wallet: &Self| {
+            let Self { taproot_address, wpkh_address, ethereum_address, solana_address, .. } = wallet.clone();
+            [taproot_address, wpkh_address, ethereum_address, solana_address]
+        };
+        of(self) == of(other)
     }
 
     /// Has all transactions signed by exactly these cosigners, and checks them with libraries that are not ours.

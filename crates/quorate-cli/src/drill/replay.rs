@@ -19,7 +19,7 @@ const MAX_STREAMS: usize = 24;
 /// What a team has to show for itself: keys and starts of each cosigner.
 fn state(team: &Team) -> Result<Vec<(Vec<KeyInfo>, u64)>, Trouble> {
     let of = |member: &super::team::Member| Ok((member.client().keys()?, member.client().status()?.boot));
-    team.members.iter().map(of).collect()
+    team.holders().map(of).collect()
 }
 
 /// Replays every recorded stream, in both directions, at every cosigner but the thief's own. Gives the number of streams and bytes.

@@ -67,7 +67,7 @@ impl Report {
         );
         let verdict = match &failed {
             None => {
-                "The drill PASSED: whoever robs one provider gets no key and signs nothing alone; whoever robs two gets the key.\nA thief who runs a stolen cosigner can still ask the others: what they sign is up to their policies."
+                "The drill PASSED: whoever robs one provider gets no key and signs nothing alone; whoever robs two gets the key.\nA provider that was robbed was evicted: what was stolen from it is worth nothing with anything that is stolen later.\nA thief who runs a stolen cosigner can still ask the others: what they sign is up to their policies."
             }
             Some(_) => "The drill FAILED.",
         };

@@ -1,4 +1,4 @@
-//! Three cosigners on this machine, each as its own program, with recording proxies between them.
+//! Three cosigners on this machine and a fourth for later, each as its own program, with recording proxies between them.
 
 use core::{net::SocketAddr, time::Duration};
 use std::{
@@ -35,11 +35,15 @@ const READY_SECONDS: u64 = 30;
 /// How long one request may take.
 const REQUEST: Duration = Duration::from_secs(60);
 
-/// Who the three are: name, operator, cloud, key service.
-const PROVIDERS: [(&str, &str, &str, &str); 3] = [
+/// Who makes the wallet.
+pub(super) const HOLDERS: [&str; 3] = ["alice", "bob", "carol"];
+
+/// Who they are, and who comes later: name, operator, cloud, key service.
+const PROVIDERS: [(&str, &str, &str, &str); 4] = [
     ("alice", "alice-ltd", "aws/111122223333", "alice-ltd/safe"),
     ("bob", "bob-gmbh", "gcp/wallet-prod", "bob-gmbh/safe"),
     ("carol", "carol-sarl", "hetzner/77", "carol-sarl/safe"),
+    ("dave", "dave-ab", "ovh/1234", "dave-ab/safe"),
 ];
 
 /// One cosigner, its provider and all that the provider has.
@@ -53,7 +57,7 @@ pub(super) struct Member {
     peer_id: PeerId,
 }
 
-/// The three, and what crossed the wires between them.
+/// All of them, and what crossed the wires between them.
 #[derive(Debug)]
 pub(super) struct Team {
     pub(super) members: Vec<Member>,
@@ -86,20 +90,26 @@ impl Team {
             };
             entries.push(Cosigner::new(other.name, other.peer_id, address.to_string()));
         }
-        let roster = Roster::new(entries).map_err(|_| Trouble::Broken("the three entries make no roster"))?;
+        let roster = Roster::new(entries).map_err(|_| Trouble::Broken("the entries make no roster"))?;
         let path = member.directory.join(ROSTER_FILE);
         std::fs::write(&path, roster.to_toml()).map_err(|source| Trouble::File { what: "write", path, source })
     }
 
-    /// Starts all three, and waits until each has links to the others.
+    /// Starts those who make the wallet, and waits until each has links to the others.
     pub(super) fn start(&self, cleanup: &Cleanup) -> Result<(), Trouble> {
-        self.members.iter().try_for_each(|member| member.start(cleanup))?;
+        self.holders().try_for_each(|member| member.start(cleanup))?;
         self.wait_for_links(cleanup)
     }
 
-    /// Waits until each has links to the others.
+    /// Waits until each that runs has links to all others that run.
     pub(super) fn wait_for_links(&self, cleanup: &Cleanup) -> Result<(), Trouble> {
-        self.members.iter().try_for_each(|member| member.wait_for_links(cleanup))
+        let mut running = self.members.iter().filter(|member| !cleanup.has_exited(member.name));
+        running.try_for_each(|member| member.wait_for_links(cleanup))
+    }
+
+    /// Those who made the wallet.
+    pub(super) fn holders(&self) -> impl Iterator<Item = &Member> {
+        self.members.iter().filter(|member| HOLDERS.contains(&member.name))
     }
 
     pub(super) fn member(&self, name: &str) -> Result<&Member, Trouble> {
@@ -171,8 +181,11 @@ impl Member {
         })
     }
 
-    fn wait_for_links(&self, cleanup: &Cleanup) -> Result<(), Trouble> {
-        self.wait(cleanup, |client| Ok(client.status()?.peers.iter().all(|peer| peer.connected)))
+    /// Waits until it has links to all others that run.
+    pub(super) fn wait_for_links(&self, cleanup: &Cleanup) -> Result<(), Trouble> {
+        self.wait(cleanup, |client| {
+            Ok(client.status()?.peers.iter().all(|peer| peer.connected || cleanup.has_exited(&peer.name)))
+        })
     }
 
     fn wait(&self, cleanup: &Cleanup, is_ready: impl Fn(&Client) -> Result<bool, Trouble>) -> Result<(), Trouble> {

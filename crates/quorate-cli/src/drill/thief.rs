@@ -146,6 +146,34 @@ fn signing_share<C: Suite>(share: &KeyShare<C>) -> Result<Zeroizing<C::Scalar>, 
     scalar.filter(fits).map(Zeroizing::new).ok_or(unreadable)
 }
 
+/// Puts two shares together without asking the library whether they fit: the line through both, at zero, taken for the key.
+pub(super) fn interpolate<C: Suite>(wallet: &Wallet, one: &Loot, other: &Loot) -> Result<bool, Trouble> {
+    let (one, other) = (one.share::<C>()?, other.share::<C>()?);
+    let (mine, theirs) = (signing_share(one)?, signing_share(other)?);
+    let at = |share: &KeyShare<C>| C::Scalar::from(share.identifier().to_u16().into());
+    let (i, j) = (at(one), at(other));
+    let slope = Option::from((j - i).invert()).unwrap_or(C::Scalar::ZERO);
+    let candidate = Zeroizing::new((*mine * j - *theirs * i) * slope);
+    let point = C::mul_generator(&candidate);
+    let key = one.package().verifying_key().to_point();
+    Ok(point == key || point == -key || C::is_accepted(wallet, &C::encode_scalar(&candidate)))
+}
+
+/// Signs as a coordinator that has two shares. The signature is checked under the wallet's key, whatever the shares' packages say.
+pub(super) fn sign_together<C: Schnorr>(wallet: &Wallet, one: &Loot, other: &Loot) -> Result<bool, Trouble> {
+    let (one, other) = (one.share::<C>()?, other.share::<C>()?);
+    let rng = &mut getrandom::SysRng;
+    let (mine, theirs) = (frost::commit(one, rng)?, frost::commit(other, rng)?);
+    let commitments = BTreeMap::from([(one.identifier(), *mine.commitments()), (other.identifier(), *theirs.commitments())]);
+    let package = SigningPackage::new(commitments, &wallet.solana, C::target()).map_err(quorate::core::Error::from)?;
+    // A share that refuses is a thief that fails.
+    let (Ok(mine), Ok(theirs)) = (frost::sign(&package, mine, one), frost::sign(&package, theirs, other)) else {
+        return Ok(false);
+    };
+    let parts = BTreeMap::from([(one.identifier(), mine), (other.identifier(), theirs)]);
+    Ok([one, other].iter().any(|share| frost::aggregate(&package, &parts, share.package()).is_ok()))
+}
+
 /// Signs as a coordinator that speaks for two participants, with one share for both.
 pub(super) fn sign_alone<C: Schnorr>(wallet: &Wallet, share: &KeyShare<C>) -> Result<bool, Trouble> {
     let me = share.identifier();
@@ -182,6 +210,11 @@ pub(super) fn search<C: Suite>(loot: &Loot) -> Result<Vec<String>, Trouble> {
     Ok(found)
 }
 
+/// What stands anywhere in one provider's files and records of the epoch of another share: any share of it, and the key.
+pub(super) fn search_for_epoch<C: Suite>(epoch: &Loot, loot: &Loot) -> Result<Vec<String>, Trouble> {
+    targets::<C>(epoch.share()?, None)?.search(&[&loot.files[..], &loot.records()].concat())
+}
+
 /// The same for what crossed the wires.
 pub(super) fn search_wires<C: Suite>(share: &KeyShare<C>, wires: &[u8]) -> Result<Vec<String>, Trouble> {
     targets::<C>(share, None)?.search(wires)
@@ -213,4 +246,4 @@ fn name(participant: Identifier) -> String {
 
 #[cfg(test)]
 #[path = "thief_tests.rs"]
-mod tests;
+pub(super) mod tests;

@@ -10,13 +10,13 @@ use quorate::{
 use super::*;
 use crate::drill::documents::Wallet;
 
-struct Scene {
-    wallet: Wallet,
-    loot: Vec<Loot>,
+pub(crate) struct Scene {
+    pub(crate) wallet: Wallet,
+    pub(crate) loot: Vec<Loot>,
 }
 
 /// A wallet whose three shares were made in this process.
-fn scene() -> Scene {
+pub(crate) fn scene() -> Scene {
     let team = local_team(2, 3).unwrap();
     let (bip340, ed25519) = (team.keygen::<Bip340>().unwrap(), team.keygen::<Ed25519>().unwrap());
     let ecdsa = ecdsa_shares();

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::{
     support::{Place, Said, quorate, text},
-    wallet::{start_team_with, wait_for_links},
+    wallet::NAMES,
 };
 
 /// The key pair of the tests of `quorate-storage`.
@@ -44,7 +44,7 @@ fn restore(place: &Place, name: &str, file: &str, more: &[&str]) -> Said {
 fn cosigner_comes_back_from_its_backup_on_the_command_line() {
     let place = Place::new();
     place.write("key", KEY_FILE, 0o600);
-    let mut nodes = start_team_with(&place, |name| declare(&place, name));
+    let mut nodes = place.start_team_with(&NAMES, |name| declare(&place, name));
     make(&place, "b0", "vault-alice/s3", RECIPIENT, "").fails(2, "no key here that this backup may hold");
     place.at("alice", "keygen treasury").succeeds();
 
@@ -84,6 +84,6 @@ fn cosigner_comes_back_from_its_backup_on_the_command_line() {
     assert_eq!((&again["stored"], &again["present"]), (&0.into(), &3.into()));
     place.add_to_roster("alice", &["lost", "bob", "carol"]).succeeds();
     nodes.push(place.start("alice"));
-    wait_for_links(&place);
+    place.wait_for_links(&NAMES);
     place.at("alice", "sign message treasury hello --suite ed25519").succeeds();
 }

@@ -40,7 +40,8 @@ fn drill_passes_in_under_a_minute_and_leaves_nothing_behind() {
             5
         );
     }
-    assert!(steps.iter().any(|step| step["step"].as_str().unwrap().starts_with("POSITIVE CONTROL")));
+    let named = |start: &str| steps.iter().filter(|step| step["step"].as_str().unwrap().starts_with(start)).count();
+    assert_eq!((named("POSITIVE CONTROL"), named("alice's old shares with"), named("bob evicts alice")), (2, 3, 1));
     assert!(start.elapsed() < Duration::from_secs(60));
     assert_eq!(leftovers(place.path()), (0, 0));
 }

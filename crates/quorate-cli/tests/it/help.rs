@@ -2,7 +2,7 @@
 
 use crate::support::{line, quorate};
 
-const COMMANDS: [&str; 20] = [
+const COMMANDS: [&str; 26] = [
     "init",
     "roster",
     "node",
@@ -20,6 +20,12 @@ const COMMANDS: [&str; 20] = [
     "resume",
     "verify",
     "attest",
+    "refresh",
+    "repair",
+    "evict",
+    "reshare",
+    "plans",
+    "consent",
     "placement",
     "backup",
     "drill",

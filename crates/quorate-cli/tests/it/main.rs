@@ -8,6 +8,7 @@ mod node;
 mod people;
 mod placement;
 mod rejoin;
+mod reshare;
 mod roster;
 mod support;
 mod usage;

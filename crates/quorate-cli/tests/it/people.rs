@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::{
     support::{Place, quorate, text},
-    wallet::start_team_configured,
+    wallet::NAMES,
 };
 
 fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
@@ -31,8 +31,8 @@ fn requests_are_signed_approved_and_frozen_on_the_command_line() {
     }
     quorate(["requester", "new", &text(&key("anna"))]).fails(2, "cannot write");
     // What init wrote ends with [policy] and its payloads.
-    let _nodes = start_team_configured(
-        &place,
+    let _nodes = place.start_team_configured(
+        &NAMES,
         &format!(
             "require_requester = true\nrequesters = {{ payroll = \"{}\" }}\n[policy.approvals]\nneeded = 1\nkeys = {{ anna = \"{}\" }}\n\
          [freeze]\nkeys = [\"{}\"]\n",

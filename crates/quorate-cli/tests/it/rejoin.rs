@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 
 use crate::{
     support::{Place, Said},
-    wallet::start_team,
+    wallet::NAMES,
 };
 
 fn copy(from: &Path, to: &Path) {
@@ -35,7 +35,7 @@ fn until(what: &str, ask: impl Fn() -> Said, is_so: impl Fn(&Said) -> bool) -> S
 #[test]
 fn directory_of_yesterday_is_noticed_and_brought_back_by_its_operator_and_those_of_its_peers() {
     let place = Place::new();
-    let mut nodes = start_team(&place);
+    let mut nodes = place.start_team(&NAMES);
     place.at("alice", "keygen treasury --suite ed25519").succeeds();
     let bob = nodes.remove(1);
     assert_eq!(bob.stop(), 0);

@@ -1,11 +1,13 @@
 //! Runs the program, and cosigners in the background.
 
+use core::time::Duration;
 use std::{
     io::{BufRead as _, BufReader, Read as _},
     net::TcpListener,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    time::Instant,
 };
 
 use serde_json::Value;
@@ -143,6 +145,47 @@ impl Place {
             panic!("{name} did not start: {ready} {error}");
         }
         Node(child)
+    }
+
+    /// Makes cosigners that have each other on their rosters, starts them, and waits for their links.
+    pub(crate) fn start_team(&self, names: &[&str]) -> Vec<Node> {
+        self.start_team_with(names, |_| {})
+    }
+
+    /// The same with configurations that end with this.
+    pub(crate) fn start_team_configured(&self, names: &[&str], config: &str) -> Vec<Node> {
+        self.start_team_with(names, |name| {
+            let path = self.path(name).join("quorate.toml");
+            let written = std::fs::read_to_string(&path).unwrap();
+            std::fs::write(&path, format!("{written}{config}")).unwrap();
+        })
+    }
+
+    /// The same, where `prepare` may change the directory of each cosigner before it starts.
+    pub(crate) fn start_team_with(&self, names: &[&str], prepare: impl Fn(&str)) -> Vec<Node> {
+        for name in names {
+            self.init(name, free_port()).succeeds();
+            prepare(name);
+        }
+        for name in names {
+            self.add_to_roster(name, names).succeeds();
+        }
+        let nodes = names.iter().map(|name| self.start(name)).collect();
+        self.wait_for_links(names);
+        nodes
+    }
+
+    /// Waits until each of these has links to all on its roster.
+    pub(crate) fn wait_for_links(&self, names: &[&str]) {
+        let linked = |name: &str| {
+            let status = self.at(name, "status --json").json();
+            status["peers"].as_array().unwrap().iter().all(|peer| peer["connected"] == true)
+        };
+        let start = Instant::now();
+        while !names.iter().all(|name| linked(name)) {
+            assert!(start.elapsed() < Duration::from_secs(20), "no links");
+            std::thread::sleep(Duration::from_millis(50));
+        }
     }
 
     /// Starts a cosigner that is meant to fail.

@@ -1,8 +1,5 @@
 //! A wallet's life on the command line: three cosigners, every command, and what fails when cosigners are down or refuse.
 
-use core::time::Duration;
-use std::time::Instant;
-
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use quorate::{
     core::SuiteId,
@@ -10,12 +7,12 @@ use quorate::{
 };
 use serde_json::Value;
 
-use crate::support::{Node, Place, free_port, quorate, text};
+use crate::support::{Place, quorate, text};
 
 const PSBT: &[u8] = include_bytes!("../../../../examples/data/transfer.psbt");
 const EVM: &[u8] = include_bytes!("../../../../examples/data/transfer.evm");
 const SOLANA: &[u8] = include_bytes!("../../../../examples/data/transfer.solana");
-const NAMES: [&str; 3] = ["alice", "bob", "carol"];
+pub(crate) const NAMES: [&str; 3] = ["alice", "bob", "carol"];
 
 /// A root key, without children.
 struct Root(SuiteId, Vec<u8>);
@@ -31,45 +28,6 @@ impl KeyView for Root {
     }
 }
 
-pub(crate) fn start_team(place: &Place) -> Vec<Node> {
-    start_team_with(place, |_| {})
-}
-
-/// Starts a team whose configurations end with this.
-pub(crate) fn start_team_configured(place: &Place, config: &str) -> Vec<Node> {
-    start_team_with(place, |name| {
-        let path = place.path(name).join("quorate.toml");
-        let written = std::fs::read_to_string(&path).unwrap();
-        std::fs::write(&path, format!("{written}{config}")).unwrap();
-    })
-}
-
-/// `prepare` may change the directory of each cosigner before it starts.
-pub(crate) fn start_team_with(place: &Place, prepare: impl Fn(&str)) -> Vec<Node> {
-    for name in NAMES {
-        place.init(name, free_port()).succeeds();
-        prepare(name);
-    }
-    for name in NAMES {
-        place.add_to_roster(name, &NAMES).succeeds();
-    }
-    let nodes = NAMES.map(|name| place.start(name));
-    wait_for_links(place);
-    nodes.into()
-}
-
-pub(crate) fn wait_for_links(place: &Place) {
-    let linked = |name: &str| {
-        let status = place.at(name, "status --json").json();
-        status["peers"].as_array().unwrap().iter().all(|peer| peer["connected"] == true)
-    };
-    let start = Instant::now();
-    while !NAMES.iter().all(|name| linked(name)) {
-        assert!(start.elapsed() < Duration::from_secs(20), "no links");
-        std::thread::sleep(Duration::from_millis(50));
-    }
-}
-
 fn root(keys: &Value, suite: &str) -> Root {
     let key = keys.as_array().unwrap().iter().find(|key| key["suite"] == suite).unwrap();
     Root(SuiteId::from_name(suite).unwrap(), hex::decode(key["public_key"].as_str().unwrap()).unwrap())
@@ -78,7 +36,7 @@ fn root(keys: &Value, suite: &str) -> Root {
 #[test]
 fn wallet_lives_on_the_command_line() {
     let place = Place::new();
-    let mut nodes = start_team(&place);
+    let mut nodes = place.start_team(&NAMES);
 
     let made = place.at("alice", "keygen treasury --json").json();
     assert_eq!(made.as_array().unwrap().len(), 3);

@@ -1,12 +1,14 @@
 //! The types of the control API, as JSON has them. Binary values are lower-case hexadecimal, payloads base64.
 
 mod audit;
+mod reshare;
 mod witness;
 
 use serde::{Deserialize, Serialize};
 
 pub use super::people::{Approval, Authorization, FreezeInfo, FreezeRequest, ResumeRequest, SignedFreeze};
 pub use audit::{AuditEntries, AuditEntryInfo, AuditRequest, AuditVerified};
+pub use reshare::{ConsentRequest, PlanInfo, ReshareRequest, ReshareResult, ResharedKeyInfo};
 pub use witness::{AcceptRejoinRequest, AcceptedRejoinInfo, LostShareInfo, RejoinReport, SeenInfo};
 
 /// What a cosigner says of itself.

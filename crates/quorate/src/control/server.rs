@@ -116,6 +116,7 @@ pub fn serve(cosigner: Arc<Cosigner>, socket: &Path) -> std::io::Result<ControlS
         .route("/v1/backup", post(super::backup::backup))
         .route("/v1/shutdown", post(shutdown))
         .merge(super::audit::routes())
+        .merge(super::reshare::routes())
         .merge(super::witness::routes())
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .with_state(context);
@@ -188,7 +189,7 @@ pub(super) fn body<T: DeserializeOwned>(body: Body<T>) -> Result<T, Failure> {
         .map_err(|error| Failure(StatusCode::BAD_REQUEST, ApiError::new("input", error.body_text(), Vec::new())))
 }
 
-fn request_id(text: Option<&str>) -> Result<Option<RequestId>, RequestError> {
+pub(super) fn request_id(text: Option<&str>) -> Result<Option<RequestId>, RequestError> {
     text.map(|text| {
         let bytes = hex::decode(text).map_err(|_| RequestError::RequestId)?;
         RequestId::try_from(bytes).map_err(|_| RequestError::RequestId)

@@ -45,7 +45,7 @@ impl Team {
         eventually("presignatures", || signers.iter().all(|index| self.shared(*index).pool.count(line) == count)).await;
     }
 
-    async fn restart(&mut self, index: usize, change: impl FnOnce(CosignerBuilder) -> CosignerBuilder) {
+    pub(super) async fn restart(&mut self, index: usize, change: impl FnOnce(CosignerBuilder) -> CosignerBuilder) {
         // First the old one: two on one store must not run.
         self.cosigners[index].stop().await;
         self.cosigners[index] = self.boot(index, change).await;

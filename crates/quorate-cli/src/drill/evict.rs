@@ -1,0 +1,247 @@
+//! The second half of the drill: the robbed provider is evicted, and what was stolen from it is worth nothing any more.
+
+use core::time::Duration;
+use std::{thread, time::Instant};
+
+use quorate::{
+    control::{
+        ClientError,
+        api::{ConsentRequest, KeyInfo, PlanInfo, ReshareRequest, ReshareResult},
+    },
+    core::{
+        ecdsa::EcdsaSecp256k1,
+        frost::{Bip340, Ed25519},
+    },
+};
+
+use super::{
+    cleanup::Cleanup,
+    documents::{self, Wallet},
+    nothing,
+    report::Report,
+    rob, sign,
+    team::Team,
+    thief::{self, Loot, Suite},
+    trouble::Trouble,
+};
+
+/// Who holds shares after the eviction.
+const HOLDERS: [&str; 3] = ["bob", "carol", "dave"];
+/// All pairs of them; the first is the one that is asked.
+const PAIRS: [[&str; 2]; 3] = [["bob", "carol"], ["dave", "bob"], ["carol", "dave"]];
+/// How long the evicted may take to hear that it is evicted.
+const HEARD: Duration = Duration::from_secs(20);
+
+/// Evicts alice, and lets the thief try again, with her old share and what it can steal afterwards.
+pub(super) fn carry_out(team: &Team, wallet: &Wallet, loot: &[Loot], cleanup: &Cleanup, report: &mut Report) -> Option<()> {
+    let stolen = loot.iter().find(|loot| loot.name == "alice")?;
+    report.tell(
+        "\nalice's provider is found to be breached: the thief has her shares. The others evict her, and dave takes her place.\n",
+    );
+    report.step("dave starts at a fourth provider, and holds nothing", || start_dave(team, cleanup))?;
+    // Freeze comes here: bob and carol freeze the wallet at once, sign nothing meanwhile, and thaw it after the eviction.
+    let plan = report.step("bob wants alice evicted; without carol nothing happens", || proposed(team, wallet))?;
+    report.step("carol's operator reads the plan and consents", || consented(team, &plan))?;
+    let before = key_state(team, "bob")?;
+    let marks: Vec<_> = team.tape.recordings().iter().map(|tape| (tape.sent.len(), tape.received.len())).collect();
+    report.step("bob evicts alice: new shares of the same keys", || evicted(team, wallet, &before))?;
+    let fresh =
+        report.step("the thief, who has alice's old shares, robs the new holders", || rob(team, cleanup, &HOLDERS, "after"))?;
+    report.step("search of all bytes of the eviction", || searched(stolen, &fresh, &since(team, &marks)))?;
+    for second in &fresh {
+        report.step(&format!("alice's old shares with {}'s new ones", second.name), || mixed(wallet, stolen, second));
+    }
+    report.step("the old shares of the others are nowhere any more", || gone(stolen, &fresh));
+    for pair in PAIRS {
+        report.step(&format!("{} and {} sign", pair[0], pair[1]), || sign(team, wallet, pair))?;
+    }
+    report.step("alice's own cosigner hears of it", || alice_hears(team, wallet))?;
+    report.step("POSITIVE CONTROL: rob two of the new holders", || two_new(wallet, &fresh))
+}
+
+fn start_dave(team: &Team, cleanup: &Cleanup) -> Result<((), String), Trouble> {
+    let dave = team.member("dave")?;
+    dave.start(cleanup)?;
+    team.wait_for_links(cleanup)?;
+    if !dave.client().keys()?.is_empty() {
+        return Err(Trouble::Broken("dave has shares before anybody gave him any"));
+    }
+    Ok(((), "dave at ovh; on everyone's roster, without a share".to_owned()))
+}
+
+fn request(wallet: &Wallet) -> ReshareRequest {
+    ReshareRequest {
+        keys: vec![wallet.bip340.wallet.clone()],
+        add: vec!["dave".to_owned()],
+        remove: vec!["alice".to_owned()],
+        ..ReshareRequest::default()
+    }
+}
+
+fn key_state(team: &Team, name: &str) -> Option<Vec<KeyInfo>> {
+    team.member(name).ok()?.client().keys().ok()
+}
+
+/// One cosigner alone, who might be the thief's, can evict nobody.
+fn proposed(team: &Team, wallet: &Wallet) -> Result<(PlanInfo, String), Trouble> {
+    match team.member("bob")?.client().reshare(&request(wallet)) {
+        Err(ClientError::Refused(error)) if error.code == "refused" && error.culprits == ["carol"] => {}
+        Err(error) => return Err(error.into()),
+        Ok(_) => return Err(Trouble::Broken("bob alone could evict alice")),
+    }
+    let plans = team.member("carol")?.client().plans()?;
+    let [plan] = plans.try_into().map_err(|_| Trouble::Broken("carol's operator sees no plan, or several"))?;
+    let said = format!("carol refuses; her operator sees: {}", plan.description);
+    Ok((plan, said))
+}
+
+fn consented(team: &Team, plan: &PlanInfo) -> Result<((), String), Trouble> {
+    if plan.proposer != "bob" || !plan.description.ends_with("from 2 of 3 to 2 of 3; leaving: alice; joining: dave") {
+        return Err(Trouble::Broken("the plan says something else than was proposed"));
+    }
+    team.member("carol")?.client().consent(&ConsentRequest { plan: plan.plan.clone() })?;
+    Ok(((), format!("to plan {} and to nothing else", plan.plan.get(..16).unwrap_or_default())))
+}
+
+fn evicted(team: &Team, wallet: &Wallet, before: &[KeyInfo]) -> Result<((), String), Trouble> {
+    let (bob, start) = (team.member("bob")?.client(), Instant::now());
+    let done: ReshareResult = loop {
+        match bob.reshare(&request(wallet)) {
+            // Dave accepted the attempt that carol refused, and may not have heard yet that it is off.
+            Err(ClientError::Refused(error)) if error.culprits == ["dave"] && start.elapsed() < HEARD => {
+                thread::sleep(Duration::from_millis(50));
+            }
+            done => break done?,
+        }
+    };
+    if done.keys.len() != 3 || !done.effective || done.destroyed != ["bob", "carol"] || done.outstanding != ["alice"] {
+        return Err(Trouble::Broken("the eviction is not effective, or not of all three keys"));
+    }
+    for name in HOLDERS {
+        let keys = team.member(name)?.client().keys()?;
+        let held = keys.iter().all(|key| key.participants.iter().map(|holder| holder.name.as_str()).eq(HOLDERS));
+        let moved = before.iter().all(|old| {
+            let now = keys.iter().find(|key| key.key_id == old.key_id);
+            now.is_some_and(|now| now.public_key == old.public_key && now.chain_code == old.chain_code && now.epoch > old.epoch)
+        });
+        if keys.len() != 3 || !held || !moved || !Wallet::new(&keys)?.has_addresses_of(wallet) {
+            return Err(Trouble::Broken("a new holder does not have all three keys, the same as before, in a later epoch"));
+        }
+    }
+    Ok((
+        (),
+        "the same three public keys and all addresses; bob and carol destroyed their old shares, dave has new ones".to_owned(),
+    ))
+}
+
+/// What crossed the wires since then: the length of each recording.
+fn since(team: &Team, marks: &[(usize, usize)]) -> Vec<u8> {
+    let marks = marks.iter().copied().chain(core::iter::repeat((0, 0)));
+    let new = |bytes: &[u8], mark: usize| bytes.get(mark..).unwrap_or_default().to_vec();
+    let tapes = team.tape.recordings().into_iter().zip(marks);
+    tapes.flat_map(|(tape, (sent, received))| [new(&tape.sent, sent), new(&tape.received, received)]).flatten().collect()
+}
+
+/// Neither the old shares nor the new ones crossed the wires in the clear.
+fn searched(old: &Loot, fresh: &[Loot], wires: &[u8]) -> Result<((), String), Trouble> {
+    if wires.len() < 1_000 {
+        return Err(Trouble::Broken("the proxies recorded next to nothing: the cosigners spoke past them"));
+    }
+    for loot in fresh.iter().take(1).chain([old]) {
+        nothing::<Bip340>(&thief::search_wires::<Bip340>(loot.share()?, wires)?)?;
+        nothing::<Ed25519>(&thief::search_wires::<Ed25519>(loot.share()?, wires)?)?;
+        nothing::<EcdsaSecp256k1>(&thief::search_wires::<EcdsaSecp256k1>(loot.share()?, wires)?)?;
+    }
+    Ok(((), format!("{} bytes hold no old share, no new share and no key", wires.len())))
+}
+
+/// What one thief could do with shares of two epochs: every attempt must fail.
+fn mixed(wallet: &Wallet, old: &Loot, new: &Loot) -> Result<((), String), Trouble> {
+    let both = [old, new];
+    let attempts: [(&str, &[(&'static str, bool)]); 3] = [
+        (
+            "put together by the library",
+            &[
+                (Bip340::NAME, thief::combine_and_forge::<Bip340>(wallet, &both)?),
+                (Ed25519::NAME, thief::combine_and_forge::<Ed25519>(wallet, &both)?),
+                (EcdsaSecp256k1::NAME, thief::combine_and_forge::<EcdsaSecp256k1>(wallet, &both)?),
+            ],
+        ),
+        (
+            "interpolated",
+            &[
+                (Bip340::NAME, thief::interpolate::<Bip340>(wallet, old, new)?),
+                (Ed25519::NAME, thief::interpolate::<Ed25519>(wallet, old, new)?),
+                (EcdsaSecp256k1::NAME, thief::interpolate::<EcdsaSecp256k1>(wallet, old, new)?),
+            ],
+        ),
+        (
+            "signed with",
+            &[
+                (Bip340::NAME, thief::sign_together::<Bip340>(wallet, old, new)?),
+                (Ed25519::NAME, thief::sign_together::<Ed25519>(wallet, old, new)?),
+            ],
+        ),
+    ];
+    for (what, suites) in attempts {
+        if let Some(&(suite, _)) = suites.iter().find(|(_, succeeded)| *succeeded) {
+            return Err(Trouble::Stolen { what: format!("shares of two epochs, {what},"), suite });
+        }
+    }
+    Ok(((), "they lie on different polynomials: no key, no signature".to_owned()))
+}
+
+/// The old epoch is gone from the new holders: with its shares the thief could go on.
+fn gone(old: &Loot, fresh: &[Loot]) -> Result<((), String), Trouble> {
+    for new in fresh {
+        nothing::<Bip340>(&thief::search_for_epoch::<Bip340>(old, new)?)?;
+        nothing::<Ed25519>(&thief::search_for_epoch::<Ed25519>(old, new)?)?;
+        nothing::<EcdsaSecp256k1>(&thief::search_for_epoch::<EcdsaSecp256k1>(old, new)?)?;
+    }
+    Ok(((), "neither in the files of bob, carol and dave nor in what their passphrases open".to_owned()))
+}
+
+/// The thief's copy is what it is; the cosigner that was copied is honest still.
+fn alice_hears(team: &Team, wallet: &Wallet) -> Result<((), String), Trouble> {
+    let alice = team.member("alice")?;
+    let start = Instant::now();
+    while !alice.client().keys()?.is_empty() {
+        if start.elapsed() > HEARD {
+            return Err(Trouble::Broken("alice keeps the shares that she was evicted from"));
+        }
+        thread::sleep(Duration::from_millis(50));
+    }
+    if wallet.sign(&alice.client(), ["alice", "bob"]).is_ok() {
+        return Err(Trouble::Broken("alice still signs"));
+    }
+    Ok(((), "it destroys its old shares, and signs no more".to_owned()))
+}
+
+/// The same code with two shares of one epoch: it must succeed.
+fn two_new(wallet: &Wallet, fresh: &[Loot]) -> Result<((), String), Trouble> {
+    for (place, first) in fresh.iter().enumerate() {
+        for second in fresh.iter().skip(place + 1) {
+            let both = [first, second];
+            let taken = thief::combine_and_forge::<Bip340>(wallet, &both)?
+                && thief::combine_and_forge::<Ed25519>(wallet, &both)?
+                && thief::combine_and_forge::<EcdsaSecp256k1>(wallet, &both)?
+                && thief::interpolate::<Bip340>(wallet, first, second)?
+                && thief::interpolate::<Ed25519>(wallet, first, second)?
+                && thief::interpolate::<EcdsaSecp256k1>(wallet, first, second)?
+                && thief::sign_together::<Bip340>(wallet, first, second)?
+                && thief::sign_together::<Ed25519>(wallet, first, second)?;
+            if !taken {
+                return Err(Trouble::Control("with two shares of the new epoch the thief got nothing"));
+            }
+        }
+        let found = thief::search_for_epoch::<Bip340>(first, first)?;
+        if found.is_empty() {
+            return Err(Trouble::Control("the search for an epoch did not find a share that was there"));
+        }
+    }
+    Ok(((), documents::TAKEN.to_owned()))
+}
+
+#[cfg(test)]
+#[path = "evict_tests.rs"]
+mod tests;
