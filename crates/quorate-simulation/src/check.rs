@@ -110,6 +110,12 @@ impl Run {
             self.everyone_asks(wallet).await;
         }
         tokio::time::sleep(Duration::from_secs(20)).await;
+        self.note_leftovers().await;
+        for index in 0..self.world.nodes.len() {
+            self.world.stop(index).await;
+        }
+        self.start_all().await;
+        tokio::time::sleep(Duration::from_secs(30)).await;
         self.check_stores().await;
         if !self.world.trace.violations.is_empty() {
             return;
@@ -117,6 +123,19 @@ impl Run {
         for wallet in 0..self.wallets.len() {
             self.finish_wallet(wallet, chance).await;
         }
+    }
+
+    /// Epoch keys that should be destroyed, and stay until the next start.
+    async fn note_leftovers(&mut self) {
+        for key in self.wallets.iter().flat_map(|wallet| &wallet.keys) {
+            for (index, holding) in self.world.holdings(&key.id).await {
+                let is_left = |epoch: &u64| *epoch <= holding.highest && !holding.pending.contains(epoch) && holding.active != Some(*epoch);
+                if holding.epoch_keys.iter().any(is_left) {
+                    self.notes.push(format!("{} keeps an epoch key without a share until it starts again: {holding:?}", NAMES[index]));
+                }
+            }
+        }
+        self.notes.clone().iter().for_each(|note| self.world.trace.saw(note));
     }
 
     /// Whoever holds anything asks for a signature: this is how one that was away learns where the key is.
@@ -265,9 +284,12 @@ impl Run {
         for key in 0..self.wallets[wallet].keys.len() {
             let holdings = self.world.holdings(&self.wallets[wallet].keys[key].id).await;
             let highest = holdings.values().filter_map(|holding| holding.active).max();
+            let holders = holdings.iter().filter(|(_, holding)| holding.active == highest).map(|(index, _)| *index);
+            self.wallets[wallet].holders = holders.collect();
             for (index, holding) in &holdings {
                 let is_clean = holding.pending.is_empty()
-                    && holding.epoch_keys.iter().copied().eq(holding.active)
+                    // One above is of an attempt that ended before there was a share to open with it.
+                    && holding.epoch_keys.iter().all(|epoch| holding.active == Some(*epoch) || *epoch > holding.highest)
                     && (holding.active == highest || holding.active.is_none());
                 if !is_clean {
                     self.world.trace.violation(format!("{} is not clean after the last refresh of {name}: {holding:?}", NAMES[*index]));

@@ -6,6 +6,9 @@ use crate::run::Run;
 
 /// The finding that explains all violations of a run, if one does.
 pub(crate) fn finding(run: &Run) -> Option<&'static str> {
-    let _ = run;
+    if run.world.trace.violations.is_empty() {
+        // Row 10 of docs/epochs.md destroys at a promotion and at a start: a place for epoch keys that fails once is not asked again before.
+        return (!run.notes.is_empty()).then_some("epoch-key-left-until-the-next-start");
+    }
     None
 }

@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
 use quorate::{
-    CosignerError, KeygenRequest, RequestError, ReshareRequest, Reshared, Signed, WalletKey, core::SuiteId,
+    CosignerError, KeygenRequest, ReshareRequest, Reshared, Signed, WalletKey, core::SuiteId,
     transport::wires::memory::Faults,
 };
 
@@ -36,13 +36,15 @@ pub(crate) struct Run {
     pub(crate) requests: u64,
     pub(crate) ceremonies: u64,
     pub(crate) faults: u64,
+    /// What is not as it should be, and is known: see `known`.
+    pub(crate) notes: Vec<String>,
 }
 
 /// Runs a script to its end.
 pub(crate) async fn run(script: &Script) -> Result<Run, Fatal> {
     let world = World::new(script.cosigners, script.slow, script.entropy).await?;
     let (wallets, finished) = (Vec::new(), Vec::new());
-    let mut run = Run { world, wallets, finished, step: 0, requests: 0, ceremonies: 0, faults: 0 };
+    let mut run = Run { world, wallets, finished, step: 0, requests: 0, ceremonies: 0, faults: 0, notes: Vec::new() };
     let header = format!(
         "{} cosigners, {} of {}, {} suite(s), wire {} ms, store {} ms",
         script.cosigners,
@@ -138,6 +140,7 @@ impl Run {
         }
         self.world.reap().await;
         self.check_stores().await;
+        self.wallets.iter_mut().for_each(Wallet::catch_up);
         Ok(())
     }
 
@@ -385,7 +388,8 @@ impl Run {
         request = added.into_iter().fold(request, |request, index| request.add(NAMES[index]));
         // One that stays, and holds a share.
         let stay: Vec<_> = known.holders.iter().copied().filter(|index| *index != me && holders.contains(index)).collect();
-        let withheld = change.withheld.and_then(|number| pick(stay, number));
+        let is_change = holders != known.holders || min_signers != known.min_signers;
+        let withheld = change.withheld.filter(|_| is_change).and_then(|number| pick(stay, number));
         let others = (0..self.world.nodes.len()).filter(|index| *index != me && withheld != Some(*index));
         let consenting = others.filter_map(|index| self.world.cosigner(index)).collect();
         let attempt = self.attempt(wallet, holders, min_signers)?;
@@ -501,11 +505,6 @@ impl Run {
             Outcome::Hangs => "hangs".to_owned(),
         }
     }
-}
-
-/// Whether an error says that the caller was behind and may ask again.
-pub(crate) const fn is_behind(error: &CosignerError) -> bool {
-    matches!(error, CosignerError::Lacking { .. } | CosignerError::Request(RequestError::EpochChanged { .. }))
 }
 
 fn told(result: &Result<(), CosignerError>) -> String {

@@ -109,7 +109,7 @@ impl Dice {
     }
 
     fn step(&mut self) -> Step {
-        let mut care = Vec::new();
+        let mut care = if self.one_in(2) { vec![Care::Heal, Care::StartAll] } else { Vec::new() };
         for _ in 0..self.below(3) {
             care.push(self.care());
         }

@@ -46,6 +46,19 @@ impl Wallet {
         candidates.filter_map(|attempt| self.attempts.get(*attempt)).map(|attempt| attempt.min_signers).max().unwrap_or(2)
     }
 
+    /// Takes the holders of the highest epoch that any cosigner has active, if it is known which attempt that was: it may be one whose
+    /// proposer heard of no success.
+    pub(crate) fn catch_up(&mut self) {
+        let Some(key) = self.keys.first() else { return };
+        let Some(highest) = key.reached.values().max() else { return };
+        let candidates: Vec<_> = key.attempts.get(highest).into_iter().flatten().collect();
+        if let [attempt] = candidates.as_slice()
+            && let Some(made) = self.attempts.get(**attempt)
+        {
+            (self.holders, self.min_signers) = (made.holders.clone(), made.min_signers);
+        }
+    }
+
     /// Whether attempts of different steps may have the same number: finding 1 of docs/epochs.md.
     pub(crate) fn is_number_shared(&self, key: &Key) -> bool {
         key.attempts.values().any(|candidates| candidates.len() > 1)
