@@ -3,9 +3,8 @@
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
-use quorate::core::SuiteId;
-
 use crate::{
+    known::Finding,
     operate::{self, Call, Expect, Outcome, sign_request},
     run::Run,
     world::{Holding, NAMES, chain},
@@ -49,11 +48,16 @@ impl Run {
         let effective = known.keys[key].effective;
         let mut below: BTreeMap<u64, Vec<&str>> = BTreeMap::new();
         for (index, holding) in holdings {
-            holding.open().filter(|epoch| *epoch < effective).for_each(|epoch| below.entry(epoch).or_default().push(NAMES[*index]));
+            holding
+                .open()
+                .filter(|epoch| *epoch < effective)
+                .for_each(|epoch| below.entry(epoch).or_default().push(NAMES[*index]));
         }
         for (epoch, names) in below {
             if names.len() >= known.needed(&known.keys[key], epoch) {
-                wrong.push(format!("{wallet_name}: epoch {epoch} can still sign, below the effective epoch {effective}: {names:?}"));
+                wrong.push(format!(
+                    "{wallet_name}: epoch {epoch} can still sign, below the effective epoch {effective}: {names:?}"
+                ));
             }
         }
         wrong.into_iter().for_each(|line| self.world.trace.violation(line));
@@ -64,7 +68,8 @@ impl Run {
         let step = self.step;
         let known = &mut self.wallets[wallet];
         let attempts = known.attempts.iter().enumerate();
-        let lately: Vec<_> = attempts.filter(|(_, attempt)| attempt.step + 1 >= step).map(|(index, attempt)| (index, attempt.clone())).collect();
+        let lately: Vec<_> =
+            attempts.filter(|(_, attempt)| attempt.step + 1 >= step).map(|(index, attempt)| (index, attempt.clone())).collect();
         let (of_step, before): (Vec<_>, Vec<_>) = lately.into_iter().partition(|(_, attempt)| attempt.step == step);
         let key = &mut known.keys[key];
         for (index, holding) in holdings {
@@ -127,15 +132,17 @@ impl Run {
 
     /// Epoch keys that should be destroyed, and stay until the next start.
     async fn note_leftovers(&mut self) {
-        for key in self.wallets.iter().flat_map(|wallet| &wallet.keys) {
-            for (index, holding) in self.world.holdings(&key.id).await {
-                let is_left = |epoch: &u64| *epoch <= holding.highest && !holding.pending.contains(epoch) && holding.active != Some(*epoch);
+        let ids: Vec<_> = self.wallets.iter().flat_map(|wallet| &wallet.keys).map(|key| key.id).collect();
+        for id in ids {
+            for (index, holding) in self.world.holdings(&id).await {
+                let is_left =
+                    |epoch: &u64| *epoch <= holding.highest && !holding.pending.contains(epoch) && holding.active != Some(*epoch);
                 if holding.epoch_keys.iter().any(is_left) {
-                    self.notes.push(format!("{} keeps an epoch key without a share until it starts again: {holding:?}", NAMES[index]));
+                    let text = format!("{} keeps an epoch key without a share until it starts again: {holding:?}", NAMES[index]);
+                    self.expect(Finding::EpochKeyLeft, &text);
                 }
             }
         }
-        self.notes.clone().iter().for_each(|note| self.world.trace.saw(note));
     }
 
     /// Whoever holds anything asks for a signature: this is how one that was away learns where the key is.
@@ -168,8 +175,10 @@ impl Run {
             }
             self.key_signs(wallet, key).await;
         }
-        if self.world.trace.violations.is_empty() {
-            self.key_moves_on(wallet, chance).await;
+        for key in 0..self.wallets[wallet].keys.len() {
+            if self.world.trace.violations.is_empty() {
+                self.key_moves_on(wallet, key, chance).await;
+            }
         }
     }
 
@@ -189,11 +198,17 @@ impl Run {
             if holding.active.is_some_and(|active| active < highest) {
                 self.world.trace.violation(format!("{who} stays at epoch {:?} of {name}, not {highest}", holding.active));
             } else if holding.pending.iter().chain(&holding.epoch_keys).any(|epoch| *epoch < highest) {
-                self.world.trace.violation(format!("{who} keeps something below epoch {highest} of {name}: {holding:?}"));
+                let text = format!("{who} keeps something below epoch {highest} of {name}: {holding:?}");
+                if holding.active.is_none() && !holding.pending.is_empty() {
+                    self.expect(Finding::PendingShareLeft, &text);
+                } else {
+                    self.world.trace.violation(text);
+                }
             }
         }
         // Who holds it says the share's own placement; those must be the ones that have it.
-        let holders: BTreeSet<_> = there().filter(|(_, holding)| holding.active == Some(highest)).map(|(index, _)| *index).collect();
+        let holders: BTreeSet<_> =
+            there().filter(|(_, holding)| holding.active == Some(highest)).map(|(index, _)| *index).collect();
         let Some(running) = holders.first().and_then(|index| self.world.cosigner(*index)) else { return false };
         let suite = self.wallets[wallet].keys[key].suite;
         let said = running.cosigner.attest(&name, Some(suite)).await;
@@ -204,7 +219,10 @@ impl Run {
                     let Some(index) = self.world.index_of(attested.peer) else { continue };
                     if !lost.contains(&index) && (attested.problem.is_some() || !holders.contains(&index)) {
                         let problem = attested.problem.unwrap_or_default();
-                        self.world.trace.violation(format!("{} does not hold its share of epoch {highest} of {name}: {problem}", NAMES[index]));
+                        self.world.trace.violation(format!(
+                            "{} does not hold its share of epoch {highest} of {name}: {problem}",
+                            NAMES[index]
+                        ));
                     }
                 }
             }
@@ -252,14 +270,18 @@ impl Run {
     }
 
     /// One more refresh, with nothing in its way: it must work, be effective, and leave nothing of the past.
-    async fn key_moves_on(&mut self, wallet: usize, chance: usize) {
-        let holders: Vec<_> = self.wallets[wallet].holders.iter().copied().collect();
+    async fn key_moves_on(&mut self, wallet: usize, key: usize, chance: usize) {
+        let lost = self.lost();
+        let holdings = self.world.holdings(&self.wallets[wallet].keys[key].id).await;
+        let there = || holdings.iter().filter(|(index, _)| !lost.contains(index));
+        let highest = there().filter_map(|(_, holding)| holding.active).max();
+        let holders: Vec<_> = there().filter(|(_, holding)| holding.active == highest).map(|(index, _)| *index).collect();
         let Some(index) = chance.checked_rem(holders.len()).map(|at| holders[at]) else { return };
-        let name = self.wallets[wallet].name.clone();
+        let (name, suite) = (self.wallets[wallet].name.clone(), self.wallets[wallet].keys[key].suite);
         let mut last = String::new();
         for _ in 0..TRIES {
             let Some(running) = self.world.cosigner(index) else { return };
-            let request = quorate::ReshareRequest::refresh([name.clone()]);
+            let request = quorate::ReshareRequest::refresh([name.clone()]).suite(suite);
             self.ceremonies += 1;
             let call = Call::Reshare { wallet, attempt: usize::MAX, request, consenting: Vec::new(), withheld: None };
             let outcome = operate::run(running, call).await;
@@ -269,36 +291,45 @@ impl Run {
                 if !reshared.effective {
                     self.world.trace.violation(format!("{name}: a refresh with all of its holders is not effective"));
                 }
-                self.world.nodes.iter_mut().for_each(|node| node.lost = false);
                 tokio::time::sleep(Duration::from_secs(5)).await;
-                self.nothing_is_left(wallet).await;
+                self.nothing_is_left(wallet, key).await;
                 return;
             }
             tokio::time::sleep(Duration::from_secs(30)).await;
         }
-        self.world.trace.violation(format!("{name} cannot be refreshed although nothing is in the way: {last}"));
+        let text = format!("{name} cannot be refreshed although nothing is in the way: {last}");
+        let is_shut = |holding: &Holding| holding.active.is_some_and(|active| !holding.epoch_keys.contains(&active));
+        if holdings.iter().any(|(index, holding)| lost.contains(index) && is_shut(holding)) {
+            self.expect(Finding::ShareThatDoesNotOpen, &text);
+        } else {
+            self.world.trace.violation(text);
+        }
     }
 
-    async fn nothing_is_left(&mut self, wallet: usize) {
-        let name = self.wallets[wallet].name.clone();
-        for key in 0..self.wallets[wallet].keys.len() {
-            let holdings = self.world.holdings(&self.wallets[wallet].keys[key].id).await;
-            let highest = holdings.values().filter_map(|holding| holding.active).max();
-            let holders = holdings.iter().filter(|(_, holding)| holding.active == highest).map(|(index, _)| *index);
-            self.wallets[wallet].holders = holders.collect();
-            for (index, holding) in &holdings {
-                let is_clean = holding.pending.is_empty()
-                    // One above is of an attempt that ended before there was a share to open with it.
-                    && holding.epoch_keys.iter().all(|epoch| holding.active == Some(*epoch) || *epoch > holding.highest)
-                    && (holding.active == highest || holding.active.is_none());
-                if !is_clean {
-                    self.world.trace.violation(format!("{} is not clean after the last refresh of {name}: {holding:?}", NAMES[*index]));
-                }
+    async fn nothing_is_left(&mut self, wallet: usize, key: usize) {
+        let (name, lost) = (self.wallets[wallet].name.clone(), self.lost());
+        let holdings = self.world.holdings(&self.wallets[wallet].keys[key].id).await;
+        let highest = holdings.values().filter_map(|holding| holding.active).max();
+        let holders: BTreeSet<_> =
+            holdings.iter().filter(|(_, holding)| holding.active == highest).map(|(index, _)| *index).collect();
+        for (index, holding) in holdings.iter().filter(|(index, _)| holders.contains(index) || !lost.contains(index)) {
+            // An epoch key above all is of an attempt that ended before there was a share to open with it.
+            let only =
+                |epoch: &u64| holding.active == Some(*epoch) || *epoch > holding.highest || holding.pending.contains(epoch);
+            let is_holder = holders.contains(index);
+            let is_current = if is_holder { holding.active == highest } else { holding.active.is_none() };
+            if is_current && holding.pending.is_empty() && holding.epoch_keys.iter().all(only) {
+                continue;
             }
-            if self.wallets[wallet].keys[key].suite == SuiteId::Ed25519 {
-                self.key_signs(wallet, key).await;
+            let text = format!("{} is not clean after the last refresh of {name}: {holding:?}", NAMES[*index]);
+            if is_current && !is_holder && holding.epoch_keys.iter().all(only) {
+                self.expect(Finding::PendingShareLeft, &text);
+            } else {
+                self.world.trace.violation(text);
             }
         }
+        self.wallets[wallet].holders = holders;
+        self.key_signs(wallet, key).await;
     }
 }
 

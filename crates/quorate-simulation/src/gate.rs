@@ -2,7 +2,10 @@
 //!
 //! A gate belongs to one start of a cosigner. After the crash nothing that still runs of this start writes or sends anything.
 
-use core::time::Duration;
+use core::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 use std::{
     io,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -42,12 +45,14 @@ pub(crate) struct Gate {
     state: Mutex<State>,
     /// The longest time in milliseconds that a datagram, or an operation of the store, takes.
     slow: (u64, u64),
+    /// Whether the operator consented to any plan since this start: a consent stands for the same plan later.
+    consented: AtomicBool,
 }
 
 impl Gate {
     pub(crate) fn new(random: u64, slow: (u64, u64)) -> Arc<Self> {
         let state = Mutex::new(State { random, operations: 0, fault: None });
-        Arc::new(Self { dead: watch::Sender::new(false), state, slow })
+        Arc::new(Self { dead: watch::Sender::new(false), state, slow, consented: AtomicBool::new(false) })
     }
 
     pub(crate) fn plan(&self, fault: Fault) {
@@ -58,6 +63,14 @@ impl Gate {
     /// Forgets the fault that has not come yet.
     pub(crate) fn clear(&self) {
         self.state().fault = None;
+    }
+
+    pub(crate) fn consent(&self) {
+        self.consented.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn has_consented(&self) -> bool {
+        self.consented.load(Ordering::Relaxed)
     }
 
     pub(crate) fn kill(&self) {

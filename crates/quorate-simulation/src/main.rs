@@ -8,13 +8,18 @@
 //! docs/simulation.md says what a run does and what must be true of it.
 #![forbid(unsafe_code)]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program that reports")]
-#![allow(clippy::indexing_slicing, clippy::std_instead_of_core, reason = "a test: a panic is a finding too")]
+#![allow(
+    clippy::indexing_slicing,
+    clippy::needless_range_loop,
+    reason = "cosigners are numbers here, and a panic is a finding too"
+)]
+#![allow(clippy::std_instead_of_core, reason = "a program, never without std")]
 
 mod check;
 mod gate;
 mod known;
-mod operate;
 mod one;
+mod operate;
 mod run;
 mod script;
 mod seeds;

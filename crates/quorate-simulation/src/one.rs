@@ -45,7 +45,7 @@ pub(crate) fn run(seed: u64, quiet: bool) -> ExitCode {
     }
     let (choices, all) = run.world.trace.hashes();
     let (expected, violations) = if finding.is_some() { (1, 0) } else { (0, u64::from(wrong)) };
-    let name = finding.unwrap_or("-");
+    let name = finding.as_deref().unwrap_or("-");
     println!(
         "RESULT seed {seed} ceremonies {} faults {} violations {violations} expected {expected} finding {name} choices {choices:016x} trace {all:016x}",
         run.ceremonies, run.faults

@@ -18,6 +18,16 @@ pub(crate) enum Call {
     Reshare { wallet: usize, attempt: usize, request: ReshareRequest, consenting: Vec<Running>, withheld: Option<usize> },
 }
 
+impl Call {
+    /// The same beside another call, whose consents may have been given to this one's plan.
+    pub(crate) fn beside_another(mut self) -> Self {
+        if let Self::Reshare { withheld, .. } = &mut self {
+            *withheld = None;
+        }
+        self
+    }
+}
+
 /// What may come of a request for a signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Expect {
@@ -30,7 +40,7 @@ pub(crate) enum Expect {
 /// What came of it.
 pub(crate) enum Outcome {
     Keygen(Vec<WalletKey>),
-    Signed(Signed),
+    Signed(Box<Signed>),
     Reshared(Reshared),
     Failed(CosignerError),
     /// The proposer crashed.
@@ -51,7 +61,7 @@ pub(crate) async fn run(proposer: Running, call: Call) -> Outcome {
         let cosigner = &*proposer.cosigner;
         match call {
             Call::Keygen { request, .. } => cosigner.keygen(request).await.map(Outcome::Keygen),
-            Call::Sign { request, .. } => cosigner.sign(request).await.map(Outcome::Signed),
+            Call::Sign { request, .. } => cosigner.sign(request).await.map(|signed| Outcome::Signed(Box::new(signed))),
             Call::Reshare { request, consenting, .. } => reshare(cosigner, request, &consenting).await.map(Outcome::Reshared),
         }
     };
@@ -79,6 +89,7 @@ async fn reshare(proposer: &Cosigner, request: ReshareRequest, consenting: &[Run
             let plans = running.cosigner.plans();
             for plan in plans.iter().filter(|plan| plan.proposer == proposer.name()) {
                 if agreed.insert((index, plan.plan)) {
+                    running.gate.consent();
                     running.cosigner.consent(plan.plan);
                     anyone = true;
                 }

@@ -4,11 +4,11 @@ use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
 use quorate::{
-    CosignerError, KeygenRequest, ReshareRequest, Reshared, Signed, WalletKey, core::SuiteId,
-    transport::wires::memory::Faults,
+    CosignerError, KeygenRequest, ReshareRequest, Reshared, Signed, WalletKey, core::SuiteId, transport::wires::memory::Faults,
 };
 
 use crate::{
+    known::Finding,
     operate::{self, Call, Expect, Outcome, sign_request},
     script::{Care, Change, Disturbance, Operation, Script, Step},
     wallet::{Attempt, Key, Wallet},
@@ -37,14 +37,17 @@ pub(crate) struct Run {
     pub(crate) ceremonies: u64,
     pub(crate) faults: u64,
     /// What is not as it should be, and is known: see `known`.
-    pub(crate) notes: Vec<String>,
+    pub(crate) expected: Vec<Finding>,
 }
+
+/// What is done to the team at a moment of a step.
+type Act = Box<dyn FnOnce() + Send>;
 
 /// Runs a script to its end.
 pub(crate) async fn run(script: &Script) -> Result<Run, Fatal> {
     let world = World::new(script.cosigners, script.slow, script.entropy).await?;
     let (wallets, finished) = (Vec::new(), Vec::new());
-    let mut run = Run { world, wallets, finished, step: 0, requests: 0, ceremonies: 0, faults: 0, notes: Vec::new() };
+    let mut run = Run { world, wallets, finished, step: 0, requests: 0, ceremonies: 0, faults: 0, expected: Vec::new() };
     let header = format!(
         "{} cosigners, {} of {}, {} suite(s), wire {} ms, store {} ms",
         script.cosigners,
@@ -84,12 +87,12 @@ impl Run {
         let names = holders.iter().map(|index| NAMES[*index].to_owned());
         let request = KeygenRequest::new("w0", suites.iter().copied(), script.min_signers).participants(names);
         self.ceremonies += 1;
-        match operate::run(proposer, Call::Keygen { wallet: 0, request }).await {
-            Outcome::Keygen(keys) => self.add_wallet("w0", &keys, holders.into_iter().collect(), script.min_signers.into()),
-            other => {
-                let what = self.describe(&other);
-                self.world.trace.violation(format!("the first key generation fails without any fault: {what}"));
-            }
+        let outcome = operate::run(proposer, Call::Keygen { wallet: 0, request }).await;
+        if let Outcome::Keygen(keys) = outcome {
+            self.add_wallet("w0", &keys, holders.into_iter().collect(), script.min_signers.into());
+        } else {
+            let what = self.describe(&outcome);
+            self.world.trace.violation(format!("the first key generation fails without any fault: {what}"));
         }
     }
 
@@ -114,6 +117,7 @@ impl Run {
             self.care(*care).await?;
         }
         let calls: Vec<_> = step.operations.iter().filter_map(|operation| self.call(*operation)).collect();
+        let alone = calls.len() == 1;
         let mut timed = Vec::new();
         for disturbance in &step.disturbances {
             self.faults += 1;
@@ -134,7 +138,7 @@ impl Run {
             let name = proposer.cosigner.name().to_owned();
             drop(proposer);
             match outcome.await {
-                Ok(outcome) => self.judge(&name, call, outcome),
+                Ok(outcome) => self.judge(&name, if alone { call } else { call.beside_another() }, outcome),
                 Err(error) => self.world.trace.violation(format!("a call panicked: {error}")),
             }
         }
@@ -230,7 +234,7 @@ impl Run {
     }
 
     /// Prepares what goes wrong; what waits comes back with its time.
-    fn disturb(&mut self, disturbance: Disturbance) -> Vec<(u64, Box<dyn FnOnce() + Send>)> {
+    fn disturb(&mut self, disturbance: Disturbance) -> Vec<(u64, Act)> {
         let (size, hub) = (self.world.nodes.len(), self.world.hub.clone());
         match disturbance {
             Disturbance::Store { who, fault } => {
@@ -241,7 +245,7 @@ impl Run {
             }
             Disturbance::Kill { who, after } => {
                 let gate = self.world.cosigner(who % size).map(|running| running.gate);
-                gate.into_iter().map(|gate| (after, Box::new(move || gate.kill()) as _)).collect()
+                gate.into_iter().map(|gate| -> (u64, Act) { (after, Box::new(move || gate.kill())) }).collect()
             }
             Disturbance::Cut { one, other, after } => {
                 let (one, other) = (self.world.nodes[one % size].peer, self.world.nodes[other % size].peer);
@@ -323,7 +327,10 @@ impl Run {
             names.push(NAMES[me]);
         }
         let request = sign_request(&known.name, known.keys[0].suite, "too few", id, &names)?;
-        Some((running, Call::Sign { wallet: 0, key: 0, text: "too few".to_owned(), request, expect: Expect::Refusal("too few signers") }))
+        Some((
+            running,
+            Call::Sign { wallet: 0, key: 0, text: "too few".to_owned(), request, expect: Expect::Refusal("too few signers") },
+        ))
     }
 
     /// The id of a finished request, for something else.
@@ -333,7 +340,8 @@ impl Run {
         let remember: Vec<_> = finished.signers.iter().copied().filter(|index| !self.world.nodes[*index].lost).collect();
         let known = &self.wallets[finished.wallet];
         // Whoever took part remembers; the others learn it from one who did.
-        let mut names: Vec<_> = remember.iter().filter(|index| **index != me && known.holders.contains(index)).map(|index| NAMES[*index]).collect();
+        let mut names: Vec<_> =
+            remember.iter().filter(|index| **index != me && known.holders.contains(index)).map(|index| NAMES[*index]).collect();
         let others = known.holders.iter().filter(|index| **index != me).map(|index| NAMES[*index]);
         let more: Vec<_> = others.filter(|name| !names.contains(name)).collect();
         if names.is_empty() && !remember.contains(&me) {
@@ -374,7 +382,8 @@ impl Run {
         let known = &self.wallets[wallet];
         let pick = |from: Vec<usize>, number: usize| Some(*from.get(number.checked_rem(from.len())?)?);
         let stranger = (0..self.world.nodes.len()).filter(|index| !known.holders.contains(index)).collect();
-        let removed = change.remove.and_then(|number| pick(known.holders.iter().copied().filter(|index| *index != me).collect(), number));
+        let removed =
+            change.remove.and_then(|number| pick(known.holders.iter().copied().filter(|index| *index != me).collect(), number));
         let added = change.add.and_then(|number| pick(stranger, number));
         let mut holders = known.holders.clone();
         removed.map(|index| holders.remove(&index));
@@ -382,7 +391,8 @@ impl Run {
         if holders.len() < 2 {
             return None;
         }
-        let min_signers = change.min_signers.map_or(known.min_signers, |number| 2 + number % (holders.len() - 1)).min(holders.len());
+        let min_signers =
+            change.min_signers.map_or(known.min_signers, |number| 2 + number % (holders.len() - 1)).min(holders.len());
         let mut request = ReshareRequest::refresh([known.name.clone()]).min_signers(u16::try_from(min_signers).ok()?);
         request = removed.into_iter().fold(request, |request, index| request.remove(NAMES[index]));
         request = added.into_iter().fold(request, |request, index| request.add(NAMES[index]));
@@ -390,6 +400,8 @@ impl Run {
         let stay: Vec<_> = known.holders.iter().copied().filter(|index| *index != me && holders.contains(index)).collect();
         let is_change = holders != known.holders || min_signers != known.min_signers;
         let withheld = change.withheld.filter(|_| is_change).and_then(|number| pick(stay, number));
+        // One that does not run withholds too; one that consented before may have consented to this very plan.
+        let withheld = withheld.filter(|index| self.world.cosigner(*index).is_none_or(|running| !running.gate.has_consented()));
         let others = (0..self.world.nodes.len()).filter(|index| *index != me && withheld != Some(*index));
         let consenting = others.filter_map(|index| self.world.cosigner(index)).collect();
         let attempt = self.attempt(wallet, holders, min_signers)?;
@@ -486,7 +498,9 @@ impl Run {
     fn describe(&mut self, outcome: &Outcome) -> String {
         match outcome {
             Outcome::Keygen(keys) => format!("{} key(s)", keys.len()),
-            Outcome::Signed(signed) => format!("signed by {}", signed.signers.iter().map(|id| id.to_string()).collect::<Vec<_>>().join(", ")),
+            Outcome::Signed(signed) => {
+                format!("signed by {}", signed.signers.iter().map(|id| id.to_string()).collect::<Vec<_>>().join(", "))
+            }
             Outcome::Reshared(reshared) => {
                 let epochs: Vec<_> = reshared.keys.iter().map(|key| key.epoch).collect();
                 let words = if reshared.effective { "effective" } else { "not effective" };
@@ -516,7 +530,8 @@ pub(crate) fn verifies(key: &Key, text: &[u8], signed: &Signed) -> bool {
     if key.suite != SuiteId::Ed25519 {
         return signed.signatures.len() == 1;
     }
-    let public = <[u8; 32]>::try_from(key.public.as_slice()).ok().and_then(|bytes| ed25519_dalek::VerifyingKey::from_bytes(&bytes).ok());
+    let public =
+        <[u8; 32]>::try_from(key.public.as_slice()).ok().and_then(|bytes| ed25519_dalek::VerifyingKey::from_bytes(&bytes).ok());
     let signature = signed.signatures.first().and_then(|bytes| ed25519_dalek::Signature::from_slice(bytes).ok());
     public.zip(signature).is_some_and(|(public, signature)| public.verify_strict(text, &signature).is_ok())
 }

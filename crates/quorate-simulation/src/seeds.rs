@@ -134,7 +134,8 @@ impl Totals {
             words.nth(1)
         };
         let number = |name: &str| word(name).and_then(|word| word.parse::<u64>().ok());
-        let (Some(ceremonies), Some(faults), Some(violations)) = (number("ceremonies"), number("faults"), number("violations")) else {
+        let (Some(ceremonies), Some(faults), Some(violations)) = (number("ceremonies"), number("faults"), number("violations"))
+        else {
             println!("seed {seed}: no result\n{output}");
             self.violations += 1;
             return;

@@ -59,11 +59,6 @@ impl Wallet {
         }
     }
 
-    /// Whether attempts of different steps may have the same number: finding 1 of docs/epochs.md.
-    pub(crate) fn is_number_shared(&self, key: &Key) -> bool {
-        key.attempts.values().any(|candidates| candidates.len() > 1)
-    }
-
     /// Whether one more lost share leaves enough, whatever attempt is the one that counts.
     pub(crate) fn spares(&self, lost: &BTreeSet<usize>) -> bool {
         self.attempts.iter().all(|attempt| {

@@ -85,9 +85,9 @@ impl World {
         let mut nodes = Vec::new();
         for _ in 0..size {
             let (records, keys) = (Arc::new(MemoryStore::new(StoreFaults::none())), Arc::new(MemoryEpochKeys::default()));
-            let store: Arc<dyn Store> = Arc::clone(&records) as _;
+            let store: Arc<dyn Store> = records.clone();
             let kek = Passphrase::create(&store, PASSPHRASE.to_owned().into(), PassphraseParams::insecure_fast()).await?;
-            let vault = create_vault(store, Arc::clone(&keys) as _, Arc::new(kek)).await?;
+            let vault = create_vault(store, keys.clone(), Arc::new(kek)).await?;
             let peer = *vault.cosigner();
             nodes.push(Node { peer, records, keys, vault, running: None, lost: false, copy: None });
         }
@@ -173,9 +173,9 @@ impl World {
         let node = &mut self.nodes[index];
         let Some(copy) = node.copy.take() else { return Ok(()) };
         node.records = Arc::new(copy);
-        let store: Arc<dyn Store> = Arc::clone(&node.records) as _;
+        let store: Arc<dyn Store> = node.records.clone();
         let kek = Arc::new(Passphrase::open(&store, PASSPHRASE.to_owned().into()).await?);
-        node.vault = Vault::open(store, Arc::clone(&node.keys) as _, kek).await?;
+        node.vault = Vault::open(store, node.keys.clone(), kek).await?;
         node.lost = true;
         Ok(())
     }
