@@ -197,7 +197,7 @@ impl Run {
             let who = NAMES[*index];
             if holding.active.is_some_and(|active| active < highest) {
                 self.world.trace.violation(format!("{who} stays at epoch {:?} of {name}, not {highest}", holding.active));
-            } else if holding.pending.iter().chain(&holding.epoch_keys).any(|epoch| *epoch < highest) {
+            } else if holding.kept().any(|epoch| epoch < highest) {
                 let text = format!("{who} keeps something below epoch {highest} of {name}: {holding:?}");
                 if holding.active.is_none() && !holding.pending.is_empty() {
                     self.expect(Finding::PendingShareLeft, &text);

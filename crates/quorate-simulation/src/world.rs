@@ -225,6 +225,13 @@ pub(crate) struct Holding {
 }
 
 impl Holding {
+    /// Pending shares and epoch keys. An epoch key above all that the record knows is of an attempt that ended before there was a share to
+    /// open with it: it opens nothing.
+    pub(crate) fn kept(&self) -> impl Iterator<Item = u64> + '_ {
+        let keys = self.epoch_keys.iter().filter(|epoch| **epoch <= self.highest);
+        self.pending.iter().chain(keys).copied()
+    }
+
     /// The shares that can be opened.
     pub(crate) fn open(&self) -> impl Iterator<Item = u64> + '_ {
         self.active.iter().chain(&self.pending).copied().filter(|epoch| self.epoch_keys.contains(epoch))
