@@ -74,7 +74,7 @@ impl Run {
         let key = &mut known.keys[key];
         for (index, holding) in holdings {
             for epoch in holding.active.iter().chain(&holding.pending) {
-                if !key.held.insert((*index, *epoch)) {
+                if !key.held.insert((*index, *epoch)) || key.certain.contains(epoch) {
                     continue;
                 }
                 let candidates = key.attempts.entry(*epoch).or_default();

@@ -102,6 +102,7 @@ impl Run {
             id: *key.share.key_id().as_bytes(),
             public: key.share.public_key(),
             attempts: BTreeMap::from([(0, BTreeSet::from([0]))]),
+            certain: BTreeSet::from([0]),
             effective: 0,
             reached: BTreeMap::new(),
             held: BTreeSet::new(),
@@ -485,7 +486,12 @@ impl Run {
         let known = &mut self.wallets[wallet];
         for made in &reshared.keys {
             if let Some(key) = known.keys.iter_mut().find(|key| key.id == made.key_id) {
-                key.attempts.entry(made.epoch).or_default().insert(attempt);
+                if key.certain.insert(made.epoch) {
+                    key.attempts.insert(made.epoch, BTreeSet::from([attempt]));
+                } else {
+                    // Finding 1 of docs/epochs.md.
+                    key.attempts.entry(made.epoch).or_default().insert(attempt);
+                }
                 if reshared.effective {
                     key.effective = key.effective.max(made.epoch);
                 }

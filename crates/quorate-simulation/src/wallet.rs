@@ -12,6 +12,8 @@ pub(crate) struct Key {
     pub(crate) public: Vec<u8>,
     /// Which attempts may be the ones that made an epoch, by its number.
     pub(crate) attempts: BTreeMap<u64, BTreeSet<usize>>,
+    /// The epochs of which it is certain.
+    pub(crate) certain: BTreeSet<u64>,
     /// The highest epoch that was reported as effective.
     pub(crate) effective: u64,
     /// The highest epoch that each cosigner had active.
