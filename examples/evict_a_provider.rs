@@ -34,7 +34,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     // Whoever copied alice's disk has one share. Her cosigner takes no part; were it off, the others would go on after ten seconds.
     let [_alice, bob, carol, dave] = &team[..] else { return Err("there are four".into()) };
-    let evict = ReshareRequest::refresh(["treasury".to_owned()]).remove("alice").add("dave");
+    let evict = ReshareRequest::refresh(["treasury".to_owned()]).without_holder("alice").with_holder("dave");
     match bob.reshare(evict.clone()).await {
         Err(CosignerError::Refused { name, reason }) => println!("{name}: {reason}"),
         other => return Err(format!("bob alone cannot change who holds the key: {other:?}").into()),

@@ -395,8 +395,8 @@ impl Run {
         let min_signers =
             change.min_signers.map_or(known.min_signers, |number| 2 + number % (holders.len() - 1)).min(holders.len());
         let mut request = ReshareRequest::refresh([known.name.clone()]).min_signers(u16::try_from(min_signers).ok()?);
-        request = removed.into_iter().fold(request, |request, index| request.remove(NAMES[index]));
-        request = added.into_iter().fold(request, |request, index| request.add(NAMES[index]));
+        request = removed.into_iter().fold(request, |request, index| request.without_holder(NAMES[index]));
+        request = added.into_iter().fold(request, |request, index| request.with_holder(NAMES[index]));
         // One that stays, and holds a share.
         let stay: Vec<_> = known.holders.iter().copied().filter(|index| *index != me && holders.contains(index)).collect();
         let is_change = holders != known.holders || min_signers != known.min_signers;

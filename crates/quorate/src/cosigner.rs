@@ -319,18 +319,27 @@ impl CosignerBuilder {
         tracing::info!(target: "quorate::audit", name = shared.name, peer = %me, boot, "started");
         let started = format!("start {boot} of version {}", env!("CARGO_PKG_VERSION"));
         shared.audit.write(audit::entry(AuditKind::Started).reason(&started)).await?;
-        let tasks = vec![
-            tokio::spawn(answer::answer_all(Arc::clone(&shared))),
-            tokio::spawn(recover::complete_pending(Arc::clone(&shared), incomplete)),
-            tokio::spawn(recover::catch_up_with_all(Arc::clone(&shared))),
-            tokio::spawn(crate::pairing::watch(Arc::clone(&shared))),
-            tokio::spawn(crate::witness::watch(Arc::clone(&shared))),
-            tokio::spawn(presign::fill_all(Arc::clone(&shared), wishes)),
-            tokio::spawn(sweep_all(Arc::clone(&shared))),
-            tokio::spawn(freeze::tell_all(Arc::clone(&shared))),
-        ];
+        let tasks = in_background(&shared, incomplete, wishes);
         Ok(Cosigner { shared, tasks: Mutex::new(tasks) })
     }
+}
+
+/// What a cosigner does by itself.
+fn in_background(
+    shared: &Arc<Shared>,
+    incomplete: mpsc::UnboundedReceiver<KeyRef>,
+    wishes: mpsc::Receiver<Line>,
+) -> Vec<JoinHandle<()>> {
+    vec![
+        tokio::spawn(answer::answer_all(Arc::clone(shared))),
+        tokio::spawn(recover::complete_pending(Arc::clone(shared), incomplete)),
+        tokio::spawn(recover::catch_up_with_all(Arc::clone(shared))),
+        tokio::spawn(crate::pairing::watch(Arc::clone(shared))),
+        tokio::spawn(crate::witness::watch(Arc::clone(shared))),
+        tokio::spawn(presign::fill_all(Arc::clone(shared), wishes)),
+        tokio::spawn(sweep_all(Arc::clone(shared))),
+        tokio::spawn(freeze::tell_all(Arc::clone(shared))),
+    ]
 }
 
 impl Cosigner {

@@ -85,9 +85,11 @@ pub enum Message {
 #[doc(hidden)]
 pub struct RevealMessage {
     reveal: Reveal,
-    /// Nothing for a dealer that leaves the key.
-    share: Option<Zeroizing<[u8; 32]>>,
+    share: PrivateShare,
 }
+
+/// Nothing for a dealer that leaves the key.
+type PrivateShare = Option<Zeroizing<[u8; 32]>>;
 
 impl core::fmt::Debug for RevealMessage {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
@@ -124,7 +126,7 @@ impl Message {
         }
     }
 
-    pub(crate) fn into_reveal(self) -> Result<(Reveal, Option<Zeroizing<[u8; 32]>>), Error> {
+    pub(crate) fn into_reveal(self) -> Result<(Reveal, PrivateShare), Error> {
         match self {
             Self::Reveal(RevealMessage { reveal, share }) => Ok((reveal, share)),
             Self::Commit(_) | Self::Confirm(_) => Err(Error::Bug("a message of another round")),

@@ -89,13 +89,15 @@ fn assert_named<C: Curve>(outcomes: BTreeMap<Identifier, Result<Option<Outcome<C
     }
 }
 
+/// From what is to be dealt, and the share alone.
+type Change<C> = fn(<C as Curve>::Scalar, &<C as Curve>::Scalar) -> <C as Curve>::Scalar;
+
 fn other_constants<C: Curve>() {
     let shares = shares::<C>();
     let honest = run(&shares, |terms, constant, hedged| Reshare::deal(terms, Some(constant), hedged));
     assert!(honest.into_values().all(|outcome| matches!(outcome, Ok(Some(Outcome::Holds(_))))));
     // Another value, the share without its weight, and the negated one.
-    let changes: [fn(C::Scalar, &C::Scalar) -> C::Scalar; 4] =
-        [|c, _| c + C::Scalar::ONE, |_, share| *share, |c, _| -c, |_, _| C::Scalar::ONE];
+    let changes: [Change<C>; 4] = [|c, _| c + C::Scalar::ONE, |_, share| *share, |c, _| -c, |_, _| C::Scalar::ONE];
     for change in changes {
         let share = *shares[1].signing_share().expose();
         let outcomes = run(&shares, |terms, constant, hedged| Reshare::deal(terms, Some(change(constant, &share)), hedged));

@@ -115,6 +115,16 @@ impl Vault {
         self.forget_dead_epochs(key_id, &record).await
     }
 
+    /// Finishes the destruction of what a step made obsolete, where the place of the epoch keys failed in it.
+    ///
+    /// # Errors
+    ///
+    /// [`VaultInputError::UnknownKey`], and those of the store. It may be called again.
+    pub async fn finish_destruction(&self, key_id: &[u8; 32]) -> Result<(), VaultError> {
+        let (_, record) = self.known_key(key_id).await?;
+        self.forget_dead_epochs(key_id, &record).await
+    }
+
     async fn remove(&self, key: &KeyRef, only_pending: bool) -> Result<(), VaultError> {
         let removal = |record: Option<KeyRecord>| {
             let record = known(record)?;

@@ -362,6 +362,10 @@ impl Encoding for KeyEpochs {
 
 impl Message {
     fn write_epochs(&self, out: &mut Writer) {
+        if let Self::Certificate { question, record } = self {
+            write_parts(out, 11, &[question]);
+            out.bytes(record);
+        }
         if let Self::AskEpochs { question, keys } = self {
             write_parts(out, 15, &[question]);
             out.sequence(keys);
@@ -442,11 +446,6 @@ impl Encoding for Message {
                 write_parts(out, 10, &[question, key_id]);
                 out.u64(*epoch);
             }
-            Self::Certificate { question, record } => {
-                out.u8(11);
-                out.raw(question);
-                out.bytes(record);
-            }
             Self::Done { proposal } => write_parts(out, 12, &[proposal]),
             Self::Pair(message) => {
                 out.u8(13);
@@ -457,7 +456,8 @@ impl Encoding for Message {
                 write_lack(*lack, out);
             }
             Self::Freeze(message) => message.write(out),
-            Self::AskEpochs { .. }
+            Self::Certificate { .. }
+            | Self::AskEpochs { .. }
             | Self::Epochs { .. }
             | Self::NewEpoch { .. }
             | Self::Confirmation { .. }

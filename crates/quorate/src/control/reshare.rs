@@ -26,8 +26,8 @@ async fn reshare(State(context): State<Context>, request: Body<ReshareRequest>) 
     if let Some(min_signers) = request.min_signers {
         reshare = reshare.min_signers(min_signers);
     }
-    reshare = request.add.iter().fold(reshare, |reshare, name| reshare.add(name));
-    reshare = request.remove.iter().fold(reshare, |reshare, name| reshare.remove(name));
+    reshare = request.add.iter().fold(reshare, |reshare, name| reshare.with_holder(name));
+    reshare = request.remove.iter().fold(reshare, |reshare, name| reshare.without_holder(name));
     if request.moved {
         reshare = reshare.moved();
     }

@@ -113,8 +113,11 @@ fn pending_of(summary: &KeySummary) -> Vec<KeyRef> {
 async fn complete(shared: &Arc<Shared>, key: &KeyRef) -> Result<bool, CosignerError> {
     let pending = match shared.vault.load_pending::<Stored<AnyPendingShare>>(key.key_id(), key.epoch()).await {
         Ok((_, pending)) => pending,
-        // Its own ceremony completed it in the meantime, or a higher epoch did away with it.
-        Err(VaultError::Input(VaultInputError::NoPendingShare { .. })) => return Ok(true),
+        // Its own ceremony completed it in the meantime, or a higher epoch did away with it. What failed may have been the last step.
+        Err(VaultError::Input(VaultInputError::NoPendingShare { .. })) => {
+            shared.vault.finish_destruction(key.key_id()).await?;
+            return Ok(true);
+        }
         Err(error) => return Err(error.into()),
     };
     let (mut confirmations, mut share) = (BTreeMap::new(), None);
@@ -124,19 +127,17 @@ async fn complete(shared: &Arc<Shared>, key: &KeyRef) -> Result<bool, CosignerEr
     let everyone = pending.share.placement().participants().len();
     let certificate = async {
         while let Some((from, message)) = answers.next().await {
-            match message {
-                // The certificate proves itself; who hands it over does not matter.
-                Message::Certificate { record, .. } => match pending.share.complete(&record) {
+            // The certificate proves itself; who hands it over does not matter.
+            if let Message::Certificate { record, .. } = message {
+                match pending.share.complete(&record) {
                     Ok(complete) => share = Some(complete),
                     Err(_other_epoch) => learn(shared, key.suite(), &record).await?,
-                },
-                Message::Confirmation { record, .. } => {
-                    confirmations.extend(pending.peers.identifier(from).map(|identifier| (identifier, record)));
-                    if confirmations.len() + 1 == everyone {
-                        share = pending.share.complete_with(&confirmations).ok();
-                    }
                 }
-                _ => {}
+            } else if let Message::Confirmation { record, .. } = message {
+                confirmations.extend(pending.peers.identifier(from).map(|identifier| (identifier, record)));
+                if confirmations.len() + 1 == everyone {
+                    share = pending.share.complete_with(&confirmations).ok();
+                }
             }
             if share.is_some() {
                 break;
@@ -306,5 +307,10 @@ pub(super) async fn answer_epochs(shared: &Arc<Shared>, from: PeerId, question: 
 
 pub(super) async fn epochs_of(shared: &Shared, key_id: &[u8; 32]) -> KeyEpochs {
     let active = shared.vault.summary(key_id).await.ok().and_then(|summary| summary.active.map(|slot| slot.epoch));
+    // A record that was put back names a share whose key was destroyed: there is no share, and a refresh makes a new one.
+    let active = match shared.load(key_id).await {
+        Err(CosignerError::Vault(VaultError::EpochKeyMissing { .. })) => None,
+        _ => active,
+    };
     KeyEpochs { key_id: *key_id, active, highest: shared.seen(key_id).await.ok().flatten() }
 }

@@ -87,14 +87,14 @@ impl ReshareRequest {
 
     /// Gives a share to another cosigner of the roster.
     #[must_use]
-    pub fn add(mut self, name: &str) -> Self {
+    pub fn with_holder(mut self, name: &str) -> Self {
         self.add.push(name.to_owned());
         self
     }
 
     /// Gives no share to a holder: it is evicted.
     #[must_use]
-    pub fn remove(mut self, name: &str) -> Self {
+    pub fn without_holder(mut self, name: &str) -> Self {
         self.remove.push(name.to_owned());
         self
     }
@@ -736,7 +736,7 @@ async fn one<C: HeldSuite>(
             let share = C::held(&held.share).ok_or(CosignerError::Bug("a share of another suite"))?;
             Reshare::<C>::start_dealer(&session, share, new, rng)?
         }
-        source => Reshare::<C>::start_receiver(&session, package::<C>(source)?, new, me, rng)?,
+        Source::Held(_) | Source::Certified(_) => Reshare::<C>::start_receiver(&session, package::<C>(&source)?, new, me, rng)?,
     };
     drop(source);
     let receivers = body.receivers().ok_or(CosignerError::Bug("nobody receives"))?;

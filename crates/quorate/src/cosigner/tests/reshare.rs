@@ -135,7 +135,7 @@ async fn eviction_needs_the_consent_of_each_holder_and_leaves_the_evicted_nothin
     // Alice's provider is breached: she is switched off before.
     let alice = team.cosigners.remove(0);
     alice.shutdown().await;
-    let evict = refresh().remove("alice").add("dave");
+    let evict = refresh().without_holder("alice").with_holder("dave");
     let refused = team.cosigners[0].reshare(evict.clone()).await;
     assert!(
         matches!(&refused, Err(CosignerError::Refused { name, reason }) if name == "carol" && reason.contains("consent")),
@@ -561,7 +561,7 @@ async fn promise_outlives_a_restart_and_binds_who_has_no_share() {
 async fn word_of_the_evicted_does_not_make_an_eviction_effective() {
     let team = Team::with(3, 3, 2, &[SuiteId::Ed25519]).await;
     // 2 of 3 become 2 of 2; carol leaves, and is there and says so. Her word is heard, and not counted.
-    let evict = refresh().remove("carol");
+    let evict = refresh().without_holder("carol");
     let reshared = team.agreed(0, &evict, &[1]).await.unwrap();
     assert_eq!((reshared.effective, reshared.margin), (true, 0));
     let again = team.cosigners[0].reshare(refresh()).await.unwrap();
