@@ -5,7 +5,7 @@
 
 use core::time::Duration;
 use std::{
-    collections::{BTreeMap, BTreeSet, btree_map::Entry},
+    collections::{BTreeMap, BTreeSet, VecDeque, btree_map::Entry},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -62,6 +62,8 @@ pub(crate) use tests::exposure as test_exposure;
 
 /// How many answers of one peer to one question wait to be read. No honest peer gives more.
 const MAX_ANSWERS: usize = 4;
+/// How many proposals that were called off early are remembered.
+const MAX_CANCELLED: usize = 256;
 /// How long a question to another cosigner may take.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 /// How many presignatures are kept for a key and a set of signers.
@@ -136,6 +138,8 @@ pub(crate) struct Shared {
     wanted: mpsc::Sender<Line>,
     hedge: Zeroizing<[u8; 32]>,
     topics: Mutex<BTreeMap<Asked, Waiting>>,
+    /// Proposals that were called off before this cosigner waited for their begin, the oldest first.
+    cancelled: Mutex<VecDeque<Asked>>,
     /// The signatures that may be made at one time for each other cosigner.
     signatures: BTreeMap<PeerId, Arc<Semaphore>>,
     /// The batches of presignatures that may be made at one time for each other cosigner.
@@ -306,6 +310,7 @@ impl CosignerBuilder {
             wanted,
             hedge,
             topics: Mutex::default(),
+            cancelled: Mutex::default(),
             signatures,
             batches,
             making: Mutex::default(),
@@ -620,11 +625,30 @@ impl Shared {
     /// Hands an answer to whoever waits for it. What nobody waits for, or nobody asked this peer, is dropped.
     fn route(&self, asked: Asked, from: PeerId, message: Message) {
         let mut topics = self.topics();
-        let Some(waiting) = topics.get_mut(&asked) else { return };
+        let Some(waiting) = topics.get_mut(&asked) else {
+            if matches!(message, Message::Cancel { .. }) {
+                self.remember_cancelled(asked);
+            }
+            return;
+        };
         let Some(left) = waiting.left.get_mut(&from).filter(|left| **left > 0) else { return };
         *left -= 1;
         // There is room for all that everyone may say.
         drop(waiting.sender.try_send((from, message)));
+    }
+
+    /// Remembers that a proposal was called off before this cosigner has come to looking at it.
+    fn remember_cancelled(&self, asked: Asked) {
+        let mut cancelled = self.cancelled.lock().unwrap_or_else(PoisonError::into_inner);
+        if cancelled.len() >= MAX_CANCELLED {
+            cancelled.pop_front();
+        }
+        cancelled.push_back(asked);
+    }
+
+    /// Whether a proposal was called off before anybody waited for its begin.
+    pub(crate) fn was_cancelled(&self, proposer: PeerId, topic: Topic) -> bool {
+        self.cancelled.lock().unwrap_or_else(PoisonError::into_inner).contains(&(proposer, topic))
     }
 
     fn topics(&self) -> MutexGuard<'_, BTreeMap<Asked, Waiting>> {

@@ -124,6 +124,8 @@ pub(crate) struct KeyEpochs {
     pub(crate) active: Option<u64>,
     /// The highest number it has seen.
     pub(crate) highest: Option<u64>,
+    /// The lowest epoch of any share that it has, certified or not.
+    pub(crate) lowest: Option<u64>,
 }
 
 impl Proposal {
@@ -353,10 +355,11 @@ impl Encoding for KeyEpochs {
         out.raw(&self.key_id);
         out.option(self.active.as_ref());
         out.option(self.highest.as_ref());
+        out.option(self.lowest.as_ref());
     }
 
     fn read(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Self { key_id: input.array()?, active: input.option()?, highest: input.option()? })
+        Ok(Self { key_id: input.array()?, active: input.option()?, highest: input.option()?, lowest: input.option()? })
     }
 }
 
@@ -487,7 +490,7 @@ impl Encoding for Message {
             13 => Self::Pair(PairMessage::read(input)?),
             14 => Self::Lacks { proposal: input.array()?, lack: read_lack(input)? },
             15 => Self::AskEpochs { question: input.array()?, keys: input.sequence(MAX_RESHARE_KEYS, 32)? },
-            16 => Self::Epochs { question: input.array()?, epochs: input.sequence(MAX_RESHARE_KEYS, 34)? },
+            16 => Self::Epochs { question: input.array()?, epochs: input.sequence(MAX_RESHARE_KEYS, 35)? },
             17 => Self::NewEpoch { suite: SuiteId::read(input)?, record: input.bytes(MAX_RECORD)?.to_vec() },
             18 => Self::Confirmation { question: input.array()?, record: input.bytes(MAX_RECORD)?.to_vec() },
             19 => Self::Destroyed {

@@ -208,14 +208,27 @@ pub(super) async fn accept(
     me: Identifier,
     participants: impl Iterator<Item = Identifier>,
 ) -> Result<Vec<Random>, CosignerError> {
-    let digest = proposal.digest();
-    let mut answers = shared.expect(from, digest, [from])?;
+    let mut answers = shared.expect(from, proposal.digest(), [from])?;
+    accept_heard(shared, &mut answers, (from, proposal), me, participants).await
+}
+
+/// The same with the proposer's messages from before, so that a proposal that is called off while it is looked at is not waited for.
+pub(super) async fn accept_heard(
+    shared: &Arc<Shared>,
+    answers: &mut Answers,
+    (from, proposal): (PeerId, &Proposal),
+    me: Identifier,
+    participants: impl Iterator<Item = Identifier>,
+) -> Result<Vec<Random>, CosignerError> {
+    let silent = || CosignerError::Unavailable { names: vec![shared.name_of(from)] };
+    if shared.was_cancelled(from, proposal.digest()) {
+        return Err(silent());
+    }
     let random = fresh()?;
-    shared.tell(from, &Message::Accept { proposal: digest, random })?;
+    shared.tell(from, &Message::Accept { proposal: proposal.digest(), random })?;
     // Longer than the proposer waits for the slowest consent, or this cosigner would seem to be the one that failed.
     let within = shared.deadline.saturating_add(ANSWER_WITHIN);
-    let begin = tokio::time::timeout(within, begin(&mut answers, from)).await;
-    let silent = || CosignerError::Unavailable { names: vec![shared.name_of(from)] };
+    let begin = tokio::time::timeout(within, begin(answers, from)).await;
     let randoms = begin.map_err(|_| silent())?.ok_or_else(silent)?;
     let mine = randoms.iter().find(|random| random.identifier == me).map(|random| random.value);
     if mine != Some(random) || !randoms.iter().map(|random| random.identifier).eq(participants) {

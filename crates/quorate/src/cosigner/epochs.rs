@@ -4,7 +4,10 @@
 //! and handed on. The holders of every epoch that may ever have been dealt are remembered, so that "nobody can sign with an old share"
 //! is said only when it is so.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use quorate_core::{
     DecodeError, PeerId, Peers,
@@ -44,6 +47,10 @@ impl HolderSet {
         Self { min_signers, holders: peers.iter().map(|(_, peer)| peer).collect() }
     }
 
+    pub(crate) fn holders(&self) -> impl Iterator<Item = PeerId> + '_ {
+        self.holders.iter().copied()
+    }
+
     /// How many more of `gone` have no share than is needed for the rest not to sign; nothing if they are too few.
     pub(crate) fn margin(&self, gone: &BTreeSet<PeerId>) -> Option<usize> {
         let left = self.holders.difference(gone).count();
@@ -78,8 +85,8 @@ pub(crate) struct Retired {
 pub(crate) struct EpochNote {
     /// The highest number of an attempt that was joined.
     promised: Option<u64>,
-    /// The holders of all attempts that were joined, and of those before. Equal ones once.
-    sets: BTreeSet<HolderSet>,
+    /// The holders of the attempts that were joined since the epoch that is held, each with the highest number of such an attempt.
+    sets: BTreeMap<HolderSet, u64>,
     /// What stays the same of the key.
     pub(crate) key_print: Option<[u8; 32]>,
     /// Whether there were more sets than are remembered.
@@ -92,12 +99,19 @@ impl EpochNote {
         bytes.map_or_else(|| Ok(Self::default()), Self::from_bytes)
     }
 
-    fn add(&mut self, set: HolderSet) {
-        if self.sets.len() < MAX_SETS || self.sets.contains(&set) {
-            self.sets.insert(set);
+    fn add(&mut self, set: HolderSet, number: u64) {
+        if self.sets.len() < MAX_SETS || self.sets.contains_key(&set) {
+            let known = self.sets.entry(set).or_default();
+            *known = number.max(*known);
         } else {
             self.overflowed = true;
         }
+    }
+
+    /// Forgets what was joined up to an epoch: whether shares of it are harmless was said when that epoch was made.
+    fn forget_through(&mut self, epoch: u64) {
+        self.sets.retain(|_, number| *number > epoch);
+        self.overflowed &= !self.sets.is_empty();
     }
 
     /// The highest epoch by which a share was given up.
@@ -112,7 +126,11 @@ impl Encoding for EpochNote {
         out.option(self.promised.as_ref());
         out.option(self.key_print.as_ref());
         out.u8(u8::from(self.overflowed));
-        out.sequence(&self.sets.iter().cloned().collect::<Vec<_>>());
+        out.length(self.sets.len());
+        for (set, number) in &self.sets {
+            out.u64(*number);
+            set.write(out);
+        }
         out.u8(u8::from(self.retired.is_some()));
         if let Some(retired) = &self.retired {
             out.u64(retired.epoch);
@@ -132,16 +150,20 @@ impl Encoding for EpochNote {
             _ => Err(DecodeError::InvalidValue("flag")),
         };
         let (promised, key_print, overflowed) = (input.option()?, input.option()?, flag(input)?);
-        let sets: Vec<HolderSet> = input.sequence(MAX_SETS, 6)?;
-        if !sets.is_sorted_by(|a, b| a < b) {
-            return Err(DecodeError::NotCanonical);
+        let mut sets = BTreeMap::new();
+        for _ in 0..input.length(MAX_SETS)? {
+            let (number, set) = (input.u64()?, HolderSet::read(input)?);
+            if sets.last_key_value().is_some_and(|(last, _)| *last >= set) {
+                return Err(DecodeError::NotCanonical);
+            }
+            sets.insert(set, number);
         }
         let retired = if flag(input)? {
             Some(Retired { epoch: input.u64()?, digest: input.array()?, record: input.bytes(MAX_CERTIFICATE)?.to_vec() })
         } else {
             None
         };
-        Ok(Self { promised, sets: sets.into_iter().collect(), key_print, overflowed, retired })
+        Ok(Self { promised, sets, key_print, overflowed, retired })
     }
 }
 
@@ -150,7 +172,9 @@ pub(crate) struct Attempt<'a> {
     pub(crate) key_id: &'a [u8; 32],
     pub(crate) epoch: u64,
     pub(crate) key_print: [u8; 32],
-    /// The holders of the epoch that is dealt, if they are known here, and of the one to be.
+    /// The epoch that is dealt.
+    pub(crate) from: u64,
+    /// Its holders, if they are known here, and those of the epoch to be.
     pub(crate) base: Option<HolderSet>,
     pub(crate) to: HolderSet,
     /// What the proposer knows of former ones.
@@ -159,7 +183,8 @@ pub(crate) struct Attempt<'a> {
     pub(crate) refresh: bool,
 }
 
-/// The holders of all epochs that were before an attempt, as far as this cosigner knows; nothing if it knows of more than it remembers.
+/// The holders of the epoch that is dealt, and of all attempts to deal it before, as far as this cosigner knows; nothing if it knows of
+/// more than it remembers.
 pub(crate) type Former = Option<BTreeSet<HolderSet>>;
 
 impl Shared {
@@ -217,21 +242,24 @@ impl Shared {
             ));
         }
         let mut before = self.epoch_note(attempt.key_id).await?;
-        attempt.base.iter().chain(attempt.former).cloned().for_each(|set| before.add(set));
+        before.forget_through(attempt.from);
+        attempt.base.iter().chain(attempt.former).cloned().for_each(|set| before.add(set, attempt.epoch));
         self.change_epoch_note(attempt.key_id, |note| {
             note.promised = Some(attempt.epoch);
             note.key_print = Some(attempt.key_print);
-            note.overflowed |= before.overflowed;
-            before.sets.iter().cloned().for_each(|set| note.add(set));
-            note.add(attempt.to.clone());
+            note.overflowed = before.overflowed;
+            note.sets = before.sets.clone();
+            note.add(attempt.to.clone(), attempt.epoch);
         })
         .await?;
-        Ok((!before.overflowed).then_some(before.sets))
+        Ok((!before.overflowed).then(|| before.sets.into_keys().collect()))
     }
 
-    /// The holders of all epochs of a key that this cosigner knows of.
-    pub(super) async fn known_sets(&self, key_id: &[u8; 32]) -> Result<Vec<HolderSet>, CosignerError> {
-        Ok(self.epoch_note(key_id).await?.sets.into_iter().collect())
+    /// The holders of all attempts since an epoch that this cosigner knows of.
+    pub(super) async fn known_sets(&self, key_id: &[u8; 32], since: u64) -> Result<BTreeSet<HolderSet>, CosignerError> {
+        let mut note = self.epoch_note(key_id).await?;
+        note.forget_through(since);
+        Ok(note.sets.into_keys().collect())
     }
 
     /// Stores a share that is not certified, unless a higher epoch was acted on meanwhile.
@@ -369,7 +397,7 @@ mod tests {
     #[test]
     fn note_comes_back_whole_and_only_in_one_encoding() {
         let retired = Retired { epoch: 7, digest: [3; 32], record: vec![1, 2, 3] };
-        let sets = [set(2, &[1, 2, 3]), set(3, &[1, 2, 4])].into();
+        let sets = [(set(2, &[1, 2, 3]), 8), (set(3, &[1, 2, 4]), 9)].into();
         let note = EpochNote { promised: Some(9), sets, key_print: Some([5; 32]), overflowed: false, retired: Some(retired) };
         let bytes = note.to_bytes();
         assert_eq!(EpochNote::from_bytes(&bytes), Ok(note));
@@ -378,7 +406,7 @@ mod tests {
         }
         let mut swapped = bytes;
         // The first holder set's two first holders.
-        swapped[1 + 9 + 33 + 1 + 4 + 6..][..64].rotate_left(32);
+        swapped[1 + 9 + 33 + 1 + 4 + 8 + 6..][..64].rotate_left(32);
         assert_eq!(EpochNote::from_bytes(&swapped), Err(DecodeError::NotCanonical));
     }
 
@@ -386,11 +414,16 @@ mod tests {
     fn sets_beyond_the_limit_are_not_forgotten_silently() {
         let mut note = EpochNote::default();
         for number in 0..u8::try_from(MAX_SETS).unwrap() {
-            note.add(set(2, &[number, 255]));
-            note.add(set(2, &[number, 255]));
+            note.add(set(2, &[number, 255]), 5);
+            note.add(set(2, &[number, 255]), 4);
         }
         assert!(!note.overflowed);
-        note.add(set(2, &[254, 255]));
+        note.add(set(2, &[254, 255]), 6);
         assert!(note.overflowed && note.sets.len() == MAX_SETS);
+        note.add(set(2, &[0, 255]), 6);
+        note.forget_through(5);
+        assert!(note.overflowed && note.sets.len() == 1);
+        note.forget_through(6);
+        assert!(!note.overflowed && note.sets.is_empty());
     }
 }

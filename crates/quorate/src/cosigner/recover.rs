@@ -261,13 +261,17 @@ async fn catch_up_with(shared: &Arc<Shared>, peer: PeerId) -> Result<(), Cosigne
     loop {
         let page = shared.vault.list(after.as_ref(), 256).await?;
         let keys: Vec<_> = page.keys.iter().filter(|key| key.active.is_some()).map(|key| key.key_id).collect();
-        let question = super::fresh()?;
-        let mut answers = shared.expect(shared.me, question, [peer])?;
-        shared.tell(peer, &Message::AskEpochs { question, keys })?;
-        let answer = tokio::time::timeout(ANSWER_WITHIN, answers.next()).await;
-        let Ok(Some((_, Message::Epochs { epochs, .. }))) = answer else {
-            return Err(CosignerError::Unavailable { names: vec![shared.name_of(peer)] });
-        };
+        let mut epochs = Vec::new();
+        if !keys.is_empty() {
+            let question = super::fresh()?;
+            let mut answers = shared.expect(shared.me, question, [peer])?;
+            shared.tell(peer, &Message::AskEpochs { question, keys })?;
+            let answer = tokio::time::timeout(ANSWER_WITHIN, answers.next()).await;
+            let Ok(Some((_, Message::Epochs { epochs: theirs, .. }))) = answer else {
+                return Err(CosignerError::Unavailable { names: vec![shared.name_of(peer)] });
+            };
+            epochs = theirs;
+        }
         for key in &page.keys {
             let Some(slot) = key.active else { continue };
             let theirs = epochs.iter().find(|theirs| theirs.key_id == key.key_id).and_then(|theirs| theirs.active);
@@ -306,11 +310,14 @@ pub(super) async fn answer_epochs(shared: &Arc<Shared>, from: PeerId, question: 
 }
 
 pub(super) async fn epochs_of(shared: &Shared, key_id: &[u8; 32]) -> KeyEpochs {
-    let active = shared.vault.summary(key_id).await.ok().and_then(|summary| summary.active.map(|slot| slot.epoch));
+    let summary = shared.vault.summary(key_id).await.ok();
+    let active = summary.as_ref().and_then(|summary| summary.active.map(|slot| slot.epoch));
+    let slots = summary.iter().flat_map(|summary| summary.active.iter().chain(&summary.pending));
+    let lowest = slots.map(|slot| slot.epoch).min();
     // A record that was put back names a share whose key was destroyed: there is no share, and a refresh makes a new one.
     let active = match shared.load(key_id).await {
         Err(CosignerError::Vault(VaultError::EpochKeyMissing { .. })) => None,
         _ => active,
     };
-    KeyEpochs { key_id: *key_id, active, highest: shared.seen(key_id).await.ok().flatten() }
+    KeyEpochs { key_id: *key_id, active, highest: shared.seen(key_id).await.ok().flatten(), lowest }
 }

@@ -21,7 +21,7 @@ use quorate_storage::{VaultError, vault::VaultInputError};
 use tokio::{sync::Semaphore, task::JoinSet, time::Instant};
 
 use super::{
-    ANSWER_WITHIN, Answers, Cosigner, Shared, answer, ecdsa,
+    ANSWER_WITHIN, Answers, Cosigner, Shared, answer,
     epochs::{Attempt, Former, HolderSet, MAX_SETS},
     fresh,
     keygen::{Confirmed, activate, certify, exposures},
@@ -42,6 +42,10 @@ use crate::{
 const AT_ONCE: usize = 64;
 /// The most bytes of packages that a proposal carries for those who hold no share.
 const MAX_PACKAGES: usize = 2 << 20;
+/// How long to wait for this cosigner's own sessions when another one's have failed.
+const GRACE: Duration = Duration::from_secs(2);
+/// How often those who did not take part are asked whether they destroyed what they had.
+const ASK_THE_ABSENT: usize = 2;
 /// How long to wait for another attempt for the same key to end.
 const WAIT_FOR_ANOTHER: Duration = Duration::from_secs(3);
 /// How long an operator's consent stands.
@@ -343,6 +347,15 @@ async fn ask_epochs(
     everyone: &BTreeSet<PeerId>,
 ) -> Result<BTreeMap<PeerId, Vec<KeyEpochs>>, CosignerError> {
     let ids: Vec<_> = keys.iter().map(|key| *key.share.key_id().as_bytes()).collect();
+    ask_which(shared, ids, everyone, ANSWER_WITHIN.min(shared.deadline)).await
+}
+
+async fn ask_which(
+    shared: &Arc<Shared>,
+    ids: Vec<[u8; 32]>,
+    everyone: &BTreeSet<PeerId>,
+    within: Duration,
+) -> Result<BTreeMap<PeerId, Vec<KeyEpochs>>, CosignerError> {
     let mut found = BTreeMap::new();
     let mut own = Vec::new();
     for id in &ids {
@@ -350,7 +363,10 @@ async fn ask_epochs(
     }
     found.insert(shared.me, own);
     let question = fresh()?;
-    let others = || everyone.iter().copied().filter(|peer| *peer != shared.me && shared.roster.cosigner(*peer).is_some());
+    // Whoever is not there is not waited for.
+    let there: Vec<_> =
+        everyone.iter().copied().filter(|peer| *peer != shared.me && shared.network.is_connected(*peer)).collect();
+    let others = || there.iter().copied();
     let mut answers = shared.expect(shared.me, question, others())?;
     let mut asked = 0usize;
     for peer in others() {
@@ -367,7 +383,7 @@ async fn ask_epochs(
         }
     };
     // One that is to be evicted need not answer: whoever is needed is missed later.
-    let _complete = tokio::time::timeout(ANSWER_WITHIN.min(shared.deadline), collect).await;
+    let _complete = tokio::time::timeout(within, collect).await;
     Ok(found)
 }
 
@@ -422,7 +438,7 @@ async fn propose(
     }
     let mut former = BTreeSet::new();
     for key in keys {
-        former.extend(shared.known_sets(key.share.key_id().as_bytes()).await?);
+        former.extend(shared.known_sets(key.share.key_id().as_bytes(), key.share.epoch()).await?);
     }
     if former.len() > MAX_SETS {
         return Err(RequestError::TooManyKeys.into());
@@ -446,24 +462,54 @@ async fn deal(
     let proposal = Proposal { request, body: ProposalBody::Reshare(body.clone()) };
     let others: Vec<_> = body.peers.iter().filter(|(_, peer)| *peer != shared.me).collect();
     let (randoms, mut answers) = answer::propose(shared, &proposal, checked.me, &others, shared.deadline).await?;
-    let ran = ecdsa::unless_refused(shared, run(shared, &proposal, &body, checked, &randoms), &mut answers).await;
+    let mut heard = Vec::new();
+    let ran = listening(shared, run(shared, &proposal, &body, checked, &randoms), &mut answers, &mut heard).await;
     let keys = ran.inspect_err(|_| {
         // Nobody waits for a session that cannot end well.
         let _told = answer::tell_all(shared, &others, &Message::Cancel { proposal: proposal.digest() });
     })?;
-    let mut words = words(shared, &mut answers, &others).await;
+    let mut words = words(shared, (heard, &mut answers), &others).await;
     words.insert(shared.me, former);
-    tell_the_absent(shared, &body, old).await;
+    absent(shared, &body, old, &mut words).await;
     Ok(outcome(shared, keys, &body, (old, threshold), words))
 }
 
+/// Waits for this cosigner's own sessions, and not for long once another one says that its have failed. Keeps what else is heard.
+async fn listening<T>(
+    shared: &Shared,
+    sessions: impl Future<Output = Result<T, CosignerError>>,
+    answers: &mut Answers,
+    heard: &mut Vec<(PeerId, Message)>,
+) -> Result<T, CosignerError> {
+    let mut sessions = core::pin::pin!(sessions);
+    loop {
+        let (from, message) = tokio::select! {
+            ended = &mut sessions => return ended,
+            Some(answer) = answers.next() => answer,
+        };
+        if let Some(no) = answer::No::of(from, &message) {
+            let failed = no.named(shared);
+            return tokio::time::timeout(GRACE, sessions).await.unwrap_or(Err(failed));
+        }
+        heard.push((from, message));
+    }
+}
+
 /// Waits until the others have committed, and gives what each that did says of former holders.
-async fn words(shared: &Arc<Shared>, answers: &mut Answers, others: &[(Identifier, PeerId)]) -> BTreeMap<PeerId, Former> {
+async fn words(
+    shared: &Arc<Shared>,
+    (heard, answers): (Vec<(PeerId, Message)>, &mut Answers),
+    others: &[(Identifier, PeerId)],
+) -> BTreeMap<PeerId, Former> {
     let mut open: BTreeSet<_> = others.iter().map(|(_, peer)| *peer).collect();
-    let mut words = BTreeMap::new();
+    let (mut words, mut heard) = (BTreeMap::new(), heard.into_iter());
     let wait = async {
         while !open.is_empty() {
-            let Some((from, message)) = answers.next().await else { return };
+            let next = match heard.next() {
+                Some(heard) => Some(heard),
+                None => answers.next().await,
+            };
+            let Some((from, message)) = next else { return };
             if let Message::Destroyed { former, .. } = message {
                 open.remove(&from);
                 words.insert(from, former.map(|former| former.into_iter().collect()));
@@ -500,13 +546,33 @@ fn outcome(
     Reshared { keys, destroyed: names(gone), outstanding: names(left), effective: margin.is_some(), margin: margin.unwrap_or(0) }
 }
 
-/// Tells former holders that did not take part which epoch the keys have now, so that they destroy what they have.
-async fn tell_the_absent(shared: &Arc<Shared>, body: &ReshareProposal, old: &Peers) {
-    for (_, peer) in old.iter().filter(|(_, peer)| body.peers.identifier(*peer).is_none()) {
-        for key in &body.keys {
-            if let Ok(stored) = shared.load(&key.key_id).await {
-                // One that cannot be told learns it when it next takes part in anything.
-                let _told = shared.tell(peer, &recover::new_epoch(&stored));
+/// Tells those who may have a former share and did not take part which epoch the keys have now, so that they destroy what they have; and
+/// asks whether they did.
+async fn absent(shared: &Arc<Shared>, body: &ReshareProposal, old: &Peers, words: &mut BTreeMap<PeerId, Former>) {
+    let of_sets = words.values().flatten().flatten().flat_map(HolderSet::holders);
+    let all: BTreeSet<_> = old.iter().map(|(_, peer)| peer).chain(of_sets).collect();
+    let absent: BTreeSet<_> =
+        all.into_iter().filter(|peer| body.peers.identifier(*peer).is_none() && shared.network.is_connected(*peer)).collect();
+    for key in &body.keys {
+        let Ok(stored) = shared.load(&key.key_id).await else { continue };
+        for peer in &absent {
+            // One that cannot be told learns it when it next takes part in anything.
+            let _told = shared.tell(*peer, &recover::new_epoch(&stored));
+        }
+    }
+    for _ in 0..ASK_THE_ABSENT {
+        let ids: Vec<_> = body.keys.iter().map(|key| key.key_id).collect();
+        let open: BTreeSet<_> = absent.iter().copied().filter(|peer| !words.contains_key(peer)).collect();
+        if open.is_empty() {
+            return;
+        }
+        let Ok(epochs) = ask_which(shared, ids, &open, ANSWER_WITHIN / 5).await else { return };
+        for (peer, epochs) in epochs.into_iter().filter(|(peer, _)| *peer != shared.me) {
+            let is_past = |(key, theirs): (&ReshareKey, &KeyEpochs)| {
+                theirs.highest >= Some(key.new_epoch) && theirs.lowest.is_none_or(|lowest| lowest >= key.new_epoch)
+            };
+            if body.keys.iter().zip(&epochs).all(is_past) {
+                words.insert(peer, Some(BTreeSet::new()));
             }
         }
     }
@@ -519,13 +585,13 @@ pub(super) async fn take_part(
     proposal: &Proposal,
     body: &ReshareProposal,
 ) -> Result<(), CosignerError> {
+    let mut answers = shared.expect(from, proposal.digest(), [from])?;
     let _opened = Opened::wait(shared, body).await?;
     shared.trust_all(body.peers.iter().map(|(_, peer)| peer).collect()).await?;
     let checked = check(shared, body, from, Consent::Needed).await?;
     let former = promise(shared, body, &checked).await?;
     let participants = body.peers.iter().map(|(identifier, _)| identifier);
-    let randoms = answer::accept(shared, from, proposal, checked.me, participants).await?;
-    let mut answers = shared.expect(from, proposal.digest(), [from])?;
+    let randoms = answer::accept_heard(shared, &mut answers, (from, proposal), checked.me, participants).await?;
     tokio::select! {
         ran = run(shared, proposal, body, checked, &randoms) => drop(ran?),
         // As if this cosigner crashed here: what it confirmed is completed later, or given up for a higher epoch.
@@ -561,6 +627,7 @@ async fn promise(shared: &Arc<Shared>, body: &ReshareProposal, checked: &Checked
         };
         let attempt = Attempt {
             key_id: &key.key_id,
+            from: key.epoch,
             epoch: key.new_epoch,
             key_print,
             base,
