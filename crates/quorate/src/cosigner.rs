@@ -5,7 +5,7 @@
 
 use core::time::Duration;
 use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque, btree_map::Entry},
+    collections::{BTreeMap, BTreeSet, btree_map::Entry},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -62,8 +62,6 @@ pub(crate) use tests::exposure as test_exposure;
 
 /// How many answers of one peer to one question wait to be read. No honest peer gives more.
 const MAX_ANSWERS: usize = 4;
-/// How many proposals that were called off early are remembered.
-const MAX_CANCELLED: usize = 256;
 /// How long a question to another cosigner may take.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 /// How many presignatures are kept for a key and a set of signers.
@@ -138,8 +136,8 @@ pub(crate) struct Shared {
     wanted: mpsc::Sender<Line>,
     hedge: Zeroizing<[u8; 32]>,
     topics: Mutex<BTreeMap<Asked, Waiting>>,
-    /// Proposals that were called off before this cosigner waited for their begin, the oldest first.
-    cancelled: Mutex<VecDeque<Asked>>,
+    /// The proposals that are looked at, and whether they were called off meanwhile.
+    looked_at: Mutex<BTreeMap<Asked, bool>>,
     /// The signatures that may be made at one time for each other cosigner.
     signatures: BTreeMap<PeerId, Arc<Semaphore>>,
     /// The batches of presignatures that may be made at one time for each other cosigner.
@@ -310,7 +308,7 @@ impl CosignerBuilder {
             wanted,
             hedge,
             topics: Mutex::default(),
-            cancelled: Mutex::default(),
+            looked_at: Mutex::default(),
             signatures,
             batches,
             making: Mutex::default(),
@@ -626,8 +624,10 @@ impl Shared {
     fn route(&self, asked: Asked, from: PeerId, message: Message) {
         let mut topics = self.topics();
         let Some(waiting) = topics.get_mut(&asked) else {
-            if matches!(message, Message::Cancel { .. }) {
-                self.remember_cancelled(asked);
+            if matches!(message, Message::Cancel { .. })
+                && let Some(cancelled) = self.looked_at().get_mut(&asked)
+            {
+                *cancelled = true;
             }
             return;
         };
@@ -637,18 +637,23 @@ impl Shared {
         drop(waiting.sender.try_send((from, message)));
     }
 
-    /// Remembers that a proposal was called off before this cosigner has come to looking at it.
-    fn remember_cancelled(&self, asked: Asked) {
-        let mut cancelled = self.cancelled.lock().unwrap_or_else(PoisonError::into_inner);
-        if cancelled.len() >= MAX_CANCELLED {
-            cancelled.pop_front();
-        }
-        cancelled.push_back(asked);
+    /// Begins to look at a proposal, so that calling it off is heard from now on.
+    fn look_at(&self, asked: Asked) {
+        self.looked_at().insert(asked, false);
     }
 
-    /// Whether a proposal was called off before anybody waited for its begin.
+    /// Ends looking at it.
+    fn look_away(&self, asked: &Asked) {
+        self.looked_at().remove(asked);
+    }
+
+    /// Whether a proposal was called off while it was looked at.
     pub(crate) fn was_cancelled(&self, proposer: PeerId, topic: Topic) -> bool {
-        self.cancelled.lock().unwrap_or_else(PoisonError::into_inner).contains(&(proposer, topic))
+        self.looked_at().get(&(proposer, topic)).copied().unwrap_or(false)
+    }
+
+    fn looked_at(&self) -> MutexGuard<'_, BTreeMap<Asked, bool>> {
+        self.looked_at.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn topics(&self) -> MutexGuard<'_, BTreeMap<Asked, Waiting>> {

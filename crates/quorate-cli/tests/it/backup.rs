@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::{
+    rejoin::until,
     support::{Place, Said, quorate, text},
     wallet::NAMES,
 };
@@ -85,5 +86,14 @@ fn cosigner_comes_back_from_its_backup_on_the_command_line() {
     place.add_to_roster("alice", &["lost", "bob", "carol"]).succeeds();
     nodes.push(place.start("alice"));
     place.wait_for_links(&NAMES);
-    place.at("alice", "sign message treasury hello --suite ed25519").succeeds();
+    // A store that was restored went back: the others do nothing with it until it rejoined and their operators accept it.
+    until("rejoined", || place.at("alice", "rejoin"), |said| said.code == 0);
+    assert_eq!(nodes.pop().unwrap().stop(), 0);
+    nodes.push(place.start("alice"));
+    place.wait_for_links(&NAMES);
+    for other in ["bob", "carol"] {
+        until("accepted", || place.at(other, "peers --accept-rejoin alice"), |said| said.code == 0);
+    }
+    let sign = || place.at("alice", "sign message treasury hello --suite ed25519");
+    until("signed", sign, |said| said.code == 0);
 }

@@ -21,7 +21,7 @@ fn copy(from: &Path, to: &Path) {
 }
 
 /// Tries until the answer is as it should be.
-fn until(what: &str, ask: impl Fn() -> Said, is_so: impl Fn(&Said) -> bool) -> Said {
+pub(crate) fn until(what: &str, ask: impl Fn() -> Said, is_so: impl Fn(&Said) -> bool) -> Said {
     for _ in 0..100 {
         let said = ask();
         if is_so(&said) {

@@ -104,10 +104,13 @@ impl Work {
             }
             return;
         };
+        let proposal = if let Message::Propose(proposal) = &message { Some((from, proposal.digest())) } else { None };
+        proposal.iter().for_each(|asked| shared.look_at(*asked));
         let shared = Arc::clone(shared);
         self.tasks.spawn(async move {
             let _permit = permit;
             work_on(&shared, from, message).await;
+            proposal.iter().for_each(|asked| shared.look_away(asked));
         });
     }
 }

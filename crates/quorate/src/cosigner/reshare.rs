@@ -256,13 +256,21 @@ impl Cosigner {
     /// [`CosignerError::Unavailable`] with names, [`CosignerError::Fault`] if a participant broke the protocol,
     /// [`CosignerError::Request`] if the request does not fit. Whatever fails, the key signs as before, or as after.
     pub async fn reshare(&self, request: ReshareRequest) -> Result<Reshared, CosignerError> {
+        match self.reshare_once(&request).await {
+            // This cosigner was behind, and has caught up.
+            Err(CosignerError::Request(RequestError::EpochChanged { .. })) => self.reshare_once(&request).await,
+            reshared => reshared,
+        }
+    }
+
+    async fn reshare_once(&self, request: &ReshareRequest) -> Result<Reshared, CosignerError> {
         let shared = self.shared();
-        let keys = self.named_keys(&request).await?;
+        let keys = self.named_keys(request).await?;
         let first = keys.first().ok_or(RequestError::TooFewSigners { needed: 1, given: 0 })?;
         if keys.iter().any(|key| key.peers != first.peers || key.share.placement().digest() != first.share.placement().digest()) {
             return Err(RequestError::OtherHolders.into());
         }
-        let (peers, placement) = new_holders(shared, first, &request).await?;
+        let (peers, placement) = new_holders(shared, first, request).await?;
         let everyone: BTreeSet<_> = first.peers.iter().chain(peers.iter()).map(|(_, peer)| peer).collect();
         let epochs = ask_epochs(shared, &keys, &everyone).await?;
         let proposal = propose(shared, &keys, (peers, placement), &epochs).await?;

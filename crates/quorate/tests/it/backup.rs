@@ -130,6 +130,30 @@ fn message(text: &str) -> AnyPayload {
     AnyPayload::new(Message::new(text).unwrap())
 }
 
+/// A restored store is one that went back: the cosigner rejoins, starts again, and each of the others' operators accepts it.
+async fn brought_back(team: &mut Team, index: usize) {
+    let pause = || tokio::time::sleep(std::time::Duration::from_millis(50));
+    team.connected().await;
+    for _ in 0..400 {
+        if team.cosigner(index).rejoin().await.is_ok() {
+            break;
+        }
+        pause().await;
+    }
+    team.stop(index).await;
+    team.boot(index).await;
+    team.connected().await;
+    let peer = team.cosigner(index).peer_id();
+    for other in (0..3).filter(|other| *other != index) {
+        let mut tries = 0;
+        while let Err(error) = team.cosigner(other).accept_rejoin(peer, false).await {
+            tries += 1;
+            assert!(tries < 400, "{other} does not accept it: {error}");
+            pause().await;
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn lost_store_comes_back_from_a_backup_with_every_suite_and_signs_on() {
     let mut team = declared().await;
@@ -162,7 +186,7 @@ async fn lost_store_comes_back_from_a_backup_with_every_suite_and_signs_on() {
     assert_eq!(restore(&team.homes[0], (&store, &epochs), &bytes).await.unwrap().present, 3, "again changes nothing");
     team.homes[0] = Home { store, epochs, faults, kek: Arc::clone(&team.homes[0].kek), vault: team.homes[0].vault.clone() };
     team.boot(0).await;
-    team.connected().await;
+    brought_back(&mut team, 0).await;
     for (suite, signer) in SUITES.into_iter().zip([1, 2, 1]) {
         let request = SignRequest::new("treasury", message("restored")).suite(suite).signers([team::NAMES[signer].to_owned()]);
         team.cosigner(0).sign(request).await.unwrap();
@@ -345,6 +369,7 @@ async fn share_that_waits_for_its_certificate_is_backed_up_and_completes_after_t
             }
         });
         completed.await.unwrap();
+        brought_back(&mut team, 2).await;
         let request = SignRequest::new("w", message("completed")).signers(["carol".to_owned()]);
         team.cosigner(0).sign(request).await.unwrap();
         return;
