@@ -323,16 +323,17 @@ fn ceremony() -> Seeds {
         message(7, &|out| row("aws").write(out)),
         message(8, &|out| out.raw(&[0; 40])),
         message(9, &|out| out.bytes(b"record")),
-        message(10, &|out| out.u64(1)),
-        message(11, &|out| {
+        message(10, &|out| {
+            out.raw(&[4; 32]);
             out.u64(1);
-            out.bytes(b"record");
         }),
+        message(11, &|out| out.bytes(b"record")),
     ];
+    seeds.extend(epochs(&message));
     seeds.push(("message-01-sign".to_owned(), message(1, &unsigned).1));
     seeds.push(("message-01-signed".to_owned(), message(1, &signed).1));
     seeds.push(("message-01-presign".to_owned(), message(1, &presign).1));
-    seeds.extend([1, 2].map(|lack| (format!("message-14-{lack}"), message(14, &|out| out.u8(lack)).1)));
+    seeds.extend([1, 2, 3].map(|lack| (format!("message-14-{lack}"), message(14, &|out| out.u8(lack)).1)));
     seeds.extend([
         ("message-20".to_owned(), [&[1, 20, 2, 1][..], &[9; 32], &[0; 7], &[5, 0, 0, 0, 3], b"why", &[0]].concat()),
         (
@@ -366,6 +367,53 @@ fn ceremony() -> Seeds {
 
 /// One message of a kind, with what is behind its first field.
 type OneMessage<'a> = &'a dyn Fn(u8, &dyn Fn(&mut Writer)) -> (String, Vec<u8>);
+
+/// What cosigners say about epochs, and a proposal to deal a key anew.
+fn epochs(message: OneMessage<'_>) -> Seeds {
+    let reshare = message(1, &|out| {
+        out.u8(4);
+        out.length(1);
+        out.bytes(b"treasury");
+        out.raw(&[4; 32]);
+        SuiteId::Ed25519.write(out);
+        out.u64(1);
+        out.raw(&[5; 32]);
+        out.u64(2);
+        out.bytes(b"");
+        unchecked(2, 3).participants().write(out);
+        out.raw(&placements()[0].1);
+        session(3).peers().write(out);
+        out.length(0);
+    });
+    let known = message(16, &|out| {
+        out.length(1);
+        out.raw(&[4; 32]);
+        out.u8(1);
+        out.u64(1);
+        out.u8(1);
+        out.u64(2);
+        out.u8(0);
+    });
+    let destroyed = message(19, &|out| {
+        out.u8(1);
+        out.length(1);
+        out.u16(2);
+        out.length(1);
+        out.raw(&[1; 32]);
+    });
+    let mut new_epoch = Writer::default();
+    new_epoch.raw(&[1, 17]);
+    SuiteId::Ed25519.write(&mut new_epoch);
+    new_epoch.bytes(b"record");
+    vec![
+        ("message-01-reshare".to_owned(), reshare.1),
+        message(15, &|out| out.sequence(&[[4; 32]])),
+        known,
+        ("message-17".to_owned(), new_epoch.into_bytes()),
+        message(18, &|out| out.bytes(b"record")),
+        destroyed,
+    ]
+}
 
 /// How far cosigners are.
 fn witness(boot: Boot, message: OneMessage<'_>) -> Seeds {
