@@ -39,19 +39,20 @@ async fn main() -> Result<(), Box<dyn Error>> {
         Err(CosignerError::Refused { name, reason }) => println!("{name}: {reason}"),
         other => return Err(format!("bob alone cannot change who holds the key: {other:?}").into()),
     }
-    // Carol's operator sees the change in words, asks bob's by telephone, and consents to it and nothing else.
-    let plans = carol.plans();
-    println!("{} proposes: {}", plans[0].proposer, plans[0].description);
-    assert!(plans[0].description.ends_with("leaving: alice; joining: dave"));
-    carol.consent(plans[0].plan);
+    // The operators of carol and dave see the change in words, ask bob's by telephone, and consent to it and nothing else.
+    for (operator, words) in [(carol, "leaving: alice; joining: dave"), (dave, "holders: bob, carol, dave")] {
+        let plan = loop {
+            match operator.plans().pop() {
+                Some(plan) => break plan,
+                None => tokio::time::sleep(Duration::from_millis(50)).await,
+            }
+        };
+        println!("{} proposes: {}", plan.proposer, plan.description);
+        assert!(plan.description.ends_with(words));
+        operator.consent(plan.plan).await?;
+    }
 
-    let done = loop {
-        match bob.reshare(evict.clone()).await {
-            // He accepted the attempt that carol refused, and may not have heard yet that it is off.
-            Err(CosignerError::Refused { name, .. }) if name == "dave" => tokio::time::sleep(Duration::from_millis(50)).await,
-            done => break done?,
-        }
-    };
+    let done = bob.reshare(evict).await?;
     println!("old shares destroyed by {}; no word from {}", done.destroyed.join(", "), done.outstanding.join(", "));
     assert!(done.effective, "alice's old share is alone, and two are needed");
 

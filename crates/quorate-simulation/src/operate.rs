@@ -90,8 +90,8 @@ async fn reshare(proposer: &Cosigner, request: ReshareRequest, consenting: &[Run
             for plan in plans.iter().filter(|plan| plan.proposer == proposer.name()) {
                 if agreed.insert((index, plan.plan)) {
                     running.gate.consent();
-                    running.cosigner.consent(plan.plan);
-                    anyone = true;
+                    // A store that fails here is one fault more; the operator's consent is asked for once.
+                    anyone |= running.cosigner.consent(plan.plan).await.is_ok();
                 }
             }
         }

@@ -5,17 +5,11 @@
 
 use core::time::Duration;
 use std::{
-    collections::{BTreeMap, BTreeSet, btree_map::Entry},
+    collections::{BTreeMap, btree_map::Entry},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use quorate_core::{
-    PeerId, SessionId, SuiteId, domain,
-    ecdsa::Boot,
-    placement::{DomainPath, Exposure},
-    transcript::Hash,
-    wire::Encoding,
-};
+use quorate_core::{PeerId, SessionId, SuiteId, placement::Exposure, wire::Encoding};
 use quorate_storage::{AuditHead, AuditKind, KeyRef, Vault, VaultError, audit::AuditPage, vault::VaultInputError};
 use quorate_transport::{Network, Roster, Wire};
 use tokio::{
@@ -30,17 +24,19 @@ use crate::{
     ceremony::{keygen::Accepts, message::Message, sign::Judge},
     clock::Clock,
     error::{CosignerError, RequestError},
-    freeze::{self, Freeze, Freezes, Scope, SignedFreeze, Velocity},
+    freeze::{Freeze, Freezes, Scope, SignedFreeze},
     pairing::Pairings,
-    policy::{BuiltinPolicy, Policy},
+    policy::Policy,
     pool::{Line, Pool},
-    request::{DEFAULT_MAX_REQUESTS, DEFAULT_RETENTION, RequesterKey, Requests, sweep_all},
-    share::{AnyKeyShare, IdentityRecord, Stored, key_name},
+    request::Requests,
+    share::{AnyKeyShare, Stored, key_name},
     witness::Witnesses,
 };
 
 mod answer;
+mod answers;
 mod attest;
+mod builder;
 mod ecdsa;
 pub(crate) mod epochs;
 mod keygen;
@@ -52,65 +48,25 @@ mod sign;
 mod tests;
 
 pub(crate) use answer::describe;
+pub(crate) use answers::Answers;
+use answers::{Asked, Waiting};
 pub use attest::Attested;
 pub(crate) use attest::prove_to;
+pub use builder::CosignerBuilder;
 pub use keygen::{KeygenRequest, WalletKey};
 pub use reshare::{PlannedChange, ReshareRequest, Reshared, ResharedKey};
 pub use sign::{SignRequest, Signed};
 #[cfg(test)]
 pub(crate) use tests::exposure as test_exposure;
 
-/// How many answers of one peer to one question wait to be read. No honest peer gives more.
-const MAX_ANSWERS: usize = 4;
 /// How long a question to another cosigner may take.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
-/// How many presignatures are kept for a key and a set of signers.
-pub(crate) const DEFAULT_PRESIGNATURES: usize = 8;
-/// How old a pairing becomes.
-const DEFAULT_PAIRING_AGE: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A running cosigner. Dropping it stops it.
 #[derive(Debug)]
 pub struct Cosigner {
     shared: Arc<Shared>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
-}
-
-/// What a cosigner is made of.
-pub struct CosignerBuilder {
-    name: String,
-    roster: Roster,
-    wire: Arc<dyn Wire>,
-    vault: Vault,
-    exposure: Exposure,
-    policy: Arc<dyn Policy>,
-    accepts: Accepts,
-    deadline: Duration,
-    presignatures: usize,
-    pairing_age: Duration,
-    backups: Vec<BackupTarget>,
-    clock: Clock,
-    remember: (Duration, usize),
-    freezers: BTreeSet<RequesterKey>,
-    velocity: (Option<u32>, Option<u32>),
-}
-
-impl core::fmt::Debug for CosignerBuilder {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("CosignerBuilder").field("name", &self.name).finish_non_exhaustive()
-    }
-}
-
-/// What a question waits for: the digest of a proposal, or the fresh value that the question carried.
-pub(crate) type Topic = [u8; 32];
-
-/// Where an answer goes: by who asked or proposes, so that nobody's repetition of another's proposal gets in its way.
-type Asked = (PeerId, Topic);
-
-/// Who may still answer a question, and how often.
-struct Waiting {
-    sender: mpsc::Sender<(PeerId, Message)>,
-    left: BTreeMap<PeerId, usize>,
 }
 
 pub(crate) struct Shared {
@@ -159,213 +115,11 @@ impl core::fmt::Debug for Shared {
     }
 }
 
-impl CosignerBuilder {
-    /// Sets what this cosigner signs; by default nothing.
-    #[must_use]
-    pub fn policy(mut self, policy: Arc<dyn Policy>) -> Self {
-        self.policy = policy;
-        self
-    }
-
-    /// Takes part in key generations that waive this domain. By default a participant refuses every waiver: it weakens the rule that no
-    /// domain may reach the key, and that is not the proposer's to decide.
-    #[must_use]
-    pub fn accept_waiver(mut self, domain: DomainPath) -> Self {
-        self.accepts.waivers.insert(domain);
-        self
-    }
-
-    /// Takes part in key generations with [`Counting::Joint`](quorate_core::placement::Counting::Joint). By default it refuses.
-    #[must_use]
-    pub const fn accept_joint_counting(mut self, accept: bool) -> Self {
-        self.accepts.joint_counting = accept;
-        self
-    }
-
-    /// Takes part only in key generations whose keys need at least so many signers; by default two, which is the lowest there is.
-    #[must_use]
-    pub const fn min_signers(mut self, least: u16) -> Self {
-        self.accepts.min_signers = least;
-        self
-    }
-
-    /// Holds at most so many keys; by default 10,000. A wallet has one for each suite. Whatever waits for a certificate counts too.
-    #[must_use]
-    pub const fn max_keys(mut self, most: usize) -> Self {
-        self.accepts.max_keys = most;
-        self
-    }
-
-    /// Sets how long a ceremony may take; by default 60 seconds.
-    #[must_use]
-    pub const fn deadline(mut self, deadline: Duration) -> Self {
-        self.deadline = deadline;
-        self
-    }
-
-    /// Sets how many ECDSA presignatures are kept for each key and set of signers that this cosigner has signed with; by default 8, at
-    /// most 1024. With zero it holds none at all, also not for the requests of others.
-    ///
-    /// # Security
-    ///
-    /// A machine that holds presignatures, is copied while it runs, and goes on twice, gives the key away. Set zero on hosts with live
-    /// memory snapshots, suspend to disk, live migration with rollback, or cloning.
-    #[must_use]
-    pub const fn presignatures(mut self, depth: usize) -> Self {
-        self.presignatures = depth;
-        self
-    }
-
-    /// Sets the age at which a pairing with another cosigner is replaced, and what was made with it dropped; by default 24 hours.
-    #[must_use]
-    pub const fn pairing_age(mut self, age: Duration) -> Self {
-        self.pairing_age = age;
-        self
-    }
-
-    /// Lets backups be made for this target: see [`Cosigner::backup`]. By default none can be made.
-    #[must_use]
-    pub fn backup_target(mut self, target: BackupTarget) -> Self {
-        self.backups.push(target);
-        self
-    }
-
-    /// Sets where the time of day comes from; by default the system. Expiry, hours, and limits over time go by it.
-    #[must_use]
-    pub fn clock(mut self, clock: Clock) -> Self {
-        self.clock = clock;
-        self
-    }
-
-    /// Sets how long the ids of requests are remembered, and how many at most; by default 30 days, and 100,000. When there are as many,
-    /// new requests are refused. A signed request must expire within that time.
-    #[must_use]
-    pub const fn remember_requests(mut self, retention: Duration, most: usize) -> Self {
-        self.remember = (retention, most);
-        self
-    }
-
-    /// Takes freezes that this credential signed. It can freeze, and nothing else.
-    #[must_use]
-    pub fn freeze_credential(mut self, key: RequesterKey) -> Self {
-        self.freezers.insert(key);
-        self
-    }
-
-    /// Freezes a key when more requests for it are refused here within an hour, or more signatures are to be made, than that. By default
-    /// nothing freezes by itself. A restart begins to count anew.
-    #[must_use]
-    pub const fn freeze_above(mut self, refused_per_hour: Option<u32>, signatures_per_hour: Option<u32>) -> Self {
-        self.velocity = (refused_per_hour, signatures_per_hour);
-        self
-    }
-
-    /// Starts the cosigner. Call it within a tokio runtime.
-    ///
-    /// # Errors
-    ///
-    /// [`RequestError::UnknownCosigner`] if the roster does not list the vault's identity under this name, and what the vault and the
-    /// network say.
-    pub async fn start(self) -> Result<Cosigner, CosignerError> {
-        let identity = self.vault.load_identity::<IdentityRecord>().await?;
-        let hedge = Zeroizing::new(Hash::new(domain::HEDGE_IDENTITY).field(identity.0.as_slice()).finish());
-        let identity = identity.identity();
-        let me = identity.peer_id();
-        if self.roster.peer(&self.name).is_none_or(|entry| entry.identity != me) {
-            return Err(RequestError::UnknownCosigner { name: self.name }.into());
-        }
-        let boot = self.vault.begin_boot().await?;
-        let audit = Audit::open(&self.vault).await?;
-        let mut random = [0; 16];
-        getrandom::fill(&mut random).map_err(|_| CosignerError::Randomness)?;
-        let (interrupted, incomplete) = mpsc::unbounded_channel();
-        let (wanted, wishes) = mpsc::channel(presign::MAX_WISHES);
-        let peers = || self.roster.iter().map(|entry| entry.identity);
-        let permits = |count| peers().map(|peer| (peer, Arc::new(Semaphore::new(count)))).collect();
-        let (signatures, batches) = (permits(crate::ceremony::sign::MAX_SIGNATURES), permits(presign::MAX_BATCHES));
-        let others = || peers().filter(|peer| *peer != me);
-        let witness = Witnesses::load(&self.vault, Boot::new(boot, random), others()).await?;
-        let pairings = Pairings::new(Boot::new(boot, random), self.pairing_age, others());
-        let shared = Arc::new(Shared {
-            me,
-            boot,
-            network: Network::start(identity, &self.roster, self.wire)?,
-            name: self.name,
-            roster: self.roster,
-            vault: self.vault,
-            audit,
-            witness,
-            exposure: self.exposure,
-            backups: self.backups,
-            policy: self.policy,
-            accepts: self.accepts,
-            deadline: self.deadline,
-            pairings,
-            pool: Pool::new(self.presignatures),
-            clock: self.clock,
-            requests: Requests::new(self.remember.0, self.remember.1),
-            freezes: Freezes::new(self.freezers, Velocity::new(self.velocity.0, self.velocity.1)),
-            wanted,
-            hedge,
-            topics: Mutex::default(),
-            looked_at: Mutex::default(),
-            signatures,
-            batches,
-            making: Mutex::default(),
-            reshares: reshare::Reshares::default(),
-            interrupted,
-            #[cfg(test)]
-            spent: Mutex::default(),
-        });
-        shared.load_freezes().await?;
-        shared.sweep_requests().await?;
-        tracing::info!(target: "quorate::audit", name = shared.name, peer = %me, boot, "started");
-        let started = format!("start {boot} of version {}", env!("CARGO_PKG_VERSION"));
-        shared.audit.write(audit::entry(AuditKind::Started).reason(&started)).await?;
-        let tasks = in_background(&shared, incomplete, wishes);
-        Ok(Cosigner { shared, tasks: Mutex::new(tasks) })
-    }
-}
-
-/// What a cosigner does by itself.
-fn in_background(
-    shared: &Arc<Shared>,
-    incomplete: mpsc::UnboundedReceiver<KeyRef>,
-    wishes: mpsc::Receiver<Line>,
-) -> Vec<JoinHandle<()>> {
-    vec![
-        tokio::spawn(answer::answer_all(Arc::clone(shared))),
-        tokio::spawn(recover::complete_pending(Arc::clone(shared), incomplete)),
-        tokio::spawn(recover::catch_up_with_all(Arc::clone(shared))),
-        tokio::spawn(crate::pairing::watch(Arc::clone(shared))),
-        tokio::spawn(crate::witness::watch(Arc::clone(shared))),
-        tokio::spawn(presign::fill_all(Arc::clone(shared), wishes)),
-        tokio::spawn(sweep_all(Arc::clone(shared))),
-        tokio::spawn(freeze::tell_all(Arc::clone(shared))),
-    ]
-}
-
 impl Cosigner {
     /// Begins with a cosigner's name in the roster, what carries its messages, its vault, and the domains that can reach its shares.
     #[must_use]
     pub fn builder(name: &str, roster: Roster, wire: Arc<dyn Wire>, vault: Vault, exposure: Exposure) -> CosignerBuilder {
-        CosignerBuilder {
-            name: name.to_owned(),
-            roster,
-            wire,
-            vault,
-            exposure,
-            policy: Arc::new(BuiltinPolicy::default()),
-            accepts: Accepts::default(),
-            deadline: Duration::from_secs(60),
-            presignatures: DEFAULT_PRESIGNATURES,
-            pairing_age: DEFAULT_PAIRING_AGE,
-            backups: Vec::new(),
-            clock: Clock::default(),
-            remember: (DEFAULT_RETENTION, DEFAULT_MAX_REQUESTS),
-            freezers: BTreeSet::new(),
-            velocity: (None, None),
-        }
+        CosignerBuilder::new(name, roster, wire, vault, exposure)
     }
 
     /// The name in the roster.
@@ -602,64 +356,6 @@ impl Shared {
         Ok(self.network.request(to, message.to_bytes())?)
     }
 
-    /// Registers for the answers of `peers` to what `asker` asks or proposes; they end when the returned value is dropped.
-    pub(crate) fn expect(
-        self: &Arc<Self>,
-        asker: PeerId,
-        topic: Topic,
-        peers: impl IntoIterator<Item = PeerId>,
-    ) -> Result<Answers, RequestError> {
-        let left: BTreeMap<_, _> = peers.into_iter().map(|peer| (peer, MAX_ANSWERS)).collect();
-        let (sender, receiver) = mpsc::channel(left.len().saturating_mul(MAX_ANSWERS).max(1));
-        match self.topics().entry((asker, topic)) {
-            Entry::Occupied(_) => Err(RequestError::InProgress),
-            Entry::Vacant(vacant) => {
-                vacant.insert(Waiting { sender, left });
-                Ok(Answers { shared: Arc::clone(self), asked: (asker, topic), receiver })
-            }
-        }
-    }
-
-    /// Hands an answer to whoever waits for it. What nobody waits for, or nobody asked this peer, is dropped.
-    fn route(&self, asked: Asked, from: PeerId, message: Message) {
-        let mut topics = self.topics();
-        let Some(waiting) = topics.get_mut(&asked) else {
-            if matches!(message, Message::Cancel { .. })
-                && let Some(cancelled) = self.looked_at().get_mut(&asked)
-            {
-                *cancelled = true;
-            }
-            return;
-        };
-        let Some(left) = waiting.left.get_mut(&from).filter(|left| **left > 0) else { return };
-        *left -= 1;
-        // There is room for all that everyone may say.
-        drop(waiting.sender.try_send((from, message)));
-    }
-
-    /// Begins to look at a proposal, so that calling it off is heard from now on.
-    fn look_at(&self, asked: Asked) {
-        self.looked_at().insert(asked, false);
-    }
-
-    /// Ends looking at it.
-    fn look_away(&self, asked: &Asked) {
-        self.looked_at().remove(asked);
-    }
-
-    /// Whether a proposal was called off while it was looked at.
-    pub(crate) fn was_cancelled(&self, proposer: PeerId, topic: Topic) -> bool {
-        self.looked_at().get(&(proposer, topic)).copied().unwrap_or(false)
-    }
-
-    fn looked_at(&self) -> MutexGuard<'_, BTreeMap<Asked, bool>> {
-        self.looked_at.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn topics(&self) -> MutexGuard<'_, BTreeMap<Asked, Waiting>> {
-        self.topics.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Takes a wallet's name until the returned value is dropped, so that no two key generations run for it.
     pub(crate) fn reserve(self: &Arc<Self>, wallet: &str, keys: usize) -> Result<Reserved, RequestError> {
         let wallet = wallet.to_owned();
@@ -735,25 +431,6 @@ impl Shared {
             [key_id] => load(*key_id).await,
             [..] => Err(RequestError::AmbiguousSuite { wallet: key.to_owned() }.into()),
         }
-    }
-}
-
-/// Answers to one question.
-pub(crate) struct Answers {
-    shared: Arc<Shared>,
-    asked: Asked,
-    receiver: mpsc::Receiver<(PeerId, Message)>,
-}
-
-impl Answers {
-    pub(crate) async fn next(&mut self) -> Option<(PeerId, Message)> {
-        self.receiver.recv().await
-    }
-}
-
-impl Drop for Answers {
-    fn drop(&mut self) {
-        self.shared.topics().remove(&self.asked);
     }
 }
 

@@ -275,6 +275,15 @@ pub enum RequestError {
     /// Keys of different holders, or at different places.
     #[error("the keys are not all held by the same cosigners at the same places; name those that are, one group at a time")]
     OtherHolders,
+    /// A request about keys that names none.
+    #[error("name at least one key or wallet")]
+    NoKeys,
+    /// All numbers of epochs that there are have been used.
+    #[error("the key {key} has no further epochs: all numbers up to 2^64 - 1 are used; move the funds to a new key")]
+    NoMoreEpochs {
+        /// The key's id.
+        key: String,
+    },
     /// Packages of so many keys do not fit into one proposal.
     #[error("these are too many keys for one ceremony with new holders; name fewer at a time")]
     TooManyKeys,

@@ -23,9 +23,11 @@ use quorate_core::{
     transcript::Hash,
     wire::{Encoding, Reader, Writer},
 };
+use quorate_storage::{AuditKind, audit::AuditEntry};
 use tokio::sync::watch;
 
 use crate::{
+    audit,
     clock::utc,
     error::RequestError,
     request::{Requester, RequesterKey},
@@ -63,6 +65,14 @@ impl Scope {
         match self {
             Self::Key(key) => key == *key_id,
             Self::All => true,
+        }
+    }
+
+    /// Begins an audit entry about it; without a key it is about all.
+    fn entry(self, kind: AuditKind) -> AuditEntry {
+        match self {
+            Self::Key(key_id) => audit::entry(kind).key(key_id),
+            Self::All => audit::entry(kind),
         }
     }
 }

@@ -75,6 +75,26 @@ kinds! {
     KeyMade = 20, "key-made";
     /// A key generation that was cut off was completed with a peer's certificate.
     CertificateCompleted = 21, "certificate-completed";
+    /// It joined an attempt to give keys a new epoch: from here on the number is used.
+    EpochJoined = 30, "epoch-joined";
+    /// Its share of a later epoch of a key is active, and those of all earlier ones are destroyed.
+    EpochActive = 31, "epoch-active";
+    /// A key moved on to an epoch in which it has no share, and what it held of the key is destroyed.
+    ShareRetired = 32, "share-retired";
+    /// An operator consented to a change of a key's holders, threshold or places.
+    PlanConsented = 33, "plan-consented";
+    /// It proposed an epoch that is active everywhere it has to be: who destroyed what is before it, and whether that is enough.
+    EpochJudged = 34, "epoch-judged";
+    /// A freeze is in force.
+    Frozen = 40, "frozen";
+    /// An operator, here or of another cosigner, wants a freeze to end.
+    ResumeApproved = 41, "resume-approved";
+    /// A freeze ended.
+    Thawed = 42, "thawed";
+    /// The freeze of a cosigner that was evicted lapsed.
+    FreezeLapsed = 43, "freeze-lapsed";
+    /// A backup was made.
+    BackedUp = 50, "backed-up";
     /// It proved to a peer that it holds a share.
     Attested = 60, "attested";
     /// A peer broke the protocol of pairings.

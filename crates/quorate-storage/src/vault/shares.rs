@@ -115,6 +115,15 @@ impl Vault {
         self.forget_dead_epochs(key_id, &record).await
     }
 
+    /// Whether the key of an epoch is there, without opening anything with it.
+    ///
+    /// # Errors
+    ///
+    /// Those of the place of the epoch keys.
+    pub async fn has_epoch_key(&self, key_id: &[u8; 32], epoch: u64) -> Result<bool, VaultError> {
+        Ok(self.epoch_keys.read(&EpochKeyId::new(*key_id, epoch)).await?.is_some())
+    }
+
     /// Finishes the destruction of what a step made obsolete, where the place of the epoch keys failed in it.
     ///
     /// # Errors

@@ -10,13 +10,14 @@ use std::{
 
 use quorate_core::{PeerId, Placement, placement::DomainPath};
 use quorate_storage::{
-    KeyExport, KeyRef, KeySummary, Record,
+    AuditKind, KeyExport, KeyRef, KeySummary, Record,
     backup::{BackupError, BackupWriter, ChunkContent, Entry, Preamble, PublicSlot, Recipient, SealedChunk, keys_digest},
 };
 use zeroize::Zeroizing;
 
 use super::BackupTarget;
 use crate::{
+    audit,
     cosigner::{Cosigner, Shared, describe, fresh},
     error::{CosignerError, RequestError},
     share::{AnyKeyShare, AnyPendingShare, IdentityRecord, Stored},
@@ -147,6 +148,8 @@ async fn make(shared: &Shared, request: &BackupRequest) -> Result<BackupMade, Co
     writer.finish().flush().map_err(BackupError::from)?;
     made.bytes = file.keep()?;
     let (location, recipient, count) = (target.location(), target.recipient(), keys.len());
+    let words = format!("{count} keys at {location} for {recipient}");
+    shared.audit.note(audit::entry(AuditKind::BackedUp).reason(&words)).await;
     tracing::info!(target: "quorate::audit", %location, %recipient, keys = count, identity = made.preamble.with_identity, "backup made");
     Ok(made)
 }

@@ -1,8 +1,10 @@
 //! What a participant checks before it takes part in a reshare, and what its people must have consented to.
 //!
 //! A refresh, which leaves holders, threshold and placement as they are, takes nobody's consent: it can only make old shares useless.
+//! Nor does the repair of a share that its holder lost.
 //! Whatever changes one of them does. A cosigner that an attacker runs could otherwise propose a lower threshold, or evict whom it
-//! cannot break; so every holder of a share takes part in a change only when its own operator named the same *plan*.
+//! cannot break; so every holder of a share takes part in a change only when its own operator named the same *plan*. And whoever is to get
+//! a share of a key that it knows nothing of cannot tell the key from something that calls itself by its name: its operator can.
 
 use std::collections::BTreeSet;
 
@@ -19,11 +21,15 @@ use crate::share::{AnyCertified, AnyKeyShare, Stored, is_wallet_name};
 pub(crate) type Plan = [u8; 32];
 
 impl ReshareProposal {
-    /// The plan that this is an attempt of.
-    pub(crate) fn plan(&self) -> Plan {
+    /// The plan that this is an attempt of, with what stays the same of each key through all its epochs.
+    pub(crate) fn plan(&self, prints: &[[u8; 32]]) -> Plan {
         let mut hash = Hash::new(domain::CEREMONY_PLAN).list(self.keys.len());
         for key in &self.keys {
             hash = hash.field(&key.key_id);
+        }
+        hash = hash.list(prints.len());
+        for print in prints {
+            hash = hash.field(print);
         }
         hash.value(&self.placement).field(&self.receivers().map_or([0; 32], |peers| peers.digest())).finish()
     }

@@ -55,7 +55,7 @@ async fn plans(State(context): State<Context>) -> Json<Vec<PlanInfo>> {
 async fn consent(State(context): State<Context>, request: Body<ConsentRequest>) -> Answer<serde_json::Value> {
     let request = body(request)?;
     let plan = hex::decode(&request.plan).ok().and_then(|plan| plan.try_into().ok());
-    context.cosigner.consent(plan.ok_or(RequestError::Plan)?);
+    context.cosigner.consent(plan.ok_or(RequestError::Plan)?).await?;
     Ok(Json(serde_json::json!({})))
 }
 

@@ -15,18 +15,19 @@ use quorate_core::{
     wire::{Encoding, Reader, Writer},
 };
 use quorate_storage::{
-    VaultError,
+    AuditKind, VaultError,
     vault::{Change, Shelf, VaultInputError},
 };
 
 use super::Shared;
 use crate::{
+    audit,
     error::CosignerError,
     share::{AnyCertified, AnyKeyShare, AnyPendingShare, Stored},
 };
 
 /// How far a number may be above what this cosigner has seen, so that nobody uses them up.
-const MAX_STEP: u64 = 1 << 32;
+pub(super) const MAX_STEP: u64 = 1 << 32;
 /// The most sets of holders that are remembered for a key.
 pub(crate) const MAX_SETS: usize = 64;
 /// From so many pending shares on only an attempt that an operator consented to is joined: whoever withholds its confirmations must
@@ -242,6 +243,12 @@ impl Shared {
             ));
         }
         let mut before = self.epoch_note(attempt.key_id).await?;
+        if before.key_print.is_some_and(|print| print != attempt.key_print) {
+            if self.has_record(attempt.key_id).await? {
+                return Err(denied("I know another key by that name"));
+            }
+            before = EpochNote { promised: before.promised, ..EpochNote::default() };
+        }
         before.forget_through(attempt.from);
         attempt.base.iter().chain(attempt.former).cloned().for_each(|set| before.add(set, attempt.epoch));
         self.change_epoch_note(attempt.key_id, |note| {
@@ -249,6 +256,7 @@ impl Shared {
             note.key_print = Some(attempt.key_print);
             note.overflowed = before.overflowed;
             note.sets = before.sets.clone();
+            note.retired = before.retired.clone();
             note.add(attempt.to.clone(), attempt.epoch);
         })
         .await?;
@@ -266,9 +274,17 @@ impl Shared {
     pub(super) async fn hold(&self, record: &Stored<AnyPendingShare>) -> Result<(), CosignerError> {
         let _one_at_a_time = self.reshares.changing.lock().await;
         let key = record.share.key_ref();
-        let this = Some((key.epoch(), record.share.package_digest()));
-        if self.epoch_note(key.key_id()).await?.retired_at() >= this {
+        let (this, print) = (Some((key.epoch(), record.share.package_digest())), record.share.key_print());
+        let note = self.epoch_note(key.key_id()).await?;
+        if note.retired_at() >= this {
             return Err(CosignerError::Denied { reason: "the key has a higher epoch by now".to_owned() });
+        }
+        if note.key_print.is_some_and(|known| known != print) {
+            return Err(CosignerError::Denied { reason: "I know another key by that name".to_owned() });
+        }
+        if note.key_print.is_none() {
+            // Also who cannot open its share any more knows of which key it was, and takes no other for it.
+            self.change_epoch_note(key.key_id(), |note| note.key_print = Some(print)).await?;
         }
         Ok(self.vault.put_pending(&key, record).await?)
     }
@@ -302,8 +318,19 @@ impl Shared {
         let Some(through) = through else { return Ok(()) };
         match self.vault.retire(&key_id, through).await {
             // Nothing was held, and the note keeps it so.
-            Err(VaultError::Input(VaultInputError::UnknownKey)) => Ok(()),
-            retired => Ok(retired?),
+            Err(VaultError::Input(VaultInputError::UnknownKey)) => return Ok(()),
+            retired => retired?,
+        }
+        self.audit.note(audit::entry(AuditKind::ShareRetired).key(key_id).epoch(epoch)).await;
+        Ok(())
+    }
+
+    /// Whether the vault has ever held a share of a key.
+    pub(super) async fn has_record(&self, key_id: &[u8; 32]) -> Result<bool, VaultError> {
+        match self.vault.summary(key_id).await {
+            Ok(_) => Ok(true),
+            Err(VaultError::Input(VaultInputError::UnknownKey)) => Ok(false),
+            Err(error) => Err(error),
         }
     }
 

@@ -355,7 +355,8 @@ pub(super) async fn activate(shared: &Shared, record: &Stored<AnyKeyShare>) -> R
     }
     let (wallet, suite) = (&record.wallet, key.suite().name());
     tracing::info!(target: "quorate::audit", wallet, suite, key = %record.share.key_id(), epoch = key.epoch(), "share active");
-    let made = audit::entry(AuditKind::KeyMade).key(*key.key_id()).epoch(key.epoch());
+    let kind = if key.epoch() == 0 { AuditKind::KeyMade } else { AuditKind::EpochActive };
+    let made = audit::entry(kind).key(*key.key_id()).epoch(key.epoch());
     shared.audit.note(made.reason(&key_name(wallet, key.suite()))).await;
     Ok(())
 }

@@ -15,7 +15,7 @@ use quorate_core::{PeerId, SuiteId};
 use quorate_storage::{AuditKind, KeyRef, KeySummary, VaultError, vault::VaultInputError};
 use tokio::{sync::mpsc, task::JoinSet};
 
-use super::{Shared, keygen::activate};
+use super::{Shared, epochs::MAX_STEP, keygen::activate};
 use crate::{
     audit,
     ceremony::message::{KeyEpochs, Message},
@@ -226,6 +226,10 @@ pub(super) async fn learn(shared: &Arc<Shared>, suite: SuiteId, record: &[u8]) -
     if shared.print_of(&key_id).await? != Some(certified.key_print()) || shared.is_past(&certified).await? {
         return Ok(());
     }
+    if epoch.saturating_sub(shared.seen(&key_id).await?.unwrap_or(0)) > MAX_STEP {
+        tracing::error!(target: "quorate::audit", key = %certified.key_id(), epoch, "an epoch's number is too far above all that were seen");
+        return Ok(());
+    }
     shared.renew_pairings();
     if let Ok((_, pending)) = shared.vault.load_pending::<Stored<AnyPendingShare>>(&key_id, epoch).await
         && let Ok(share) = pending.share.complete(record)
@@ -314,10 +318,12 @@ pub(super) async fn epochs_of(shared: &Shared, key_id: &[u8; 32]) -> KeyEpochs {
     let active = summary.as_ref().and_then(|summary| summary.active.map(|slot| slot.epoch));
     let slots = summary.iter().flat_map(|summary| summary.active.iter().chain(&summary.pending));
     let lowest = slots.map(|slot| slot.epoch).min();
-    // A record that was put back names a share whose key was destroyed: there is no share, and a refresh makes a new one.
-    let active = match shared.load(key_id).await {
-        Err(CosignerError::Vault(VaultError::EpochKeyMissing { .. })) => None,
-        _ => active,
+    // A record that was put back names a share whose key was destroyed: there is no share, and a refresh makes a new one. Where the
+    // place of the keys does not answer, the record stands.
+    let there = match active {
+        Some(epoch) => shared.vault.has_epoch_key(key_id, epoch).await.unwrap_or(true),
+        None => false,
     };
+    let active = active.filter(|_| there);
     KeyEpochs { key_id: *key_id, active, highest: shared.seen(key_id).await.ok().flatten(), lowest }
 }

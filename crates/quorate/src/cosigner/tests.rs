@@ -22,7 +22,7 @@ use quorate_transport::{
     wires::memory::{Faults, Hub},
 };
 
-use super::{Cosigner, CosignerBuilder, KeygenRequest, MAX_ANSWERS, SignRequest};
+use super::{Cosigner, CosignerBuilder, KeygenRequest, SignRequest, answers::MAX_ANSWERS};
 use crate::{
     ceremony::{
         message::{KeygenProposal, Message, Proposal, ProposalBody, SignProposal},

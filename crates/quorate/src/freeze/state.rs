@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use quorate_core::{PeerId, domain, wire::Encoding};
 use quorate_storage::{
-    Vault, VaultError,
+    AuditKind, Vault, VaultError,
     vault::{Change, Shelf, VaultInputError},
 };
 
 use super::{Author, Freeze, Freezes, Held, Scope, SignedFreeze, Statement, checked_reason};
 use crate::{
+    audit,
     cosigner::{Shared, describe},
     error::{CosignerError, RequestError},
     share::{AnyKeyShare, Stored},
@@ -172,6 +173,16 @@ impl Shared {
         let held = Held { statement, signature, approvals: BTreeSet::new(), thawed: BTreeSet::new(), over: false };
         self.write_freeze(&name, held).await?;
         self.drop_presignatures(scope);
+        let by = match author {
+            Author::Cosigner(peer) => self.name_of(peer),
+            Author::Credential(key) => format!("credential {key}"),
+        };
+        let entry = scope.entry(AuditKind::Frozen).reason(&format!("by {by}: {reason}"));
+        match from {
+            // It may say something new as often as it likes.
+            Source::Link(peer) => self.audit.note_caused(peer, entry).await,
+            Source::Own | Source::Client => self.audit.note(entry).await,
+        }
         tracing::warn!(target: "quorate::audit", freeze = id, ?scope, ?author, reason, "frozen");
         Ok(Taken::Stands)
     }
@@ -224,7 +235,9 @@ impl Shared {
         let Some(mut held) = held.filter(|held| id.is_none_or(|id| held.statement.id() == *id)) else { return Ok(None) };
         if held.approvals.insert(by) {
             let freeze = hex::encode(held.statement.id());
+            let entry = held.statement.scope.entry(AuditKind::ResumeApproved).peer(by).reason(&format!("freeze {freeze}"));
             self.write_freeze(name, held).await?;
+            self.audit.note(entry).await;
             tracing::warn!(target: "quorate::audit", freeze, by = self.name_of(by), "an operator wants the freeze to end");
         }
         let held = self.settle(name).await?;
@@ -240,6 +253,7 @@ impl Shared {
                 held.thawed.insert(*key_id);
                 held.over |= matches!(held.statement.scope, Scope::Key(_));
                 self.write_freeze(&name, held).await?;
+                self.audit.note(audit::entry(AuditKind::FreezeLapsed).key(*key_id).peer(evicted)).await;
                 tracing::warn!(target: "quorate::audit", evicted = %evicted, key = hex::encode(key_id), "its freeze of this key lapsed");
             }
         }
@@ -282,6 +296,8 @@ impl Shared {
         held.over = open == 0;
         self.write_freeze(name, held.clone()).await?;
         let (freeze, keys) = (hex::encode(held.statement.id()), thawed.iter().map(hex::encode).collect::<Vec<_>>());
+        let words = format!("freeze {freeze}, {} keys{}", keys.len(), if held.over { ", the last of it" } else { "" });
+        self.audit.note(held.statement.scope.entry(AuditKind::Thawed).reason(&words)).await;
         tracing::warn!(target: "quorate::audit", freeze, ?keys, "thawed");
         Ok(held)
     }

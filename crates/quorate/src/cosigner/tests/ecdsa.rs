@@ -223,6 +223,7 @@ async fn cheat_in_a_pairing_is_named_counted_for_good_and_waits() {
         team.restart(index, |builder| builder.presignatures(0)).await;
     }
     let carol = team.peer(2);
+    eventually("what was paired before the restarts is gone", || team.shared(0).pairings.held(carol).is_none()).await;
     cheat::set(carol, Some(IN_PAIRING));
     let failed = team.sign(0, &[2]).await;
     assert!(matches!(&failed, Err(CosignerError::Fault { names, .. }) if names == &["carol"]), "{failed:?}");

@@ -1,0 +1,267 @@
+//! What a cosigner checks and promises before it takes part, and how it deals.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use quorate_core::{
+    Identifier, PeerId, SessionId, SuiteId,
+    ecdsa::EcdsaSecp256k1,
+    frost::{Bip340, Ed25519},
+    keys::PublicKeyPackage,
+    reshare::{NewEpoch, Outcome, Reshare},
+    wire::Encoding,
+};
+use quorate_storage::{VaultError, vault::VaultInputError};
+use tokio::{sync::Semaphore, task::JoinSet};
+
+use super::{
+    ResharedKey,
+    plans::{PlannedChange, describe_change, describe_new},
+};
+use crate::{
+    ceremony::{
+        keygen::Refusal,
+        message::{Proposal, Random, ReshareKey, ReshareProposal},
+        reshare as rules,
+        run::{Drive, DriveError},
+    },
+    cosigner::{
+        Shared,
+        epochs::{Attempt, Former, HolderSet, MAX_SETS},
+        keygen::{Confirmed, activate, certify},
+        recover::{self, epochs_of},
+    },
+    error::{CosignerError, RequestError},
+    share::{AnyCertified, AnyKeyShare, HeldSuite, Stored},
+};
+
+/// How many keys of one ceremony are dealt at one time.
+const AT_ONCE: usize = 64;
+
+/// Joins the attempt for every key, durably. Gives all former holders of them that this cosigner knows of.
+pub(super) async fn promise(shared: &Arc<Shared>, body: &ReshareProposal, checked: &Checked) -> Result<Former, CosignerError> {
+    let receivers = body.receivers().ok_or(CosignerError::Bug("nobody receives"))?;
+    let to = HolderSet::new(&receivers, body.placement.threshold().min_signers());
+    let mut all = Some(BTreeSet::new());
+    for (key, source) in body.keys.iter().zip(&checked.sources) {
+        let (key_print, base) = match source {
+            Source::Held(held) => {
+                (held.share.key_print(), Some(HolderSet::new(&held.peers, held.share.placement().threshold().min_signers())))
+            }
+            Source::Certified(certified) => (certified.key_print(), None),
+        };
+        let attempt = Attempt {
+            key_id: &key.key_id,
+            from: key.epoch,
+            epoch: key.new_epoch,
+            key_print,
+            base,
+            to: to.clone(),
+            former: &body.former,
+            refresh: checked.refresh,
+        };
+        let former = shared.promise(attempt).await?;
+        all = all.zip(former).map(|(mut all, former)| {
+            all.extend(former);
+            all
+        });
+    }
+    Ok(all.filter(|all| all.len() <= MAX_SETS))
+}
+
+/// Whether this cosigner's own operator has asked for it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Consent {
+    Given,
+    Needed,
+}
+
+/// What this cosigner has of each key of a proposal.
+pub(super) enum Source {
+    Held(Stored<AnyKeyShare>),
+    Certified(AnyCertified),
+}
+
+pub(super) struct Checked {
+    pub(super) me: Identifier,
+    sources: Vec<Source>,
+    /// Whether nothing changes but the polynomials.
+    refresh: bool,
+}
+
+/// This cosigner's own checks, as proposer and as participant alike.
+pub(super) async fn check(
+    shared: &Arc<Shared>,
+    body: &ReshareProposal,
+    from: PeerId,
+    consent: Consent,
+) -> Result<Checked, CosignerError> {
+    let refused = |refusal: Refusal| CosignerError::Denied { reason: refusal.to_string() };
+    let me = rules::check(body, from, shared.me, (&shared.exposure, &shared.accepts), &shared.roster).map_err(refused)?;
+    let (mut sources, mut prints, mut change, mut fresh_keys) = (Vec::new(), Vec::new(), None, 0usize);
+    for key in &body.keys {
+        let known = epochs_of(shared, &key.key_id).await;
+        if known.highest >= Some(key.new_epoch) {
+            return Err(CosignerError::Denied {
+                reason: "I have seen that epoch, or a higher one; take a higher number".to_owned(),
+            });
+        }
+        if known.active.is_some() {
+            let held = recover::current(shared, &key.key_id, key.epoch, from).await?;
+            let refresh = rules::check_held(body, key, &held).map_err(refused)?;
+            if !refresh {
+                change.get_or_insert_with(|| describe_change(shared, body, &held));
+            }
+            prints.push(held.share.key_print());
+            sources.push(Source::Held(held));
+        } else {
+            let unreadable = || refused(Refusal::OtherKey);
+            let old = AnyCertified::from_record(key.suite, &key.old).map_err(|_| unreadable())?;
+            rules::check_certified(body, key, &old).map_err(refused)?;
+            check_name(shared, key).await?;
+            if !is_known(shared, &key.key_id, old.key_print()).await? {
+                change.get_or_insert_with(|| describe_new(shared, body, key));
+            }
+            fresh_keys = fresh_keys.saturating_add(1);
+            prints.push(old.key_print());
+            sources.push(Source::Certified(old));
+        }
+    }
+    let limit = shared.accepts.max_keys;
+    if fresh_keys > 0 && shared.promised_keys().await?.saturating_add(fresh_keys) > limit {
+        return Err(refused(Refusal::Full { limit }));
+    }
+    let (plan, refresh) = (body.plan(&prints), change.is_none());
+    if let (Some(description), Consent::Needed) = (change, consent)
+        && shared.reshares.plans(|plans| !plans.consented.contains_key(&plan))
+    {
+        let text = hex::encode(plan);
+        shared.reshares.remember(PlannedChange { plan, proposer: shared.name_of(from), description });
+        return Err(refused(Refusal::Consent { plan: text }));
+    }
+    Ok(Checked { me, sources, refresh })
+}
+
+/// Whether this cosigner knows that a key of this name has this print.
+///
+/// # Errors
+///
+/// [`CosignerError::Denied`] if it knows the key by another one.
+async fn is_known(shared: &Shared, key_id: &[u8; 32], print: [u8; 32]) -> Result<bool, CosignerError> {
+    match shared.print_of(key_id).await? {
+        Some(known) if known == print => Ok(true),
+        // What was promised under this name was never held: the operator may have been shown something else then.
+        Some(_) if !shared.has_record(key_id).await? => Ok(false),
+        Some(_) => Err(CosignerError::Denied { reason: Refusal::OtherKey.to_string() }),
+        None => Ok(false),
+    }
+}
+
+/// What this cosigner says to a proposal, if it is not to take part.
+#[cfg(test)]
+pub(in crate::cosigner) async fn refusal(shared: &Arc<Shared>, body: &ReshareProposal, from: PeerId) -> Option<String> {
+    check(shared, body, from, Consent::Given).await.err().map(|error| crate::cosigner::describe(&error))
+}
+
+/// A wallet's name that is new here must not be another key's.
+async fn check_name(shared: &Shared, key: &ReshareKey) -> Result<(), CosignerError> {
+    match shared.vault.key_of_name(&crate::share::key_name(&key.wallet, key.suite)).await {
+        Err(VaultError::Input(VaultInputError::UnknownKey)) => Ok(()),
+        Ok(known) if known == key.key_id => Ok(()),
+        Ok(_) => Err(RequestError::WalletExists { wallet: key.wallet.clone() }.into()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// All keys, some at a time, in the same order everywhere.
+pub(super) async fn run(
+    shared: &Arc<Shared>,
+    proposal: &Proposal,
+    body: &ReshareProposal,
+    checked: Checked,
+    randoms: &[Random],
+) -> Result<Vec<ResharedKey>, CosignerError> {
+    let (me, permits) = (checked.me, Arc::new(Semaphore::new(AT_ONCE)));
+    let body = Arc::new(body.clone());
+    let mut tasks = JoinSet::new();
+    for (index, source) in checked.sources.into_iter().enumerate() {
+        let permit = Arc::clone(&permits).acquire_owned().await.map_err(|_| CosignerError::Bug("a semaphore was closed"))?;
+        let (shared, body, session) = (Arc::clone(shared), Arc::clone(&body), proposal.session_id(randoms, index));
+        tasks.spawn(async move {
+            let _permit = permit;
+            let Some(key) = body.keys.get(index) else { return Err(CosignerError::Bug("a key without a proposal")) };
+            let outcome = match key.suite {
+                SuiteId::Ed25519 => one::<Ed25519>(&shared, &body, key, (source, me), session).await,
+                SuiteId::Bip340 => one::<Bip340>(&shared, &body, key, (source, me), session).await,
+                SuiteId::EcdsaSecp256k1 => one::<EcdsaSecp256k1>(&shared, &body, key, (source, me), session).await,
+                SuiteId::Ristretto255 | SuiteId::Secp256k1 | SuiteId::P256 | SuiteId::EcdsaP256 | _ => {
+                    Err(CosignerError::Bug("a suite that was refused before").into())
+                }
+            };
+            let name = |id| body.peers.peer(id).map_or_else(|| id.to_string(), |peer| shared.name_of(peer));
+            outcome.map_err(|error| error.named(name))?;
+            Ok(ResharedKey { wallet: key.wallet.clone(), key_id: key.key_id, suite: key.suite, epoch: key.new_epoch })
+        });
+    }
+    // All of them to their end, also after a failure: the others may finish what did not fail.
+    let (mut keys, mut failed) = (Vec::new(), None);
+    while let Some(finished) = tasks.join_next().await {
+        match finished.map_err(|_| CosignerError::Bug("a ceremony panicked")).flatten() {
+            Ok(key) => keys.push(key),
+            Err(error) => failed = failed.or(Some(error)),
+        }
+    }
+    // What was paired while the first of these keys were done and the last were not.
+    shared.renew_pairings();
+    keys.sort_unstable_by_key(|key: &ResharedKey| key.key_id);
+    failed.map_or(Ok(keys), Err)
+}
+
+/// One key: the new share is durable as pending before its confirmation leaves; when it is active, the old one is destroyed.
+async fn one<C: HeldSuite>(
+    shared: &Arc<Shared>,
+    body: &ReshareProposal,
+    key: &ReshareKey,
+    (source, me): (Source, Identifier),
+    id: SessionId,
+) -> Result<(), DriveError> {
+    let session = shared.session(id, &body.peers);
+    let new = NewEpoch::new(body.dealers.clone(), body.placement.clone(), key.new_epoch);
+    let rng = &mut getrandom::SysRng;
+    let machine = match &source {
+        Source::Held(held) if body.dealers.contains(me) => {
+            let share = C::held(&held.share).ok_or(CosignerError::Bug("a share of another suite"))?;
+            Reshare::<C>::start_dealer(&session, share, new, rng)?
+        }
+        Source::Held(_) | Source::Certified(_) => Reshare::<C>::start_receiver(&session, package::<C>(&source)?, new, me, rng)?,
+    };
+    drop(source);
+    let receivers = body.receivers().ok_or(CosignerError::Bug("nobody receives"))?;
+    let mut drive = Drive::open(machine, &shared.network, id, &body.peers, shared.deadline)?;
+    let mut confirmed = Confirmed { shared, key: None };
+    let stored = |share| Stored { wallet: key.wallet.clone(), peers: receivers.clone(), share };
+    match certify::<C, _>(shared, &stored, &mut drive, &mut confirmed).await? {
+        Outcome::Holds(share) => {
+            shared.renew_pairings();
+            activate(shared, &Stored { wallet: key.wallet.clone(), peers: receivers, share: C::active(share) }).await?;
+            confirmed.key = None;
+        }
+        Outcome::Left(certified) => {
+            shared.renew_pairings();
+            let record = certified.to_bytes();
+            let certified = C::certified(certified);
+            shared.retire(&certified, &record).await?;
+            let (key, wallet) = (certified.key_id(), &key.wallet);
+            tracing::warn!(target: "quorate::audit", %key, wallet, "the key has moved to other cosigners; the old share is destroyed");
+        }
+        _ => return Err(CosignerError::Bug("an outcome of another kind").into()),
+    }
+    Ok(())
+}
+
+fn package<C: HeldSuite>(source: &Source) -> Result<&PublicKeyPackage<C>, CosignerError> {
+    let package = match source {
+        Source::Held(held) => C::held(&held.share).map(|share| share.package()),
+        Source::Certified(certified) => C::package(certified),
+    };
+    package.ok_or(CosignerError::Bug("a package of another suite"))
+}

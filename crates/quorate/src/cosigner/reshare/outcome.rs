@@ -1,0 +1,129 @@
+//! What a reshare amounts to: who destroyed what it had, and whether the rest is harmless.
+
+use core::time::Duration;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use quorate_core::{Identifier, PeerId, Peers, Threshold};
+
+use super::{Reshared, ResharedKey, propose::ask_which};
+use crate::{
+    ceremony::message::{KeyEpochs, Message, ReshareKey, ReshareProposal},
+    cosigner::{
+        ANSWER_WITHIN, Answers, Shared, answer,
+        epochs::{Former, HolderSet},
+        recover,
+    },
+    error::CosignerError,
+};
+
+/// How long to wait for this cosigner's own sessions when another one's have failed.
+const GRACE: Duration = Duration::from_secs(2);
+/// How often those who did not take part are asked whether they destroyed what they had.
+const ASK_THE_ABSENT: usize = 2;
+
+/// Waits for this cosigner's own sessions, and not for long once another one says that its have failed. Keeps what else is heard.
+pub(super) async fn listening<T>(
+    shared: &Shared,
+    sessions: impl Future<Output = Result<T, CosignerError>>,
+    answers: &mut Answers,
+    heard: &mut Vec<(PeerId, Message)>,
+) -> Result<T, CosignerError> {
+    let mut sessions = core::pin::pin!(sessions);
+    loop {
+        let (from, message) = tokio::select! {
+            ended = &mut sessions => return ended,
+            Some(answer) = answers.next() => answer,
+        };
+        if let Some(no) = answer::No::of(from, &message) {
+            let failed = no.named(shared);
+            return tokio::time::timeout(GRACE, sessions).await.unwrap_or(Err(failed));
+        }
+        heard.push((from, message));
+    }
+}
+
+/// Waits until the others have committed, and gives what each that did says of former holders.
+pub(super) async fn words(
+    shared: &Arc<Shared>,
+    (heard, answers): (Vec<(PeerId, Message)>, &mut Answers),
+    others: &[(Identifier, PeerId)],
+) -> BTreeMap<PeerId, Former> {
+    let mut open: BTreeSet<_> = others.iter().map(|(_, peer)| *peer).collect();
+    let (mut words, mut heard) = (BTreeMap::new(), heard.into_iter());
+    let wait = async {
+        while !open.is_empty() {
+            let next = match heard.next() {
+                Some(heard) => Some(heard),
+                None => answers.next().await,
+            };
+            let Some((from, message)) = next else { return };
+            if let Message::Destroyed { former, .. } = message {
+                open.remove(&from);
+                words.insert(from, former.map(|former| former.into_iter().collect()));
+            } else if matches!(message, Message::Refuse { .. } | Message::Lacks { .. }) {
+                open.remove(&from);
+            }
+        }
+    };
+    let _all = tokio::time::timeout(shared.deadline, wait).await;
+    words
+}
+
+/// What the words amount to: docs/epochs.md, "Effective".
+pub(super) fn outcome(
+    shared: &Shared,
+    keys: Vec<ResharedKey>,
+    body: &ReshareProposal,
+    (old, threshold): (&Peers, Threshold),
+    words: BTreeMap<PeerId, Former>,
+) -> Reshared {
+    let leaves =
+        |peer: PeerId| old.identifier(peer).is_some() && body.receivers().is_none_or(|new| new.identifier(peer).is_none());
+    let trusted: BTreeSet<_> = words.keys().copied().filter(|peer| !leaves(*peer)).collect();
+    let mut sets = Some(BTreeSet::from([HolderSet::new(old, threshold.min_signers())]));
+    for (_, former) in words.iter().filter(|(peer, _)| trusted.contains(peer)) {
+        sets = sets.zip(former.clone()).map(|(mut sets, former)| {
+            sets.extend(former);
+            sets
+        });
+    }
+    let margin = sets.and_then(|sets| sets.iter().map(|set| set.margin(&trusted)).min().flatten());
+    let (gone, left): (Vec<_>, Vec<_>) = old.iter().map(|(_, peer)| peer).partition(|peer| words.contains_key(peer));
+    let names = |peers: Vec<PeerId>| peers.into_iter().map(|peer| shared.name_of(peer)).collect();
+    Reshared { keys, destroyed: names(gone), outstanding: names(left), effective: margin.is_some(), margin: margin.unwrap_or(0) }
+}
+
+/// Tells those who may have a former share and did not take part which epoch the keys have now, so that they destroy what they have; and
+/// asks whether they did.
+pub(super) async fn absent(shared: &Arc<Shared>, body: &ReshareProposal, old: &Peers, words: &mut BTreeMap<PeerId, Former>) {
+    let of_sets = words.values().flatten().flatten().flat_map(HolderSet::holders);
+    let all: BTreeSet<_> = old.iter().map(|(_, peer)| peer).chain(of_sets).collect();
+    let absent: BTreeSet<_> =
+        all.into_iter().filter(|peer| body.peers.identifier(*peer).is_none() && shared.network.is_connected(*peer)).collect();
+    for key in &body.keys {
+        let Ok(stored) = shared.load(&key.key_id).await else { continue };
+        for peer in &absent {
+            // One that cannot be told learns it when it next takes part in anything.
+            let _told = shared.tell(*peer, &recover::new_epoch(&stored));
+        }
+    }
+    for _ in 0..ASK_THE_ABSENT {
+        let ids: Vec<_> = body.keys.iter().map(|key| key.key_id).collect();
+        let open: BTreeSet<_> = absent.iter().copied().filter(|peer| !words.contains_key(peer)).collect();
+        if open.is_empty() {
+            return;
+        }
+        let Ok(epochs) = ask_which(shared, ids, &open, ANSWER_WITHIN / 5).await else { return };
+        for (peer, epochs) in epochs.into_iter().filter(|(peer, _)| *peer != shared.me) {
+            let is_past = |(key, theirs): (&ReshareKey, &KeyEpochs)| {
+                theirs.highest >= Some(key.new_epoch) && theirs.lowest.is_none_or(|lowest| lowest >= key.new_epoch)
+            };
+            if body.keys.iter().zip(&epochs).all(is_past) {
+                words.insert(peer, Some(BTreeSet::new()));
+            }
+        }
+    }
+}

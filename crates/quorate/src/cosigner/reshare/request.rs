@@ -1,0 +1,112 @@
+//! What is asked for, and what became of it.
+
+use quorate_core::SuiteId;
+
+use crate::ceremony::message::RequestId;
+
+/// Asks for new polynomials of keys, perhaps with other holders.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ReshareRequest {
+    pub(super) keys: Vec<String>,
+    pub(super) suite: Option<SuiteId>,
+    pub(super) min_signers: Option<u16>,
+    pub(super) add: Vec<String>,
+    pub(super) remove: Vec<String>,
+    pub(super) moved: bool,
+    pub(super) request: Option<RequestId>,
+}
+
+impl ReshareRequest {
+    /// Refreshes keys, by their ids or their wallets' names: the same holders get new shares, and all old ones become useless. All must
+    /// be held by the same participants at the same places. One that lost its share gets a new one: it is repaired.
+    #[must_use]
+    pub fn refresh(keys: impl IntoIterator<Item = String>) -> Self {
+        Self {
+            keys: keys.into_iter().collect(),
+            suite: None,
+            min_signers: None,
+            add: Vec::new(),
+            remove: Vec::new(),
+            moved: false,
+            request: None,
+        }
+    }
+
+    /// Only the keys of this suite.
+    #[must_use]
+    pub const fn suite(mut self, suite: SuiteId) -> Self {
+        self.suite = Some(suite);
+        self
+    }
+
+    /// Gives a share to another cosigner of the roster.
+    #[must_use]
+    pub fn with_holder(mut self, name: &str) -> Self {
+        self.add.push(name.to_owned());
+        self
+    }
+
+    /// Gives no share to a holder: it is evicted.
+    #[must_use]
+    pub fn without_holder(mut self, name: &str) -> Self {
+        self.remove.push(name.to_owned());
+        self
+    }
+
+    /// Changes how many sign.
+    #[must_use]
+    pub const fn min_signers(mut self, min_signers: u16) -> Self {
+        self.min_signers = Some(min_signers);
+        self
+    }
+
+    /// Asks every holder anew which domains can reach its share. Without it, and without other changes, the placement stays.
+    #[must_use]
+    pub const fn moved(mut self) -> Self {
+        self.moved = true;
+        self
+    }
+
+    /// Names the request; random otherwise.
+    #[must_use]
+    pub const fn request_id(mut self, request: [u8; 32]) -> Self {
+        self.request = Some(request);
+        self
+    }
+
+    pub(super) const fn is_refresh(&self) -> bool {
+        self.min_signers.is_none() && self.add.is_empty() && self.remove.is_empty() && !self.moved
+    }
+}
+
+/// What became of a reshare.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Reshared {
+    /// The keys that have a new epoch.
+    pub keys: Vec<ResharedKey>,
+    /// The former holders that destroyed their old shares, by name.
+    pub destroyed: Vec<String>,
+    /// The former holders that have not said so. Any that holds its old share still can use it only together with others of them.
+    pub outstanding: Vec<String>,
+    /// Whether so many shares of all former epochs are destroyed that the rest cannot sign. Until then, whoever was to be evicted may
+    /// still count. The word of one that leaves does not count.
+    pub effective: bool,
+    /// How many of those whose word counts may have lied, and it would be effective all the same.
+    pub margin: usize,
+}
+
+/// A key with a new epoch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ResharedKey {
+    /// The wallet.
+    pub wallet: String,
+    /// The key, which is the same as before.
+    pub key_id: [u8; 32],
+    /// Its suite.
+    pub suite: SuiteId,
+    /// The epoch that its shares belong to now.
+    pub epoch: u64,
+}
