@@ -19,6 +19,7 @@
 
 pub(crate) mod keygen;
 pub(crate) mod message;
+pub(crate) mod proposal;
 pub(crate) mod reshare;
 pub(crate) mod run;
 pub(crate) mod sign;

@@ -10,7 +10,7 @@ use std::{
 };
 
 use quorate_core::{PeerId, SessionId, SuiteId, placement::Exposure, wire::Encoding};
-use quorate_storage::{AuditHead, AuditKind, KeyRef, Vault, VaultError, audit::AuditPage, vault::VaultInputError};
+use quorate_storage::{AuditHead, AuditKind, KeyRef, KeySummary, Vault, VaultError, audit::AuditPage, vault::VaultInputError};
 use quorate_transport::{Network, Roster, Wire};
 use tokio::{
     sync::{Semaphore, mpsc},
@@ -370,20 +370,24 @@ impl Shared {
     pub(crate) async fn promised_keys(&self) -> Result<usize, CosignerError> {
         // First what is being made: a key that comes about meanwhile is counted twice, and not never.
         let making: usize = self.making().values().sum();
-        let (active, pending) = self.count_keys().await?;
-        Ok(active.saturating_add(pending).saturating_add(making))
+        let held = self.count(|key| usize::from(key.active.is_some() || !key.pending.is_empty())).await?;
+        Ok(held.saturating_add(making))
     }
 
     /// How many shares are active, and how many are pending.
     async fn count_keys(&self) -> Result<(usize, usize), CosignerError> {
-        let (mut active, mut pending, mut after) = (0usize, 0usize, None);
+        let active = self.count(|key| usize::from(key.active.is_some())).await?;
+        Ok((active, self.count(|key| key.pending.len()).await?))
+    }
+
+    async fn count(&self, of: impl Fn(&KeySummary) -> usize + Send) -> Result<usize, CosignerError> {
+        let (mut count, mut after) = (0usize, None);
         loop {
             let page = self.vault.list(after.as_ref(), 256).await?;
-            active = active.saturating_add(page.keys.iter().filter(|key| key.active.is_some()).count());
-            pending = pending.saturating_add(page.keys.iter().map(|key| key.pending.len()).sum());
+            count = page.keys.iter().map(&of).fold(count, usize::saturating_add);
             after = page.next;
             if after.is_none() {
-                return Ok((active, pending));
+                return Ok(count);
             }
         }
     }

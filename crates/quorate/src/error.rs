@@ -181,6 +181,9 @@ pub enum Lack {
     /// It does not hold a share of the epoch that the proposal names, but of a later one.
     #[error("shares of that epoch, because the key has a later one")]
     Epoch,
+    /// The number that the proposal gives the new epoch: it has joined an attempt with this one or a higher one.
+    #[error("a free number for the new epoch: it has joined a later attempt meanwhile")]
+    Number,
 }
 
 impl From<AuditError> for CosignerError {

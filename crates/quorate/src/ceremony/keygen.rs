@@ -72,6 +72,10 @@ pub(crate) enum Refusal {
     KeyList,
     #[error("a key of the proposal is not what I know of it")]
     OtherKey,
+    #[error(
+        "its keys are not all of the same holders at the same places, or I know some of them and others not; propose them apart"
+    )]
+    UnequalKeys,
     #[error("the dealers are too few, or hold no shares")]
     Dealers,
     #[error(

@@ -1,25 +1,19 @@
 //! What cosigners say to each other outside of protocol sessions. All of it travels inside authenticated links.
 
 use quorate_core::{
-    DecodeError, Identifier, ParticipantSet, Peers, Placement, SessionId, SuiteId,
-    derive::DerivationPath,
-    domain,
+    DecodeError, Identifier, PeerId, SuiteId,
     identifier::MAX_PARTICIPANTS,
     placement::Exposure,
-    transcript::Hash,
     wire::{Encoding, Reader, WIRE_VERSION, Writer},
 };
 
 use quorate_storage::vault::Stamp;
 
-use super::sign::MAX_SIGNATURES;
 use crate::{
     cosigner::epochs::{HolderSet, MAX_SETS},
     error::Lack,
     freeze::FreezeMessage,
     pairing::message::PairMessage,
-    payload::MAX_PAYLOAD,
-    request::Authorization,
 };
 
 /// The longest name, reason or kind, in bytes.
@@ -28,96 +22,20 @@ pub(crate) const MAX_TEXT: usize = 500;
 pub(crate) const MAX_SUITES: usize = 8;
 /// The most keys that one ceremony deals anew.
 pub(crate) const MAX_RESHARE_KEYS: usize = 1024;
+/// Of holders that nobody is one of.
+pub(super) const SMALLEST_SET: usize = 2 + 4;
 /// The longest record that answers a question.
-const MAX_RECORD: usize = 1 << 20;
+pub(super) const MAX_RECORD: usize = 1 << 20;
+
+pub(crate) use super::proposal::{
+    KeygenProposal, PresignProposal, Proposal, ProposalBody, ReshareKey, ReshareProposal, SignProposal,
+};
 
 /// The id that a requester gives a request. What it stands for is remembered.
 pub(crate) type RequestId = [u8; 32];
 
-/// What one cosigner proposes to others.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Proposal {
-    pub(crate) request: RequestId,
-    pub(crate) body: ProposalBody,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum ProposalBody {
-    /// New keys, one for each suite: a wallet.
-    Keygen(KeygenProposal),
-    /// The signatures that a payload needs.
-    Sign(SignProposal),
-    /// Presignatures for the proposer's later requests.
-    Presign(PresignProposal),
-    /// The same keys on new polynomials, perhaps with other participants.
-    Reshare(ReshareProposal),
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct KeygenProposal {
-    pub(crate) wallet: String,
-    pub(crate) suites: Vec<SuiteId>,
-    pub(crate) placement: Placement,
-    pub(crate) peers: Peers,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct SignProposal {
-    pub(crate) key_id: [u8; 32],
-    pub(crate) epoch: u64,
-    pub(crate) signers: ParticipantSet,
-    pub(crate) path: DerivationPath,
-    pub(crate) kind: String,
-    pub(crate) payload: Vec<u8>,
-    /// The presignatures to use, one for each signature; or none.
-    pub(crate) presignatures: Vec<[u8; 32]>,
-    /// Which try of this request by these signers it is: a signer may not have heard yet that the one before is over.
-    pub(crate) attempt: u8,
-    /// Who signed the request, and who approved it.
-    pub(crate) authorization: Option<Authorization>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct PresignProposal {
-    pub(crate) key_id: [u8; 32],
-    pub(crate) epoch: u64,
-    pub(crate) signers: ParticipantSet,
-    pub(crate) count: u8,
-}
-
-/// Keys whose shares are dealt anew: all of the same holders, to the same new ones.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct ReshareProposal {
-    /// By ascending key id.
-    pub(crate) keys: Vec<ReshareKey>,
-    /// The holders that deal.
-    pub(crate) dealers: ParticipantSet,
-    /// Who will hold shares, and where.
-    pub(crate) placement: Placement,
-    /// Who stands behind the identifiers of all dealers and receivers.
-    pub(crate) peers: Peers,
-    /// The holders of former epochs of these keys, as far as the proposer knows.
-    pub(crate) former: Vec<HolderSet>,
-}
-
-/// One key that is dealt anew.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct ReshareKey {
-    pub(crate) wallet: String,
-    pub(crate) key_id: [u8; 32],
-    pub(crate) suite: SuiteId,
-    /// The epoch whose shares are dealt.
-    pub(crate) epoch: u64,
-    /// The digest of its package.
-    pub(crate) digest: [u8; 32],
-    /// The epoch to be.
-    pub(crate) new_epoch: u64,
-    /// The package of the old epoch with its certificate, for receivers that hold no share of it; else empty.
-    pub(crate) old: Vec<u8>,
-}
-
 /// What a cosigner knows of a key's epochs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct KeyEpochs {
     pub(crate) key_id: [u8; 32],
     /// The epoch of its active share.
@@ -126,22 +44,9 @@ pub(crate) struct KeyEpochs {
     pub(crate) highest: Option<u64>,
     /// The lowest epoch of any share that it has, certified or not.
     pub(crate) lowest: Option<u64>,
-}
-
-impl Proposal {
-    /// What everyone's consent is about.
-    pub(crate) fn digest(&self) -> [u8; 32] {
-        Hash::new(domain::CEREMONY_PROPOSAL).value(self).finish()
-    }
-
-    /// The id of the `index`-th session: bound to the whole proposal and to a fresh value of every participant.
-    pub(crate) fn session_id(&self, randoms: &[Random], index: usize) -> SessionId {
-        let mut hash = Hash::new(domain::CEREMONY_SESSION).field(&self.digest()).list(randoms.len());
-        for random in randoms {
-            hash = hash.identifier(random.identifier).field(&random.value);
-        }
-        SessionId::new(hash.number(u64::try_from(index).unwrap_or(u64::MAX)).finish())
-    }
+    /// The holders of all that it joined since the last epoch that it knows to be effective; nothing if they are too many, or were not
+    /// asked for.
+    pub(crate) former: Option<Vec<HolderSet>>,
 }
 
 /// One participant's fresh contribution to the session ids.
@@ -182,16 +87,17 @@ pub(crate) enum Message {
     Pair(PairMessage),
     /// "No, because I do not have what it needs; propose it again."
     Lacks { proposal: [u8; 32], lack: Lack },
-    /// "Which epochs of these keys do you know?"
-    AskEpochs { question: RequestId, keys: Vec<[u8; 32]> },
+    /// "Which epochs of these keys do you know?" And the holders of which attempts, if `former`.
+    AskEpochs { question: RequestId, former: bool, keys: Vec<[u8; 32]> },
     /// The epochs of those keys, in the order of the question.
     Epochs { question: RequestId, epochs: Vec<KeyEpochs> },
     /// "This key has this epoch now": package and certificate, unasked.
     NewEpoch { suite: SuiteId, record: Vec<u8> },
     /// "I was cut off too; this is my own confirmation."
     Confirmation { question: RequestId, record: Vec<u8> },
-    /// "I have committed my result, and destroyed all that was before; these may have held shares of it." Nothing if they are too many.
-    Destroyed { proposal: [u8; 32], former: Option<Vec<HolderSet>> },
+    /// To all participants: "I have committed my result of this proposer's ceremony, and destroyed all that was before; these may have
+    /// held shares of it." Nothing if they are too many.
+    Destroyed { proposer: PeerId, proposal: [u8; 32], former: Option<Vec<HolderSet>> },
     /// "How far are you? This is what I saw of you."
     AskWitness { question: [u8; 32], seen: Option<Stamp> },
     /// "So far, and this is my log where you saw it; my history up to that start is given up; this is what I saw of you."
@@ -205,11 +111,11 @@ fn write_parts(out: &mut Writer, kind: u8, parts: &[&[u8; 32]]) {
     parts.iter().for_each(|part| out.raw(*part));
 }
 
-fn write_text(text: &str, out: &mut Writer) {
+pub(super) fn write_text(text: &str, out: &mut Writer) {
     out.bytes(text.as_bytes());
 }
 
-fn read_text(input: &mut Reader<'_>) -> Result<String, DecodeError> {
+pub(super) fn read_text(input: &mut Reader<'_>) -> Result<String, DecodeError> {
     let bytes = input.bytes(MAX_TEXT)?;
     let text = core::str::from_utf8(bytes).map_err(|_| DecodeError::InvalidValue("text"))?;
     if text.chars().any(char::is_control) { Err(DecodeError::InvalidValue("text")) } else { Ok(text.to_owned()) }
@@ -220,6 +126,7 @@ fn write_lack(lack: Lack, out: &mut Writer) {
         Lack::Presignatures => 1,
         Lack::Pairing => 2,
         Lack::Epoch => 3,
+        Lack::Number => 4,
     });
 }
 
@@ -228,6 +135,7 @@ fn read_lack(input: &mut Reader<'_>) -> Result<Lack, DecodeError> {
         1 => Ok(Lack::Presignatures),
         2 => Ok(Lack::Pairing),
         3 => Ok(Lack::Epoch),
+        4 => Ok(Lack::Number),
         _ => Err(DecodeError::InvalidValue("lack")),
     }
 }
@@ -243,123 +151,35 @@ impl Encoding for Random {
     }
 }
 
-impl Encoding for Proposal {
-    fn write(&self, out: &mut Writer) {
-        out.raw(&self.request);
-        match &self.body {
-            ProposalBody::Keygen(keygen) => {
-                out.u8(1);
-                write_text(&keygen.wallet, out);
-                out.sequence(&keygen.suites);
-                keygen.placement.write(out);
-                keygen.peers.write(out);
-            }
-            ProposalBody::Sign(sign) => {
-                out.u8(2);
-                out.raw(&sign.key_id);
-                out.u64(sign.epoch);
-                sign.signers.write(out);
-                sign.path.write(out);
-                write_text(&sign.kind, out);
-                out.bytes(&sign.payload);
-                out.sequence(&sign.presignatures);
-                out.u8(sign.attempt);
-                out.option(sign.authorization.as_ref());
-            }
-            ProposalBody::Presign(presign) => {
-                out.u8(3);
-                out.raw(&presign.key_id);
-                out.u64(presign.epoch);
-                presign.signers.write(out);
-                out.u8(presign.count);
-            }
-            ProposalBody::Reshare(reshare) => {
-                out.u8(4);
-                out.sequence(&reshare.keys);
-                reshare.dealers.write(out);
-                reshare.placement.write(out);
-                reshare.peers.write(out);
-                out.sequence(&reshare.former);
-            }
-        }
-    }
-
-    fn read(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        let request = input.array()?;
-        let body = match input.u8()? {
-            1 => ProposalBody::Keygen(KeygenProposal {
-                wallet: read_text(input)?,
-                suites: input.sequence(MAX_SUITES, 1)?,
-                placement: Placement::read(input)?,
-                peers: Peers::read(input)?,
-            }),
-            2 => ProposalBody::Sign(SignProposal {
-                key_id: input.array()?,
-                epoch: input.u64()?,
-                signers: ParticipantSet::read(input)?,
-                path: DerivationPath::read(input)?,
-                kind: read_text(input)?,
-                payload: input.bytes(MAX_PAYLOAD)?.to_vec(),
-                presignatures: input.sequence(MAX_SIGNATURES, 32)?,
-                attempt: input.u8()?,
-                authorization: input.option()?,
-            }),
-            3 => ProposalBody::Presign(PresignProposal {
-                key_id: input.array()?,
-                epoch: input.u64()?,
-                signers: ParticipantSet::read(input)?,
-                count: input.u8()?,
-            }),
-            4 => ProposalBody::Reshare(ReshareProposal {
-                keys: input.sequence(MAX_RESHARE_KEYS, SMALLEST_RESHARE_KEY)?,
-                dealers: ParticipantSet::read(input)?,
-                placement: Placement::read(input)?,
-                peers: Peers::read(input)?,
-                former: input.sequence(MAX_SETS, 6)?,
-            }),
-            _ => return Err(DecodeError::InvalidValue("proposal")),
-        };
-        Ok(Self { request, body })
-    }
-}
-
-/// Two empty texts, two digests, a suite and two numbers.
-const SMALLEST_RESHARE_KEY: usize = 4 + 32 + 1 + 8 + 32 + 8 + 4;
-
-impl Encoding for ReshareKey {
-    fn write(&self, out: &mut Writer) {
-        write_text(&self.wallet, out);
-        out.raw(&self.key_id);
-        self.suite.write(out);
-        out.u64(self.epoch);
-        out.raw(&self.digest);
-        out.u64(self.new_epoch);
-        out.bytes(&self.old);
-    }
-
-    fn read(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Self {
-            wallet: read_text(input)?,
-            key_id: input.array()?,
-            suite: SuiteId::read(input)?,
-            epoch: input.u64()?,
-            digest: input.array()?,
-            new_epoch: input.u64()?,
-            old: input.bytes(MAX_RECORD)?.to_vec(),
-        })
-    }
-}
-
 impl Encoding for KeyEpochs {
     fn write(&self, out: &mut Writer) {
         out.raw(&self.key_id);
         out.option(self.active.as_ref());
         out.option(self.highest.as_ref());
         out.option(self.lowest.as_ref());
+        write_former(self.former.as_deref(), out);
     }
 
     fn read(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Self { key_id: input.array()?, active: input.option()?, highest: input.option()?, lowest: input.option()? })
+        let (key_id, active, highest, lowest) = (input.array()?, input.option()?, input.option()?, input.option()?);
+        Ok(Self { key_id, active, highest, lowest, former: read_former(input)? })
+    }
+}
+
+fn write_former(former: Option<&[HolderSet]>, out: &mut Writer) {
+    out.u8(u8::from(former.is_some()));
+    former.iter().for_each(|former| out.sequence(former));
+}
+
+fn read_former(input: &mut Reader<'_>) -> Result<Option<Vec<HolderSet>>, DecodeError> {
+    if read_flag(input)? { Ok(Some(input.sequence(MAX_SETS, SMALLEST_SET)?)) } else { Ok(None) }
+}
+
+fn read_flag(input: &mut Reader<'_>) -> Result<bool, DecodeError> {
+    match input.u8()? {
+        0 => Ok(false),
+        1 => Ok(true),
+        _ => Err(DecodeError::InvalidValue("flag")),
     }
 }
 
@@ -369,8 +189,9 @@ impl Message {
             write_parts(out, 11, &[question]);
             out.bytes(record);
         }
-        if let Self::AskEpochs { question, keys } = self {
+        if let Self::AskEpochs { question, former, keys } = self {
             write_parts(out, 15, &[question]);
+            out.u8(u8::from(*former));
             out.sequence(keys);
         }
         if let Self::Epochs { question, epochs } = self {
@@ -386,10 +207,9 @@ impl Message {
             write_parts(out, 18, &[question]);
             out.bytes(record);
         }
-        if let Self::Destroyed { proposal, former } = self {
-            write_parts(out, 19, &[proposal]);
-            out.u8(u8::from(former.is_some()));
-            former.iter().for_each(|former| out.sequence(former));
+        if let Self::Destroyed { proposer, proposal, former } = self {
+            write_parts(out, 19, &[proposer.as_bytes(), proposal]);
+            write_former(former.as_deref(), out);
         }
     }
 
@@ -489,18 +309,15 @@ impl Encoding for Message {
             12 => Self::Done { proposal: input.array()? },
             13 => Self::Pair(PairMessage::read(input)?),
             14 => Self::Lacks { proposal: input.array()?, lack: read_lack(input)? },
-            15 => Self::AskEpochs { question: input.array()?, keys: input.sequence(MAX_RESHARE_KEYS, 32)? },
-            16 => Self::Epochs { question: input.array()?, epochs: input.sequence(MAX_RESHARE_KEYS, 35)? },
+            15 => Self::AskEpochs {
+                question: input.array()?,
+                former: read_flag(input)?,
+                keys: input.sequence(MAX_RESHARE_KEYS, 32)?,
+            },
+            16 => Self::Epochs { question: input.array()?, epochs: input.sequence(MAX_RESHARE_KEYS, 36)? },
             17 => Self::NewEpoch { suite: SuiteId::read(input)?, record: input.bytes(MAX_RECORD)?.to_vec() },
             18 => Self::Confirmation { question: input.array()?, record: input.bytes(MAX_RECORD)?.to_vec() },
-            19 => Self::Destroyed {
-                proposal: input.array()?,
-                former: match input.u8()? {
-                    0 => None,
-                    1 => Some(input.sequence(MAX_SETS, 6)?),
-                    _ => return Err(DecodeError::InvalidValue("flag")),
-                },
-            },
+            19 => Self::Destroyed { proposer: PeerId::read(input)?, proposal: input.array()?, former: read_former(input)? },
             25 => Self::AskWitness { question: input.array()?, seen: input.option()? },
             26 => Self::Witness {
                 question: input.array()?,
@@ -517,10 +334,11 @@ impl Encoding for Message {
 
 #[cfg(test)]
 mod tests {
+    use quorate_core::{ParticipantSet, derive::DerivationPath};
     use zeroize::Zeroizing;
 
     use super::*;
-    use crate::request::{RequestContent, Requester};
+    use crate::request::{Authorization, RequestContent, Requester};
 
     fn sign(authorization: Option<Authorization>) -> Message {
         let body = SignProposal {

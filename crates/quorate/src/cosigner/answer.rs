@@ -76,7 +76,6 @@ fn answer(shared: &Arc<Shared>, work: &mut Work, from: PeerId, message: Message)
         | Message::Lacks { proposal: topic, .. }
         | Message::Pair(PairMessage::Accept { offer: topic, .. })
         | Message::Done { proposal: topic }
-        | Message::Destroyed { proposal: topic, .. }
         | Message::Exposure { question: topic, .. }
         | Message::Witness { question: topic, .. }
         | Message::Attestation { challenge: topic, .. }
@@ -86,6 +85,7 @@ fn answer(shared: &Arc<Shared>, work: &mut Work, from: PeerId, message: Message)
         Message::Begin { proposal: topic, .. } | Message::Cancel { proposal: topic } => {
             shared.route((from, *topic), from, message)
         }
+        Message::Destroyed { proposer, proposal, .. } => shared.route((*proposer, *proposal), from, message),
     }
 }
 
@@ -124,7 +124,9 @@ async fn work_on(shared: &Arc<Shared>, from: PeerId, message: Message) {
         Message::AskCertificate { question, key_id, epoch } => {
             super::recover::answer(shared, from, question, key_id, epoch).await;
         }
-        Message::AskEpochs { question, keys } => super::recover::answer_epochs(shared, from, question, &keys).await,
+        Message::AskEpochs { question, former, keys } => {
+            super::recover::answer_epochs(shared, from, question, (&keys, former)).await;
+        }
         Message::NewEpoch { suite, record } => {
             if let Err(error) = super::recover::learn(shared, suite, &record).await {
                 let reason = describe(&error);

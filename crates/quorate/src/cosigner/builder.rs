@@ -245,6 +245,7 @@ impl CosignerBuilder {
             spent: Mutex::default(),
         });
         shared.load_freezes().await?;
+        shared.finish_retirements().await?;
         shared.sweep_requests().await?;
         tracing::info!(target: "quorate::audit", name = shared.name, peer = %me, boot, "started");
         let started = format!("start {boot} of version {}", env!("CARGO_PKG_VERSION"));

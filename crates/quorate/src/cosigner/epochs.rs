@@ -15,21 +15,29 @@ use quorate_core::{
     wire::{Encoding, Reader, Writer},
 };
 use quorate_storage::{
-    AuditKind, VaultError,
+    KeySummary, VaultError,
     vault::{Change, Shelf, VaultInputError},
 };
 
 use super::Shared;
 use crate::{
-    audit,
-    error::CosignerError,
+    error::{CosignerError, Lack},
     share::{AnyCertified, AnyKeyShare, AnyPendingShare, Stored},
 };
 
-/// How far a number may be above what this cosigner has seen, so that nobody uses them up.
-pub(super) const MAX_STEP: u64 = 1 << 32;
+mod retire;
+#[cfg(test)]
+mod tests;
+
+/// How far the number of a refresh may be above what this cosigner has seen, so that nobody uses them up: as many durable writes as it
+/// takes to get past [`LONG_STEP`] by these are more than anyone can have made.
+pub(super) const SHORT_STEP: u64 = 1 << 20;
+/// How far that of a change may be that operators consented to. It gets over whatever refreshes that came to nothing did to the numbers.
+pub(super) const LONG_STEP: u64 = 1 << 56;
 /// The most sets of holders that are remembered for a key.
 pub(crate) const MAX_SETS: usize = 64;
+/// The most bytes of them: there must be room for the certificate by which a share is given up.
+const MAX_SET_BYTES: usize = 128 << 10;
 /// From so many pending shares on only an attempt that an operator consented to is joined: whoever withholds its confirmations must
 /// not be able to fill the vault and with it keep out its own eviction.
 const HALF_OF_PENDING: usize = 8;
@@ -50,6 +58,16 @@ impl HolderSet {
 
     pub(crate) fn holders(&self) -> impl Iterator<Item = PeerId> + '_ {
         self.holders.iter().copied()
+    }
+
+    /// Whether all of them are of `those`.
+    pub(crate) fn are_among(&self, mut those: impl FnMut(PeerId) -> bool) -> bool {
+        self.holders.iter().all(|peer| those(*peer))
+    }
+
+    /// How many bytes a note needs for it.
+    pub(super) fn size(&self) -> usize {
+        self.holders.len().saturating_mul(32).saturating_add(16)
     }
 
     /// How many more of `gone` have no share than is needed for the rest not to sign; nothing if they are too few.
@@ -86,8 +104,11 @@ pub(crate) struct Retired {
 pub(crate) struct EpochNote {
     /// The highest number of an attempt that was joined.
     promised: Option<u64>,
-    /// The holders of the attempts that were joined since the epoch that is held, each with the highest number of such an attempt.
+    /// The holders of the attempts that were joined since the last epoch that is known to be effective, and of the epochs that these
+    /// dealt; each with the highest number of such an attempt.
     sets: BTreeMap<HolderSet, u64>,
+    /// The highest epoch that is known to be effective: so many shares of all before it are destroyed that the rest cannot sign.
+    effective: Option<u64>,
     /// What stays the same of the key.
     pub(crate) key_print: Option<[u8; 32]>,
     /// Whether there were more sets than are remembered.
@@ -101,7 +122,8 @@ impl EpochNote {
     }
 
     fn add(&mut self, set: HolderSet, number: u64) {
-        if self.sets.len() < MAX_SETS || self.sets.contains_key(&set) {
+        let size = self.sets.keys().map(HolderSet::size).fold(set.size(), usize::saturating_add);
+        if self.sets.contains_key(&set) || self.sets.len() < MAX_SETS && size <= MAX_SET_BYTES {
             let known = self.sets.entry(set).or_default();
             *known = number.max(*known);
         } else {
@@ -109,10 +131,16 @@ impl EpochNote {
         }
     }
 
-    /// Forgets what was joined up to an epoch: whether shares of it are harmless was said when that epoch was made.
+    /// Forgets what was joined up to an epoch that is effective: shares of it are harmless.
     fn forget_through(&mut self, epoch: u64) {
         self.sets.retain(|_, number| *number > epoch);
         self.overflowed &= !self.sets.is_empty();
+        self.effective = self.effective.max(Some(epoch));
+    }
+
+    /// The holders of all that may have shares still; nothing if they are more than are remembered.
+    fn former(&self) -> Former {
+        (!self.overflowed).then(|| self.sets.keys().cloned().collect())
     }
 
     /// The highest epoch by which a share was given up.
@@ -126,6 +154,7 @@ impl Encoding for EpochNote {
         out.u8(VERSION);
         out.option(self.promised.as_ref());
         out.option(self.key_print.as_ref());
+        out.option(self.effective.as_ref());
         out.u8(u8::from(self.overflowed));
         out.length(self.sets.len());
         for (set, number) in &self.sets {
@@ -150,7 +179,7 @@ impl Encoding for EpochNote {
             1 => Ok(true),
             _ => Err(DecodeError::InvalidValue("flag")),
         };
-        let (promised, key_print, overflowed) = (input.option()?, input.option()?, flag(input)?);
+        let (promised, key_print, effective, overflowed) = (input.option()?, input.option()?, input.option()?, flag(input)?);
         let mut sets = BTreeMap::new();
         for _ in 0..input.length(MAX_SETS)? {
             let (number, set) = (input.u64()?, HolderSet::read(input)?);
@@ -164,7 +193,7 @@ impl Encoding for EpochNote {
         } else {
             None
         };
-        Ok(Self { promised, sets, key_print, overflowed, retired })
+        Ok(Self { promised, sets, effective, key_print, overflowed, retired })
     }
 }
 
@@ -173,9 +202,7 @@ pub(crate) struct Attempt<'a> {
     pub(crate) key_id: &'a [u8; 32],
     pub(crate) epoch: u64,
     pub(crate) key_print: [u8; 32],
-    /// The epoch that is dealt.
-    pub(crate) from: u64,
-    /// Its holders, if they are known here, and those of the epoch to be.
+    /// The holders of the epoch that is dealt, if they are known here, and those of the epoch to be.
     pub(crate) base: Option<HolderSet>,
     pub(crate) to: HolderSet,
     /// What the proposer knows of former ones.
@@ -217,11 +244,7 @@ impl Shared {
     /// The highest number that this cosigner has seen of a key, in a share or in a promise.
     pub(super) async fn seen(&self, key_id: &[u8; 32]) -> Result<Option<u64>, CosignerError> {
         let note = self.epoch_note(key_id).await?;
-        let highest = match self.vault.summary(key_id).await {
-            Ok(summary) => Some(summary.highest_epoch),
-            Err(VaultError::Input(VaultInputError::UnknownKey)) => None,
-            Err(error) => return Err(error.into()),
-        };
+        let highest = self.summary(key_id).await?.map(|summary| summary.highest_epoch);
         Ok(highest.max(note.promised).max(note.retired.map(|retired| retired.epoch)))
     }
 
@@ -231,10 +254,14 @@ impl Shared {
         let denied = |reason: &str| CosignerError::Denied { reason: reason.to_owned() };
         let seen = self.seen(attempt.key_id).await?;
         if Some(attempt.epoch) <= seen {
-            return Err(denied("I have seen that epoch, or a higher one; take a higher number"));
+            return Err(CosignerError::Lacking { name: self.name.clone(), lack: Lack::Number });
         }
-        if attempt.epoch.saturating_sub(seen.unwrap_or(0)) > MAX_STEP {
-            return Err(denied("that epoch's number is too far above what I have seen"));
+        let step = if attempt.refresh { SHORT_STEP } else { LONG_STEP };
+        if attempt.epoch.saturating_sub(seen.unwrap_or(0)) > step {
+            return Err(denied(
+                "that epoch's number is too far above what I have seen: somebody wasted numbers; a change that operators consent to, such as \
+                 `quorate reshare --moved`, gets over it",
+            ));
         }
         let pending = self.vault.summary(attempt.key_id).await.map_or(0, |summary| summary.pending.len());
         if attempt.refresh && pending >= HALF_OF_PENDING {
@@ -249,25 +276,35 @@ impl Shared {
             }
             before = EpochNote { promised: before.promised, ..EpochNote::default() };
         }
-        before.forget_through(attempt.from);
         attempt.base.iter().chain(attempt.former).cloned().for_each(|set| before.add(set, attempt.epoch));
         self.change_epoch_note(attempt.key_id, |note| {
             note.promised = Some(attempt.epoch);
             note.key_print = Some(attempt.key_print);
             note.overflowed = before.overflowed;
             note.sets = before.sets.clone();
+            note.effective = before.effective;
             note.retired = before.retired.clone();
             note.add(attempt.to.clone(), attempt.epoch);
         })
         .await?;
-        Ok((!before.overflowed).then(|| before.sets.into_keys().collect()))
+        Ok(before.former())
     }
 
-    /// The holders of all attempts since an epoch that this cosigner knows of.
-    pub(super) async fn known_sets(&self, key_id: &[u8; 32], since: u64) -> Result<BTreeSet<HolderSet>, CosignerError> {
-        let mut note = self.epoch_note(key_id).await?;
-        note.forget_through(since);
-        Ok(note.sets.into_keys().collect())
+    /// The holders of all that was joined since the last epoch that is known to be effective.
+    pub(super) async fn former(&self, key_id: &[u8; 32]) -> Result<Former, VaultError> {
+        Ok(self.epoch_note(key_id).await?.former())
+    }
+
+    /// Remembers that an epoch is effective. It is written only where it changes what is asked of later ones: who held shares before
+    /// beside `holders`, who hold the epoch itself.
+    pub(super) async fn note_effective(&self, key_id: &[u8; 32], epoch: u64, holders: &HolderSet) -> Result<(), CosignerError> {
+        let _one_at_a_time = self.reshares.changing.lock().await;
+        let note = self.epoch_note(key_id).await?;
+        let other = |(set, number): (&HolderSet, &u64)| *number <= epoch && set != holders;
+        if note.overflowed || note.sets.iter().any(other) {
+            self.change_epoch_note(key_id, |note| note.forget_through(epoch)).await?;
+        }
+        Ok(())
     }
 
     /// Stores a share that is not certified, unless a higher epoch was acted on meanwhile.
@@ -300,47 +337,23 @@ impl Shared {
         Ok(self.vault.promote(&key, record).await?)
     }
 
-    /// Destroys this cosigner's shares of all lower epochs, by the certificate of one in which it has none. The certificate is durable
-    /// first, to be handed on: nobody else may have it.
-    pub(super) async fn retire(&self, certified: &AnyCertified, record: &[u8]) -> Result<(), CosignerError> {
-        let _one_at_a_time = self.reshares.changing.lock().await;
-        let (key_id, epoch, digest) = (*certified.key_id().as_bytes(), certified.epoch(), certified.package_digest());
-        let note = self.epoch_note(&key_id).await?;
-        if note.retired_at() < Some((epoch, digest)) {
-            let retired = Retired { epoch, digest, record: record.to_vec() };
-            self.change_epoch_note(&key_id, |note| note.retired = Some(retired.clone())).await?;
-        }
-        // A share of the same number and a higher package survives: epochs are ordered by both.
-        let through = match self.digest_at(&key_id, epoch).await? {
-            Some(held) if held > digest => epoch.checked_sub(1),
-            _ => Some(epoch),
-        };
-        let Some(through) = through else { return Ok(()) };
-        match self.vault.retire(&key_id, through).await {
-            // Nothing was held, and the note keeps it so.
-            Err(VaultError::Input(VaultInputError::UnknownKey)) => return Ok(()),
-            retired => retired?,
-        }
-        self.audit.note(audit::entry(AuditKind::ShareRetired).key(key_id).epoch(epoch)).await;
-        Ok(())
-    }
-
-    /// Whether the vault has ever held a share of a key.
-    pub(super) async fn has_record(&self, key_id: &[u8; 32]) -> Result<bool, VaultError> {
+    /// What the vault has of a key; nothing if it never held a share.
+    pub(super) async fn summary(&self, key_id: &[u8; 32]) -> Result<Option<KeySummary>, VaultError> {
         match self.vault.summary(key_id).await {
-            Ok(_) => Ok(true),
-            Err(VaultError::Input(VaultInputError::UnknownKey)) => Ok(false),
+            Ok(summary) => Ok(Some(summary)),
+            Err(VaultError::Input(VaultInputError::UnknownKey)) => Ok(None),
             Err(error) => Err(error),
         }
     }
 
+    /// Whether the vault has ever held a share of a key.
+    pub(super) async fn has_record(&self, key_id: &[u8; 32]) -> Result<bool, VaultError> {
+        Ok(self.summary(key_id).await?.is_some())
+    }
+
     /// The package of the share that this cosigner holds of this number, pending or active.
     async fn digest_at(&self, key_id: &[u8; 32], epoch: u64) -> Result<Option<[u8; 32]>, CosignerError> {
-        let summary = match self.vault.summary(key_id).await {
-            Ok(summary) => summary,
-            Err(VaultError::Input(VaultInputError::UnknownKey)) => return Ok(None),
-            Err(error) => return Err(error.into()),
-        };
+        let Some(summary) = self.summary(key_id).await? else { return Ok(None) };
         if summary.active.is_some_and(|slot| slot.epoch == epoch) {
             return Ok(Some(self.load(key_id).await?.share.package_digest()));
         }
@@ -358,11 +371,7 @@ impl Shared {
         if self.epoch_note(key_id.as_bytes()).await?.retired_at() >= Some(this) {
             return Ok(true);
         }
-        let active = match self.vault.summary(key_id.as_bytes()).await {
-            Ok(summary) => summary.active,
-            Err(VaultError::Input(VaultInputError::UnknownKey)) => None,
-            Err(error) => return Err(error.into()),
-        };
+        let active = self.summary(key_id.as_bytes()).await?.and_then(|summary| summary.active);
         let Some(slot) = active.filter(|slot| slot.epoch >= this.0) else { return Ok(false) };
         Ok(slot.epoch > this.0 || self.load(key_id.as_bytes()).await?.share.package_digest() >= this.1)
     }
@@ -372,11 +381,7 @@ impl Shared {
         if let Some(print) = self.epoch_note(key_id).await?.key_print {
             return Ok(Some(print));
         }
-        let summary = match self.vault.summary(key_id).await {
-            Ok(summary) => summary,
-            Err(VaultError::Input(VaultInputError::UnknownKey)) => return Ok(None),
-            Err(error) => return Err(error.into()),
-        };
+        let Some(summary) = self.summary(key_id).await? else { return Ok(None) };
         if summary.active.is_some() {
             return Ok(Some(self.load(key_id).await?.share.key_print()));
         }
@@ -394,63 +399,5 @@ impl Shared {
         }
         let retired = self.epoch_note(key_id).await.ok()?.retired?;
         (retired.epoch >= epoch).then_some(retired.record)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn peer(number: u8) -> PeerId {
-        PeerId::new([number; 32])
-    }
-
-    fn set(min_signers: u16, holders: &[u8]) -> HolderSet {
-        HolderSet { min_signers, holders: holders.iter().map(|number| peer(*number)).collect() }
-    }
-
-    #[test]
-    fn old_shares_are_harmless_only_when_fewer_than_min_signers_are_left() {
-        let gone = |holders: &[u8]| holders.iter().map(|number| peer(*number)).collect::<BTreeSet<_>>();
-        let two_of_three = set(2, &[1, 2, 3]);
-        assert_eq!(two_of_three.margin(&gone(&[])), None);
-        assert_eq!(two_of_three.margin(&gone(&[1])), None);
-        assert_eq!(two_of_three.margin(&gone(&[1, 9])), None);
-        assert_eq!(two_of_three.margin(&gone(&[1, 2])), Some(0));
-        assert_eq!(two_of_three.margin(&gone(&[1, 2, 3])), Some(1));
-        assert_eq!(set(3, &[1, 2, 3]).margin(&gone(&[2])), Some(0));
-    }
-
-    #[test]
-    fn note_comes_back_whole_and_only_in_one_encoding() {
-        let retired = Retired { epoch: 7, digest: [3; 32], record: vec![1, 2, 3] };
-        let sets = [(set(2, &[1, 2, 3]), 8), (set(3, &[1, 2, 4]), 9)].into();
-        let note = EpochNote { promised: Some(9), sets, key_print: Some([5; 32]), overflowed: false, retired: Some(retired) };
-        let bytes = note.to_bytes();
-        assert_eq!(EpochNote::from_bytes(&bytes), Ok(note));
-        for cut in 0..bytes.len() {
-            assert!(EpochNote::from_bytes(&bytes[..cut]).is_err());
-        }
-        let mut swapped = bytes;
-        // The first holder set's two first holders.
-        swapped[1 + 9 + 33 + 1 + 4 + 8 + 6..][..64].rotate_left(32);
-        assert_eq!(EpochNote::from_bytes(&swapped), Err(DecodeError::NotCanonical));
-    }
-
-    #[test]
-    fn sets_beyond_the_limit_are_not_forgotten_silently() {
-        let mut note = EpochNote::default();
-        for number in 0..u8::try_from(MAX_SETS).unwrap() {
-            note.add(set(2, &[number, 255]), 5);
-            note.add(set(2, &[number, 255]), 4);
-        }
-        assert!(!note.overflowed);
-        note.add(set(2, &[254, 255]), 6);
-        assert!(note.overflowed && note.sets.len() == MAX_SETS);
-        note.add(set(2, &[0, 255]), 6);
-        note.forget_through(5);
-        assert!(note.overflowed && note.sets.len() == 1);
-        note.forget_through(6);
-        assert!(!note.overflowed && note.sets.is_empty());
     }
 }

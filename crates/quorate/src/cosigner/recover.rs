@@ -15,7 +15,7 @@ use quorate_core::{PeerId, SuiteId};
 use quorate_storage::{AuditKind, KeyRef, KeySummary, VaultError, vault::VaultInputError};
 use tokio::{sync::mpsc, task::JoinSet};
 
-use super::{Shared, epochs::MAX_STEP, keygen::activate};
+use super::{Shared, epochs::HolderSet, keygen::activate};
 use crate::{
     audit,
     ceremony::message::{KeyEpochs, Message},
@@ -30,6 +30,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 /// How often to look for peers that were not asked yet.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// The most bytes of holders in one answer.
+const MAX_FORMER: usize = 1 << 20;
 /// How many shares are asked for at one time.
 const AT_ONCE: usize = 32;
 
@@ -194,18 +196,18 @@ pub(super) async fn current(
     Ok(key)
 }
 
-/// Asks a peer for the certificate of this epoch or a later one, and does what it says.
+/// Asks a peer for the certificate of this epoch or a later one, and does what it says. Gives whether it had one.
 pub(super) async fn catch_up(
     shared: &Arc<Shared>,
     key_id: &[u8; 32],
     suite: SuiteId,
     epoch: u64,
     peer: PeerId,
-) -> Result<(), CosignerError> {
+) -> Result<bool, CosignerError> {
     let mut answers = ask(shared, key_id, epoch, &[peer])?;
     match tokio::time::timeout(ANSWER_WITHIN, answers.next()).await {
-        Ok(Some((_, Message::Certificate { record, .. }))) => learn(shared, suite, &record).await,
-        _ => Ok(()),
+        Ok(Some((_, Message::Certificate { record, .. }))) => learn(shared, suite, &record).await.map(|()| true),
+        _ => Ok(false),
     }
 }
 
@@ -223,15 +225,21 @@ pub(super) async fn learn(shared: &Arc<Shared>, suite: SuiteId, record: &[u8]) -
     let Ok(certified) = AnyCertified::from_record(suite, record) else { return Ok(()) };
     let (key_id, epoch) = (*certified.key_id().as_bytes(), certified.epoch());
     // A key that this cosigner has nothing to do with, or something that calls itself by its name.
-    if shared.print_of(&key_id).await? != Some(certified.key_print()) || shared.is_past(&certified).await? {
+    if shared.print_of(&key_id).await? != Some(certified.key_print()) {
         return Ok(());
     }
-    if epoch.saturating_sub(shared.seen(&key_id).await?.unwrap_or(0)) > MAX_STEP {
-        tracing::error!(target: "quorate::audit", key = %certified.key_id(), epoch, "an epoch's number is too far above all that were seen");
-        return Ok(());
+    if shared.is_past(&certified).await? {
+        // A crash may have come before the end.
+        return shared.finish_retirement(&key_id).await;
     }
     shared.renew_pairings();
-    if let Ok((_, pending)) = shared.vault.load_pending::<Stored<AnyPendingShare>>(&key_id, epoch).await
+    // A share that does not open now is there all the same: nothing is given up for want of an answer of the store or a key service.
+    let pending = match shared.vault.load_pending::<Stored<AnyPendingShare>>(&key_id, epoch).await {
+        Ok((_, pending)) => Some(pending),
+        Err(VaultError::Input(VaultInputError::NoPendingShare { .. } | VaultInputError::UnknownKey)) => None,
+        Err(error) => return Err(error.into()),
+    };
+    if let Some(pending) = pending
         && let Ok(share) = pending.share.complete(record)
     {
         return activate(shared, &Stored { wallet: pending.wallet, peers: pending.peers, share }).await;
@@ -269,7 +277,7 @@ async fn catch_up_with(shared: &Arc<Shared>, peer: PeerId) -> Result<(), Cosigne
         if !keys.is_empty() {
             let question = super::fresh()?;
             let mut answers = shared.expect(shared.me, question, [peer])?;
-            shared.tell(peer, &Message::AskEpochs { question, keys })?;
+            shared.tell(peer, &Message::AskEpochs { question, former: false, keys })?;
             let answer = tokio::time::timeout(ANSWER_WITHIN, answers.next()).await;
             let Ok(Some((_, Message::Epochs { epochs: theirs, .. }))) = answer else {
                 return Err(CosignerError::Unavailable { names: vec![shared.name_of(peer)] });
@@ -279,8 +287,11 @@ async fn catch_up_with(shared: &Arc<Shared>, peer: PeerId) -> Result<(), Cosigne
         for key in &page.keys {
             let Some(slot) = key.active else { continue };
             let theirs = epochs.iter().find(|theirs| theirs.key_id == key.key_id).and_then(|theirs| theirs.active);
-            if let Some(later) = theirs.filter(|later| *later > slot.epoch) {
-                catch_up(shared, &key.key_id, key.suite, later, peer).await?;
+            if let Some(later) = theirs.filter(|later| *later > slot.epoch)
+                && !catch_up(shared, &key.key_id, key.suite, later, peer).await?
+            {
+                // Whoever names an epoch and has no certificate of it is not waited for with every key; others are asked first.
+                return Err(CosignerError::Unavailable { names: vec![shared.name_of(peer)] });
             }
         }
         after = page.next;
@@ -305,10 +316,21 @@ pub(super) async fn answer(shared: &Arc<Shared>, from: PeerId, question: [u8; 32
 }
 
 /// Says what this cosigner knows of the epochs of keys.
-pub(super) async fn answer_epochs(shared: &Arc<Shared>, from: PeerId, question: [u8; 32], keys: &[[u8; 32]]) {
+pub(super) async fn answer_epochs(shared: &Arc<Shared>, from: PeerId, question: [u8; 32], (keys, former): (&[[u8; 32]], bool)) {
     let mut epochs = Vec::with_capacity(keys.len());
+    let mut room = MAX_FORMER;
     for key_id in keys {
-        epochs.push(epochs_of(shared, key_id).await);
+        let mut known = epochs_of(shared, key_id).await;
+        if former {
+            let sets = shared.former(key_id).await.ok().flatten();
+            let size = sets.iter().flatten().map(HolderSet::size).sum();
+            // What does not fit counts as too many.
+            if let Some(left) = room.checked_sub(size) {
+                room = left;
+                known.former = sets.map(|sets| sets.into_iter().collect());
+            }
+        }
+        epochs.push(known);
     }
     let _told = shared.tell(from, &Message::Epochs { question, epochs });
 }
@@ -325,5 +347,5 @@ pub(super) async fn epochs_of(shared: &Shared, key_id: &[u8; 32]) -> KeyEpochs {
         None => false,
     };
     let active = active.filter(|_| there);
-    KeyEpochs { key_id: *key_id, active, highest: shared.seen(key_id).await.ok().flatten(), lowest }
+    KeyEpochs { key_id: *key_id, active, highest: shared.seen(key_id).await.ok().flatten(), lowest, former: None }
 }

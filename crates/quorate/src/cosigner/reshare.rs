@@ -3,12 +3,9 @@
 //! One ceremony deals many keys, each in a session of its own. A share of the new epoch is durable before its confirmation leaves, and
 //! active, with every older one destroyed, when its certificate is complete: docs/epochs.md has the states.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
-use quorate_core::{PeerId, Peers, Threshold};
+use quorate_core::{Identifier, PeerId, Peers, Threshold};
 use quorate_storage::AuditKind;
 use tokio::time::Instant;
 
@@ -17,7 +14,7 @@ pub(super) use self::join::refusal;
 pub(crate) use self::plans::Reshares;
 use self::{
     join::{Consent, check, promise, run},
-    outcome::{absent, listening, outcome, words},
+    outcome::{absent, judge, listening, outcome, words},
     plans::Opened,
     propose::{ask_epochs, new_holders, propose},
 };
@@ -25,13 +22,18 @@ pub use self::{
     plans::PlannedChange,
     request::{ReshareRequest, Reshared, ResharedKey},
 };
-use super::{Answers, Cosigner, Shared, answer, fresh};
+use super::{Answers, Cosigner, Shared, answer, epochs::Former, fresh};
 use crate::{
     audit,
     ceremony::message::{Message, Proposal, ProposalBody, RequestId, ReshareProposal},
-    error::{CosignerError, RequestError},
+    error::{CosignerError, Lack, RequestError},
     share::{AnyKeyShare, Stored},
 };
+
+/// By how much more than needed the number of a new epoch goes up, from one try to the next: whoever joins one attempt after the other
+/// between the question and the proposal must not keep out a change.
+const LEADS: [u64; 2] = [0, 1 << 22];
+const MAX_LEAD: u64 = 1 << 36;
 
 mod join;
 mod outcome;
@@ -51,14 +53,19 @@ impl Cosigner {
     /// [`CosignerError::Unavailable`] with names, [`CosignerError::Fault`] if a participant broke the protocol,
     /// [`CosignerError::Request`] if the request does not fit. Whatever fails, the key signs as before, or as after.
     pub async fn reshare(&self, request: ReshareRequest) -> Result<Reshared, CosignerError> {
-        match self.reshare_once(&request).await {
-            // This cosigner was behind, and has caught up.
-            Err(CosignerError::Request(RequestError::EpochChanged { .. })) => self.reshare_once(&request).await,
-            reshared => reshared,
+        for lead in LEADS {
+            match self.reshare_once(&request, lead).await {
+                // This cosigner was behind, and has caught up; or somebody joined another attempt meanwhile.
+                Err(
+                    CosignerError::Request(RequestError::EpochChanged { .. }) | CosignerError::Lacking { lack: Lack::Number, .. },
+                ) => {}
+                reshared => return reshared,
+            }
         }
+        self.reshare_once(&request, MAX_LEAD).await
     }
 
-    async fn reshare_once(&self, request: &ReshareRequest) -> Result<Reshared, CosignerError> {
+    async fn reshare_once(&self, request: &ReshareRequest, lead: u64) -> Result<Reshared, CosignerError> {
         let shared = self.shared();
         let keys = self.named_keys(request).await?;
         let first = keys.first().ok_or(RequestError::NoKeys)?;
@@ -66,9 +73,8 @@ impl Cosigner {
             return Err(RequestError::OtherHolders.into());
         }
         let (peers, placement) = new_holders(shared, first, request).await?;
-        let everyone: BTreeSet<_> = first.peers.iter().chain(peers.iter()).map(|(_, peer)| peer).collect();
-        let epochs = ask_epochs(shared, &keys, &everyone).await?;
-        let proposal = propose(shared, &keys, (peers, placement), &epochs).await?;
+        let epochs = ask_epochs(shared, &keys, (&first.peers, &peers)).await?;
+        let proposal = propose(shared, &keys, (peers, placement), (&epochs, lead)).await?;
         let request = request.request.map_or_else(fresh, Ok)?;
         deal(shared, request, proposal, &first.peers, first.share.placement().threshold()).await
     }
@@ -123,23 +129,27 @@ async fn deal(
     old: &Peers,
     threshold: Threshold,
 ) -> Result<Reshared, CosignerError> {
-    let _opened = Opened::wait(shared, &body).await?;
     let checked = check(shared, &body, shared.me, Consent::Given).await?;
+    let opened = Opened::wait(shared, &body, !checked.refresh).await?;
     let former = promise(shared, &body, &checked).await?;
     note_joined(shared, request, &body, None).await;
     let proposal = Proposal { request, body: ProposalBody::Reshare(body.clone()) };
     let others: Vec<_> = body.peers.iter().filter(|(_, peer)| *peer != shared.me).collect();
     let (randoms, mut answers) = answer::propose(shared, &proposal, checked.me, &others, shared.deadline).await?;
     let mut heard = Vec::new();
-    let ran = listening(shared, run(shared, &proposal, &body, checked, &randoms), &mut answers, &mut heard).await;
+    let ran = tokio::select! {
+        ran = listening(shared, run(shared, &proposal, &body, checked, &randoms), &mut answers, &mut heard) => ran,
+        yielded = opened.yields() => Err(yielded),
+    };
     let keys = ran.inspect_err(|_| {
         // Nobody waits for a session that cannot end well.
         let _told = answer::tell_all(shared, &others, &Message::Cancel { proposal: proposal.digest() });
     })?;
+    tell_destroyed(shared, (shared.me, &proposal), &others, &former);
     let mut words = words(shared, (heard, &mut answers), &others).await;
     words.insert(shared.me, former);
     absent(shared, &body, old, &mut words).await;
-    let reshared = outcome(shared, keys, &body, (old, threshold), words);
+    let reshared = outcome(shared, keys, &body, (old, threshold), words).await;
     let (destroyed, outstanding) = (reshared.destroyed.join(", "), reshared.outstanding.join(", "));
     let words = format!("effective: {}; destroyed: {destroyed}; outstanding: {outstanding}", reshared.effective);
     shared.audit.note(audit::entry(AuditKind::EpochJudged).request(request).reason(&words)).await;
@@ -164,31 +174,56 @@ pub(super) async fn take_part(
     proposal: &Proposal,
     body: &ReshareProposal,
 ) -> Result<(), CosignerError> {
-    let mut answers = shared.expect(from, proposal.digest(), [from])?;
-    let _opened = Opened::wait(shared, body).await?;
+    let others: Vec<_> = body.peers.iter().filter(|(_, peer)| *peer != shared.me).collect();
+    let mut answers = shared.expect(from, proposal.digest(), others.iter().map(|(_, peer)| *peer))?;
     shared.trust_all(body.peers.iter().map(|(_, peer)| peer).collect()).await?;
     let checked = check(shared, body, from, Consent::Needed).await?;
+    // Last, and for no longer than it takes: it keeps other attempts away.
+    let opened = Opened::wait(shared, body, !checked.refresh).await?;
     let former = promise(shared, body, &checked).await?;
     note_joined(shared, proposal.request, body, Some(from)).await;
     let participants = body.peers.iter().map(|(identifier, _)| identifier);
-    let randoms = answer::accept_heard(shared, &mut answers, (from, proposal), checked.me, participants).await?;
+    let (me, refresh, plan) = (checked.me, checked.refresh, checked.plan);
+    let accepted = answer::accept_heard(shared, &mut answers, (from, proposal), me, participants);
+    let randoms = tokio::select! {
+        randoms = accepted => randoms?,
+        yielded = opened.yields() => return Err(yielded),
+    };
+    let mut heard = Vec::new();
     tokio::select! {
         ran = run(shared, proposal, body, checked, &randoms) => drop(ran?),
         // As if this cosigner crashed here: what it confirmed is completed later, or given up for a higher epoch.
-        () = cancelled(&mut answers) => return Err(CosignerError::Denied { reason: "the attempt was called off".to_owned() }),
+        () = cancelled(&mut answers, from, &mut heard) => {
+            return Err(CosignerError::Denied { reason: "the attempt was called off".to_owned() });
+        }
+        yielded = opened.yields() => return Err(yielded),
     }
-    let former = former.map(|former| former.into_iter().collect());
-    // A proposer that cannot be told does not count this cosigner.
-    let _told = shared.tell(from, &Message::Destroyed { proposal: proposal.digest(), former });
+    drop(opened);
+    if !refresh {
+        // The operator said yes to this, and not to the same again after something else.
+        shared.reshares.plans(|plans| plans.consented.remove(&plan));
+    }
+    tell_destroyed(shared, (from, proposal), &others, &former);
+    let mut words = words(shared, (heard, &mut answers), &others).await;
+    words.insert(shared.me, former);
+    judge(shared, body, &words).await;
     Ok(())
 }
 
-/// Waits until the proposer calls the attempt off.
-async fn cancelled(answers: &mut Answers) {
-    while let Some((_, message)) = answers.next().await {
-        if matches!(message, Message::Cancel { .. }) {
+/// Tells all participants that this cosigner has committed.
+fn tell_destroyed(shared: &Shared, (proposer, proposal): (PeerId, &Proposal), others: &[(Identifier, PeerId)], former: &Former) {
+    let former = former.clone().map(|former| former.into_iter().collect());
+    // Who cannot be told does not count this cosigner.
+    let _told = answer::tell_all(shared, others, &Message::Destroyed { proposer, proposal: proposal.digest(), former });
+}
+
+/// Waits until the proposer calls the attempt off. Keeps what else is heard.
+async fn cancelled(answers: &mut Answers, proposer: PeerId, heard: &mut Vec<(PeerId, Message)>) {
+    while let Some((from, message)) = answers.next().await {
+        if from == proposer && matches!(message, Message::Cancel { .. }) {
             return;
         }
+        heard.push((from, message));
     }
     core::future::pending().await
 }

@@ -38,11 +38,12 @@ use crate::{
 };
 
 mod ecdsa;
+mod epochs;
 mod freeze;
 mod pairing;
 mod reshare;
 
-const NAMES: [&str; 4] = ["alice", "bob", "carol", "dave"];
+const NAMES: [&str; 5] = ["alice", "bob", "carol", "dave", "erin"];
 
 struct Team {
     hub: Hub,

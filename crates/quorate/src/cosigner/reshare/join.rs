@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use quorate_core::{
-    Identifier, PeerId, SessionId, SuiteId,
+    Identifier, PeerId, Placement, SessionId, SuiteId,
     ecdsa::EcdsaSecp256k1,
     frost::{Bip340, Ed25519},
     keys::PublicKeyPackage,
@@ -21,7 +21,7 @@ use crate::{
     ceremony::{
         keygen::Refusal,
         message::{Proposal, Random, ReshareKey, ReshareProposal},
-        reshare as rules,
+        reshare::{self as rules, Plan},
         run::{Drive, DriveError},
     },
     cosigner::{
@@ -30,7 +30,7 @@ use crate::{
         keygen::{Confirmed, activate, certify},
         recover::{self, epochs_of},
     },
-    error::{CosignerError, RequestError},
+    error::{CosignerError, Lack, RequestError},
     share::{AnyCertified, AnyKeyShare, HeldSuite, Stored},
 };
 
@@ -42,21 +42,21 @@ pub(super) async fn promise(shared: &Arc<Shared>, body: &ReshareProposal, checke
     let receivers = body.receivers().ok_or(CosignerError::Bug("nobody receives"))?;
     let to = HolderSet::new(&receivers, body.placement.threshold().min_signers());
     let mut all = Some(BTreeSet::new());
+    // Hearsay: a cosigner joins nothing with those that it does not know, and what it joined it knows itself.
+    let known = |peer| shared.roster.cosigner(peer).is_some();
+    let former: Vec<_> = body.former.iter().filter(|set| set.are_among(known)).cloned().collect();
     for (key, source) in body.keys.iter().zip(&checked.sources) {
-        let (key_print, base) = match source {
-            Source::Held(held) => {
-                (held.share.key_print(), Some(HolderSet::new(&held.peers, held.share.placement().threshold().min_signers())))
-            }
-            Source::Certified(certified) => (certified.key_print(), None),
+        let base = match source {
+            Source::Held { held, .. } => Some(HolderSet::new(&held.peers, held.share.placement().threshold().min_signers())),
+            Source::Certified { .. } => None,
         };
         let attempt = Attempt {
             key_id: &key.key_id,
-            from: key.epoch,
             epoch: key.new_epoch,
-            key_print,
+            key_print: source.key_print(),
             base,
             to: to.clone(),
-            former: &body.former,
+            former: &former,
             refresh: checked.refresh,
         };
         let former = shared.promise(attempt).await?;
@@ -77,15 +77,40 @@ pub(super) enum Consent {
 
 /// What this cosigner has of each key of a proposal.
 pub(super) enum Source {
-    Held(Stored<AnyKeyShare>),
-    Certified(AnyCertified),
+    Held {
+        held: Stored<AnyKeyShare>,
+        refresh: bool,
+    },
+    /// It has no share. Whether it knows the key all the same: it had one, or promised to take one.
+    Certified {
+        certified: AnyCertified,
+        known: bool,
+    },
+}
+
+impl Source {
+    fn key_print(&self) -> [u8; 32] {
+        match self {
+            Self::Held { held, .. } => held.share.key_print(),
+            Self::Certified { certified, .. } => certified.key_print(),
+        }
+    }
+
+    fn placement(&self) -> &Placement {
+        match self {
+            Self::Held { held, .. } => held.share.placement(),
+            Self::Certified { certified, .. } => certified.placement(),
+        }
+    }
 }
 
 pub(super) struct Checked {
     pub(super) me: Identifier,
     sources: Vec<Source>,
     /// Whether nothing changes but the polynomials.
-    refresh: bool,
+    pub(super) refresh: bool,
+    /// What its operator consented to, if anything does.
+    pub(super) plan: Plan,
 }
 
 /// This cosigner's own checks, as proposer and as participant alike.
@@ -95,42 +120,18 @@ pub(super) async fn check(
     from: PeerId,
     consent: Consent,
 ) -> Result<Checked, CosignerError> {
-    let refused = |refusal: Refusal| CosignerError::Denied { reason: refusal.to_string() };
     let me = rules::check(body, from, shared.me, (&shared.exposure, &shared.accepts), &shared.roster).map_err(refused)?;
-    let (mut sources, mut prints, mut change, mut fresh_keys) = (Vec::new(), Vec::new(), None, 0usize);
+    let mut sources = Vec::new();
     for key in &body.keys {
-        let known = epochs_of(shared, &key.key_id).await;
-        if known.highest >= Some(key.new_epoch) {
-            return Err(CosignerError::Denied {
-                reason: "I have seen that epoch, or a higher one; take a higher number".to_owned(),
-            });
-        }
-        if known.active.is_some() {
-            let held = recover::current(shared, &key.key_id, key.epoch, from).await?;
-            let refresh = rules::check_held(body, key, &held).map_err(refused)?;
-            if !refresh {
-                change.get_or_insert_with(|| describe_change(shared, body, &held));
-            }
-            prints.push(held.share.key_print());
-            sources.push(Source::Held(held));
-        } else {
-            let unreadable = || refused(Refusal::OtherKey);
-            let old = AnyCertified::from_record(key.suite, &key.old).map_err(|_| unreadable())?;
-            rules::check_certified(body, key, &old).map_err(refused)?;
-            check_name(shared, key).await?;
-            if !is_known(shared, &key.key_id, old.key_print()).await? {
-                change.get_or_insert_with(|| describe_new(shared, body, key));
-            }
-            fresh_keys = fresh_keys.saturating_add(1);
-            prints.push(old.key_print());
-            sources.push(Source::Certified(old));
-        }
+        sources.push(source(shared, body, key, from).await?);
     }
     let limit = shared.accepts.max_keys;
+    let fresh_keys = sources.iter().filter(|source| matches!(source, Source::Certified { .. })).count();
     if fresh_keys > 0 && shared.promised_keys().await?.saturating_add(fresh_keys) > limit {
         return Err(refused(Refusal::Full { limit }));
     }
-    let (plan, refresh) = (body.plan(&prints), change.is_none());
+    let (plan, change) = (body.plan(&sources.iter().map(Source::key_print).collect::<Vec<_>>()), change(shared, body, &sources)?);
+    let refresh = change.is_none();
     if let (Some(description), Consent::Needed) = (change, consent)
         && shared.reshares.plans(|plans| !plans.consented.contains_key(&plan))
     {
@@ -138,7 +139,56 @@ pub(super) async fn check(
         shared.reshares.remember(PlannedChange { plan, proposer: shared.name_of(from), description });
         return Err(refused(Refusal::Consent { plan: text }));
     }
-    Ok(Checked { me, sources, refresh })
+    Ok(Checked { me, sources, refresh, plan })
+}
+
+fn refused(refusal: Refusal) -> CosignerError {
+    CosignerError::Denied { reason: refusal.to_string() }
+}
+
+/// Checks one key of a proposal.
+async fn source(shared: &Arc<Shared>, body: &ReshareProposal, key: &ReshareKey, from: PeerId) -> Result<Source, CosignerError> {
+    let known = epochs_of(shared, &key.key_id).await;
+    if known.highest >= Some(key.new_epoch) {
+        return Err(CosignerError::Lacking { name: shared.name.clone(), lack: Lack::Number });
+    }
+    if known.active.is_some() {
+        let held = recover::current(shared, &key.key_id, key.epoch, from).await?;
+        let refresh = rules::check_held(body, key, &held).map_err(refused)?;
+        return Ok(Source::Held { held, refresh });
+    }
+    let certified = AnyCertified::from_record(key.suite, &key.old).map_err(|_| refused(Refusal::OtherKey))?;
+    rules::check_certified(body, key, &certified).map_err(refused)?;
+    check_name(shared, key).await?;
+    let known = is_known(shared, &key.key_id, certified.key_print()).await?;
+    Ok(Source::Certified { certified, known })
+}
+
+/// What a proposal changes, in words; nothing if it is a mere refresh, or gives back what this cosigner lost.
+///
+/// # Errors
+///
+/// [`CosignerError::Denied`] unless what is true of one key is true of all: whoever reads of one of them consents to all.
+fn change(shared: &Shared, body: &ReshareProposal, sources: &[Source]) -> Result<Option<String>, CosignerError> {
+    let first = sources.first().ok_or_else(|| refused(Refusal::KeyList))?;
+    let held = sources.iter().find_map(|source| if let Source::Held { held, .. } = source { Some(held) } else { None });
+    let unknown = |source: &&Source| matches!(source, Source::Certified { known: false, .. });
+    let strangers = sources.iter().filter(unknown).count();
+    let alike = sources.iter().all(|source| {
+        let peers = if let Source::Held { held, .. } = source { Some(&held.peers) } else { None };
+        source.placement().digest() == first.placement().digest() && (peers.is_none() || peers == held.map(|held| &held.peers))
+    });
+    if !alike || strangers > 0 && strangers < sources.len() {
+        return Err(refused(Refusal::UnequalKeys));
+    }
+    let refresh = sources.iter().all(|source| match source {
+        Source::Held { refresh, .. } => *refresh,
+        Source::Certified { known, .. } => *known && source.placement().digest() == body.placement.digest(),
+    });
+    if refresh {
+        return Ok(None);
+    }
+    Ok(Some(held.map_or_else(|| describe_new(shared, body), |held| describe_change(shared, body, held))))
 }
 
 /// Whether this cosigner knows that a key of this name has this print.
@@ -228,11 +278,13 @@ async fn one<C: HeldSuite>(
     let new = NewEpoch::new(body.dealers.clone(), body.placement.clone(), key.new_epoch);
     let rng = &mut getrandom::SysRng;
     let machine = match &source {
-        Source::Held(held) if body.dealers.contains(me) => {
+        Source::Held { held, .. } if body.dealers.contains(me) => {
             let share = C::held(&held.share).ok_or(CosignerError::Bug("a share of another suite"))?;
             Reshare::<C>::start_dealer(&session, share, new, rng)?
         }
-        Source::Held(_) | Source::Certified(_) => Reshare::<C>::start_receiver(&session, package::<C>(&source)?, new, me, rng)?,
+        Source::Held { .. } | Source::Certified { .. } => {
+            Reshare::<C>::start_receiver(&session, package::<C>(&source)?, new, me, rng)?
+        }
     };
     drop(source);
     let receivers = body.receivers().ok_or(CosignerError::Bug("nobody receives"))?;
@@ -260,8 +312,8 @@ async fn one<C: HeldSuite>(
 
 fn package<C: HeldSuite>(source: &Source) -> Result<&PublicKeyPackage<C>, CosignerError> {
     let package = match source {
-        Source::Held(held) => C::held(&held.share).map(|share| share.package()),
-        Source::Certified(certified) => C::package(certified),
+        Source::Held { held, .. } => C::held(&held.share).map(|share| share.package()),
+        Source::Certified { certified, .. } => C::package(certified),
     };
     package.ok_or(CosignerError::Bug("a package of another suite"))
 }

@@ -72,37 +72,67 @@ pub(super) async fn words(
     words
 }
 
-/// What the words amount to: docs/epochs.md, "Effective".
-pub(super) fn outcome(
+/// How many of those whose word counts may have lied, and shares of all that was before could not sign all the same; nothing if they
+/// can: docs/epochs.md, "Effective".
+fn margin(words: &BTreeMap<PeerId, Former>, trusted: &BTreeSet<PeerId>, base: Option<HolderSet>) -> Option<usize> {
+    let mut sets: BTreeSet<_> = base.into_iter().collect();
+    for (_, former) in words.iter().filter(|(peer, _)| trusted.contains(peer)) {
+        sets.extend(former.clone()?);
+    }
+    sets.iter().map(|set| set.margin(trusted)).min().flatten()
+}
+
+/// What the words amount to for the proposer, who heard former holders, too.
+pub(super) async fn outcome(
     shared: &Shared,
     keys: Vec<ResharedKey>,
     body: &ReshareProposal,
     (old, threshold): (&Peers, Threshold),
     words: BTreeMap<PeerId, Former>,
 ) -> Reshared {
-    let leaves =
-        |peer: PeerId| old.identifier(peer).is_some() && body.receivers().is_none_or(|new| new.identifier(peer).is_none());
-    let trusted: BTreeSet<_> = words.keys().copied().filter(|peer| !leaves(*peer)).collect();
-    let mut sets = Some(BTreeSet::from([HolderSet::new(old, threshold.min_signers())]));
-    for (_, former) in words.iter().filter(|(peer, _)| trusted.contains(peer)) {
-        sets = sets.zip(former.clone()).map(|(mut sets, former)| {
-            sets.extend(former);
-            sets
-        });
+    let receivers = body.receivers();
+    let receives = |peer: PeerId| receivers.as_ref().is_some_and(|new| new.identifier(peer).is_some());
+    let trusted: BTreeSet<_> = words.keys().copied().filter(|peer| old.identifier(*peer).is_none() || receives(*peer)).collect();
+    let margin = margin(&words, &trusted, Some(HolderSet::new(old, threshold.min_signers())));
+    if margin.is_some() {
+        note_effective(shared, body).await;
     }
-    let margin = sets.and_then(|sets| sets.iter().map(|set| set.margin(&trusted)).min().flatten());
     let (gone, left): (Vec<_>, Vec<_>) = old.iter().map(|(_, peer)| peer).partition(|peer| words.contains_key(peer));
     let names = |peers: Vec<PeerId>| peers.into_iter().map(|peer| shared.name_of(peer)).collect();
     Reshared { keys, destroyed: names(gone), outstanding: names(left), effective: margin.is_some(), margin: margin.unwrap_or(0) }
 }
 
-/// Tells those who may have a former share and did not take part which epoch the keys have now, so that they destroy what they have; and
-/// asks whether they did.
+/// What another participant makes of the words, for when it next proposes: it counts new holders only, and has heard nobody else.
+pub(super) async fn judge(shared: &Shared, body: &ReshareProposal, words: &BTreeMap<PeerId, Former>) {
+    let Some(receivers) = body.receivers() else { return };
+    let trusted: BTreeSet<_> = words.keys().copied().filter(|peer| receivers.identifier(*peer).is_some()).collect();
+    // The holders of the base are among the sets that its holders name.
+    if words.values().any(|former| former.as_ref().is_some_and(|former| !former.is_empty()))
+        && margin(words, &trusted, None).is_some()
+    {
+        note_effective(shared, body).await;
+    }
+}
+
+async fn note_effective(shared: &Shared, body: &ReshareProposal) {
+    let Some(receivers) = body.receivers() else { return };
+    let holders = HolderSet::new(&receivers, body.placement.threshold().min_signers());
+    for key in &body.keys {
+        if let Err(error) = shared.note_effective(&key.key_id, key.new_epoch, &holders).await {
+            // Later ones are then asked for more than they need.
+            let reason = answer::describe(&error);
+            tracing::warn!(key = hex::encode(key.key_id), reason, "that an epoch is effective could not be written down");
+        }
+    }
+}
+
+/// Tells those who may have a former share and did not say that it is gone which epoch the keys have now, so that they destroy what they
+/// have; and asks whether they did, and what they joined.
 pub(super) async fn absent(shared: &Arc<Shared>, body: &ReshareProposal, old: &Peers, words: &mut BTreeMap<PeerId, Former>) {
     let of_sets = words.values().flatten().flatten().flat_map(HolderSet::holders);
     let all: BTreeSet<_> = old.iter().map(|(_, peer)| peer).chain(of_sets).collect();
     let absent: BTreeSet<_> =
-        all.into_iter().filter(|peer| body.peers.identifier(*peer).is_none() && shared.network.is_connected(*peer)).collect();
+        all.into_iter().filter(|peer| !words.contains_key(peer) && shared.network.is_connected(*peer)).collect();
     for key in &body.keys {
         let Ok(stored) = shared.load(&key.key_id).await else { continue };
         for peer in &absent {
@@ -116,13 +146,14 @@ pub(super) async fn absent(shared: &Arc<Shared>, body: &ReshareProposal, old: &P
         if open.is_empty() {
             return;
         }
-        let Ok(epochs) = ask_which(shared, ids, &open, ANSWER_WITHIN / 5).await else { return };
+        let Ok(epochs) = ask_which(shared, (ids, true), &open, ANSWER_WITHIN / 5).await else { return };
         for (peer, epochs) in epochs.into_iter().filter(|(peer, _)| *peer != shared.me) {
             let is_past = |(key, theirs): (&ReshareKey, &KeyEpochs)| {
                 theirs.highest >= Some(key.new_epoch) && theirs.lowest.is_none_or(|lowest| lowest >= key.new_epoch)
             };
             if body.keys.iter().zip(&epochs).all(is_past) {
-                words.insert(peer, Some(BTreeSet::new()));
+                let former = epochs.into_iter().map(|epochs| epochs.former);
+                words.insert(peer, former.collect::<Option<Vec<_>>>().map(|sets| sets.into_iter().flatten().collect()));
             }
         }
     }

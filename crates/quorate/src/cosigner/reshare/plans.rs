@@ -3,17 +3,14 @@
 use core::time::Duration;
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use quorate_core::PeerId;
-use tokio::time::Instant;
+use tokio::{sync::watch, time::Instant};
 
 use crate::{
-    ceremony::{
-        message::{ReshareKey, ReshareProposal},
-        reshare::Plan,
-    },
+    ceremony::{message::ReshareProposal, reshare::Plan},
     cosigner::Shared,
     error::{CosignerError, RequestError},
     share::{AnyKeyShare, Stored},
@@ -23,6 +20,8 @@ use crate::{
 const WAIT_FOR_ANOTHER: Duration = Duration::from_secs(3);
 /// How long an operator's consent stands.
 const CONSENT: Duration = Duration::from_secs(24 * 60 * 60);
+/// How many wallets a description names.
+const MAX_NAMED: usize = 16;
 /// How many plans that nobody consented to yet are remembered for listing.
 const MAX_PLANS: usize = 64;
 
@@ -43,7 +42,7 @@ pub struct PlannedChange {
 pub(crate) struct Reshares {
     /// Changes of epochs happen one after another.
     pub(in crate::cosigner) changing: tokio::sync::Mutex<()>,
-    open: Mutex<BTreeSet<[u8; 32]>>,
+    open: Mutex<BTreeMap<[u8; 32], Arc<Attempt>>>,
     plans: Mutex<Plans>,
 }
 
@@ -54,6 +53,10 @@ pub(super) struct Plans {
 }
 
 impl Reshares {
+    fn open(&self) -> MutexGuard<'_, BTreeMap<[u8; 32], Arc<Attempt>>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(super) fn plans<T>(&self, with: impl FnOnce(&mut Plans) -> T) -> T {
         let mut plans = self.plans.lock().unwrap_or_else(PoisonError::into_inner);
         plans.consented.retain(|_, since| since.elapsed() < CONSENT);
@@ -72,54 +75,84 @@ impl Reshares {
     }
 }
 
+/// An attempt that is under way.
+pub(super) struct Attempt {
+    /// Whether operators consented to it, so that it goes before one that nobody was asked about.
+    consented: bool,
+    /// Whether another one came before it.
+    off: watch::Sender<bool>,
+}
+
 /// Keys that nobody else deals anew meanwhile.
 pub(super) struct Opened {
     shared: Arc<Shared>,
-    keys: Vec<[u8; 32]>,
+    attempt: Arc<Attempt>,
 }
 
 impl Opened {
     /// Waits a little for an attempt that is about to end.
-    pub(super) async fn wait(shared: &Arc<Shared>, proposal: &ReshareProposal) -> Result<Self, CosignerError> {
+    pub(super) async fn wait(shared: &Arc<Shared>, proposal: &ReshareProposal, consented: bool) -> Result<Self, CosignerError> {
         let until = Instant::now() + WAIT_FOR_ANOTHER;
         loop {
-            match Self::new(shared, proposal) {
+            match Self::new(shared, proposal, consented) {
                 Err(_) if Instant::now() < until => tokio::time::sleep(WAIT_FOR_ANOTHER / 50).await,
                 opened => return opened,
             }
         }
     }
 
-    /// A holder takes part in one attempt for a key at a time.
-    fn new(shared: &Arc<Shared>, proposal: &ReshareProposal) -> Result<Self, CosignerError> {
-        let mut open = shared.reshares.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let keys: Vec<_> = proposal.keys.iter().map(|key| key.key_id).collect();
-        if keys.iter().any(|key| open.contains(key)) {
+    /// A holder takes part in one attempt for a key at a time. A refresh yields to what operators consented to, at any moment, as if this
+    /// cosigner crashed in it: whoever proposes one after the other must not keep out its own eviction.
+    fn new(shared: &Arc<Shared>, proposal: &ReshareProposal, consented: bool) -> Result<Self, CosignerError> {
+        let mut open = shared.reshares.open();
+        let keys = || proposal.keys.iter().map(|key| key.key_id);
+        let others: Vec<_> = keys().filter_map(|key| open.get(&key).map(Arc::clone)).collect();
+        if others.iter().any(|other| other.consented || !consented) {
             return Err(RequestError::ReshareInProgress.into());
         }
-        open.extend(&keys);
+        for other in others {
+            other.off.send_replace(true);
+            open.retain(|_, attempt| !Arc::ptr_eq(attempt, &other));
+        }
+        let attempt = Arc::new(Attempt { consented, off: watch::Sender::new(false) });
+        open.extend(keys().map(|key| (key, Arc::clone(&attempt))));
         drop(open);
-        Ok(Self { shared: Arc::clone(shared), keys })
+        Ok(Self { shared: Arc::clone(shared), attempt })
+    }
+
+    /// Waits until another attempt comes before this one.
+    pub(super) async fn yields(&self) -> CosignerError {
+        let mut off = self.attempt.off.subscribe();
+        if off.wait_for(|off| *off).await.is_err() {
+            core::future::pending::<()>().await;
+        }
+        CosignerError::Denied { reason: "a change that operators consented to came before it".to_owned() }
     }
 }
 
 impl Drop for Opened {
     fn drop(&mut self) {
-        let mut open = self.shared.reshares.open.lock().unwrap_or_else(PoisonError::into_inner);
-        open.retain(|key| !self.keys.contains(key));
+        self.shared.reshares.open().retain(|_, attempt| !Arc::ptr_eq(attempt, &self.attempt));
     }
 }
 
-/// A share of a key that is new here, in words.
-pub(super) fn describe_new(shared: &Shared, body: &ReshareProposal, key: &ReshareKey) -> String {
+/// Whose keys they are, in words. All of a ceremony have the same holders at the same places.
+fn wallets(body: &ReshareProposal) -> String {
+    let names: BTreeSet<_> = body.keys.iter().map(|key| key.wallet.as_str()).collect();
+    let (shown, more) =
+        (names.iter().take(MAX_NAMED).copied().collect::<Vec<_>>().join(", "), names.len().saturating_sub(MAX_NAMED));
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let keys = if body.keys.len() > 1 { format!(" ({} keys)", body.keys.len()) } else { String::new() };
+    format!("wallet{} {shown}{more}{keys}", if names.len() > 1 { "s" } else { "" })
+}
+
+/// Shares of keys that are new here, in words.
+pub(super) fn describe_new(shared: &Shared, body: &ReshareProposal) -> String {
     let threshold = body.placement.threshold();
     let holders = body.receivers().into_iter().flat_map(|peers| peers.iter().map(|(_, peer)| peer).collect::<Vec<_>>());
-    let more = if body.keys.len() > 1 { format!(" and {} more keys", body.keys.len() - 1) } else { String::new() };
     format!(
-        "a share for this cosigner of wallet {}{more}, key {} ({}), which is new here: {} of {}; holders: {}",
-        key.wallet,
-        hex::encode(key.key_id),
-        key.suite,
+        "shares for this cosigner of {}, of which it has none: {} of {}; holders: {}",
+        wallets(body),
         threshold.min_signers(),
         threshold.max_signers(),
         holders.map(|peer| shared.name_of(peer)).collect::<Vec<_>>().join(", "),
@@ -133,10 +166,9 @@ pub(super) fn describe_change(shared: &Shared, body: &ReshareProposal, held: &St
     let leaves = held.peers.iter().filter(|(_, peer)| new.as_ref().is_none_or(|new| new.identifier(*peer).is_none()));
     let joins = body.peers.iter().filter(|(_, peer)| held.peers.identifier(*peer).is_none());
     let (before, after) = (held.share.placement().threshold(), body.placement.threshold());
-    let more = if body.keys.len() > 1 { format!(" and {} more keys", body.keys.len() - 1) } else { String::new() };
     format!(
-        "wallet {}{more}: from {} of {} to {} of {}; leaving: {}; joining: {}",
-        held.wallet,
+        "{}: from {} of {} to {} of {}; leaving: {}; joining: {}",
+        wallets(body),
         before.min_signers(),
         before.max_signers(),
         after.min_signers(),

@@ -1,0 +1,85 @@
+//! Giving up shares by the certificate of an epoch in which this cosigner has none.
+
+use quorate_core::wire::Encoding;
+use quorate_storage::{AuditKind, vault::Shelf};
+
+use super::{EpochNote, Retired};
+use crate::{audit, cosigner::Shared, error::CosignerError, share::AnyCertified};
+
+impl Shared {
+    /// Destroys this cosigner's shares of all lower epochs, by the certificate of one in which it has none. The certificate is durable
+    /// first, to be handed on: nobody else may have it.
+    pub(in crate::cosigner) async fn retire(&self, certified: &AnyCertified, record: &[u8]) -> Result<(), CosignerError> {
+        let _one_at_a_time = self.reshares.changing.lock().await;
+        let (key_id, epoch, digest) = (*certified.key_id().as_bytes(), certified.epoch(), certified.package_digest());
+        // All of it is looked at before anything is written: what was true when the certificate came may be so no longer.
+        let summary = self.summary(&key_id).await?;
+        let held = self.digest_at(&key_id, epoch).await?;
+        let active = summary.as_ref().and_then(|summary| summary.active);
+        // Its own share of this very epoch is here, perhaps since a moment ago, or it has gone on to a higher one.
+        if held == Some(digest) || active.is_some_and(|slot| slot.epoch > epoch || slot.epoch == epoch && held > Some(digest)) {
+            return Ok(());
+        }
+        let note = self.epoch_note(&key_id).await?;
+        if note.retired_at() < Some((epoch, digest)) {
+            let retired = Retired { epoch, digest, record: record.to_vec() };
+            self.change_epoch_note(&key_id, |note| note.retired = Some(retired.clone())).await?;
+        }
+        // A share of the same number and a higher package survives: epochs are ordered by both.
+        let through = if held > Some(digest) { epoch.checked_sub(1) } else { Some(epoch) };
+        let (Some(through), Some(summary)) = (through, summary) else { return Ok(()) };
+        let loses = summary.active.iter().chain(&summary.pending).any(|slot| slot.epoch <= through);
+        self.vault.retire(&key_id, through).await?;
+        if loses {
+            self.audit.note(audit::entry(AuditKind::ShareRetired).key(key_id).epoch(epoch)).await;
+        }
+        Ok(())
+    }
+
+    /// Writes the note, and dies.
+    #[cfg(test)]
+    pub(in crate::cosigner) async fn note_retired(&self, certified: &AnyCertified, record: &[u8]) -> Result<(), CosignerError> {
+        let (epoch, digest) = (certified.epoch(), certified.package_digest());
+        let retired = Retired { epoch, digest, record: record.to_vec() };
+        Ok(self.change_epoch_note(certified.key_id().as_bytes(), |note| note.retired = Some(retired.clone())).await?)
+    }
+
+    /// Destroys what the certificate by which a share was given up says is destroyed: a crash may have come between the two.
+    pub(in crate::cosigner) async fn finish_retirement(&self, key_id: &[u8; 32]) -> Result<(), CosignerError> {
+        let _one_at_a_time = self.reshares.changing.lock().await;
+        let Some((epoch, digest)) = self.epoch_note(key_id).await?.retired_at() else { return Ok(()) };
+        let Some(summary) = self.summary(key_id).await? else { return Ok(()) };
+        let through = match self.digest_at(key_id, epoch).await? {
+            Some(held) if held >= digest => epoch.checked_sub(1),
+            _ => Some(epoch),
+        };
+        let Some(through) = through else { return Ok(()) };
+        if summary.active.iter().chain(&summary.pending).any(|slot| slot.epoch <= through) {
+            self.vault.retire(key_id, through).await?;
+            self.audit.note(audit::entry(AuditKind::ShareRetired).key(*key_id).epoch(epoch)).await;
+        } else {
+            self.vault.finish_destruction(key_id).await?;
+        }
+        Ok(())
+    }
+
+    /// The same for all keys, at the start.
+    pub(in crate::cosigner) async fn finish_retirements(&self) -> Result<(), CosignerError> {
+        let mut after = None;
+        loop {
+            let page = self.vault.notes(Shelf::Epochs, after.as_deref()).await?;
+            for (name, note) in &page.notes {
+                let key_id = hex::decode(name).ok().and_then(|key_id| <[u8; 32]>::try_from(key_id).ok());
+                if let (Some(key_id), Ok(note)) = (key_id, EpochNote::from_bytes(note))
+                    && note.retired.is_some()
+                {
+                    self.finish_retirement(&key_id).await?;
+                }
+            }
+            after = page.next;
+            if after.is_none() {
+                return Ok(());
+            }
+        }
+    }
+}
