@@ -333,7 +333,7 @@ fn ceremony() -> Seeds {
     seeds.push(("message-01-sign".to_owned(), message(1, &unsigned).1));
     seeds.push(("message-01-signed".to_owned(), message(1, &signed).1));
     seeds.push(("message-01-presign".to_owned(), message(1, &presign).1));
-    seeds.extend([1, 2, 3].map(|lack| (format!("message-14-{lack}"), message(14, &|out| out.u8(lack)).1)));
+    seeds.extend([1, 2, 3, 4].map(|lack| (format!("message-14-{lack}"), message(14, &|out| out.u8(lack)).1)));
     seeds.extend([
         ("message-20".to_owned(), [&[1, 20, 2, 1][..], &[9; 32], &[0; 7], &[5, 0, 0, 0, 3], b"why", &[0]].concat()),
         (
@@ -393,8 +393,14 @@ fn epochs(message: OneMessage<'_>) -> Seeds {
         out.u8(1);
         out.u64(2);
         out.u8(0);
+        out.u8(1);
+        out.length(1);
+        out.u16(2);
+        out.length(1);
+        out.raw(&[1; 32]);
     });
     let destroyed = message(19, &|out| {
+        out.raw(&[2; 32]);
         out.u8(1);
         out.length(1);
         out.u16(2);
@@ -407,7 +413,10 @@ fn epochs(message: OneMessage<'_>) -> Seeds {
     new_epoch.bytes(b"record");
     vec![
         ("message-01-reshare".to_owned(), reshare.1),
-        message(15, &|out| out.sequence(&[[4; 32]])),
+        message(15, &|out| {
+            out.u8(1);
+            out.sequence(&[[4; 32]]);
+        }),
         known,
         ("message-17".to_owned(), new_epoch.into_bytes()),
         message(18, &|out| out.bytes(b"record")),

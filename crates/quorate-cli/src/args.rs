@@ -67,6 +67,11 @@ pub(crate) enum Command {
     Audit(AuditArgs),
     /// Make a wallet: one key for each suite, in shares, together with the other cosigners.
     Keygen(KeygenArgs),
+    /// Split a key that exists whole into shares, over the links of this cosigner. Prefer a new key, and a transfer to it: an imported one is
+    /// as safe as the least safe place that it ever was in.
+    ///
+    /// Every other participant's operator must consent: `quorate plans` and `quorate consent`.
+    Import(ImportArgs),
     /// List the keys that a cosigner holds shares of.
     Keys(Connection),
     /// Show a wallet's addresses: Taproot for bip340 keys, Ethereum and P2WPKH for ecdsa-secp256k1 keys, Solana for ed25519 keys.
@@ -191,6 +196,39 @@ pub(crate) struct KeygenArgs {
     /// Count a share at rest as taken only with its store AND all its key services; by default either alone counts.
     #[arg(long)]
     pub(crate) joint_counting: bool,
+    /// Name the request, 64 hexadecimal digits, for policies and logs [default: random].
+    #[arg(long, value_name = "HEX")]
+    pub(crate) request_id: Option<String>,
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ImportArgs {
+    /// The wallet's name: lower-case letters, digits, - and _, at most 40.
+    #[arg(value_name = "WALLET")]
+    pub(crate) wallet: String,
+    /// What the key is for.
+    #[arg(long, value_name = "SUITE", value_parser = ["bip340", "ed25519", "ecdsa-secp256k1"])]
+    pub(crate) suite: String,
+    /// The file with the secret key: 64 hexadecimal digits, readable by you alone. Destroy it, and every other copy, when its shares sign.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) secret_file: PathBuf,
+    /// The secret is the 32-byte seed of an Ed25519 key, as Solana wallets keep it, and not a scalar.
+    #[arg(long)]
+    pub(crate) seed: bool,
+    /// The public key that it must have, in hexadecimal digits: 32 bytes for ed25519, else 33.
+    #[arg(long, value_name = "HEX")]
+    pub(crate) public_key: String,
+    /// The chain code that the key's children were derived with, 64 hexadecimal digits [default: random].
+    #[arg(long, value_name = "HEX")]
+    pub(crate) chain_code: Option<String>,
+    /// How many participants sign.
+    #[arg(long, value_name = "COUNT", default_value_t = 2, value_parser = clap::value_parser!(u16).range(2..))]
+    pub(crate) min_signers: u16,
+    /// Who holds shares, by name in the roster, in the order of their numbers [default: the whole roster, sorted by name].
+    #[arg(long = "participant", value_name = "NAME")]
+    pub(crate) participants: Vec<String>,
     /// Name the request, 64 hexadecimal digits, for policies and logs [default: random].
     #[arg(long, value_name = "HEX")]
     pub(crate) request_id: Option<String>,

@@ -7,6 +7,7 @@ mod audit;
 mod backup;
 mod consent;
 mod freeze;
+mod import;
 pub(crate) mod init;
 mod keygen;
 mod keys;
@@ -51,6 +52,7 @@ pub(crate) fn run(command: Command, output: &Output) -> Result<(), Failure> {
         Command::Rejoin(connection) => rejoin::run(&connection, *output),
         Command::Audit(args) => audit::run(&args.command, *output),
         Command::Keygen(args) => keygen::run(args, *output),
+        Command::Import(args) => import::run(args, *output),
         Command::Keys(connection) => keys::run(&connection, *output),
         Command::Address(args) => address::run(&args, *output),
         Command::Sign(args) => sign::run(args.kind, *output),

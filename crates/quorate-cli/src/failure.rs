@@ -102,6 +102,9 @@ pub(crate) enum Failure {
     /// A file that is no list of keys.
     #[error("{} is not what `quorate keys --json` prints", path.display())]
     KeysFile { path: PathBuf },
+    /// A file that has no secret key.
+    #[error("{} must have 64 hexadecimal digits and nothing else", path.display())]
+    SecretFile { path: PathBuf },
     /// A file that is no key file.
     #[error("{} is not a key file of `quorate requester new`", path.display())]
     RequesterFile { path: PathBuf },
@@ -202,6 +205,7 @@ impl Failure {
             | Self::RequestFile { .. }
             | Self::KeysFile { .. }
             | Self::RequesterFile { .. }
+            | Self::SecretFile { .. }
             | Self::NotPrivate { .. }
             | Self::NobodyToAsk
             | Self::NoAddress { .. }

@@ -3,7 +3,7 @@
 mod import;
 mod split;
 
-pub use import::{Import, ImportRounds, ImportedKey, Importing};
+pub use import::{Import, ImportRounds, ImportedKey, Importing, ed25519_scalar, verifying_key};
 #[cfg(test)]
 pub(crate) use split::deal;
 pub use split::{combine, split};

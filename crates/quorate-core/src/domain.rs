@@ -68,6 +68,8 @@ labels! {
     CEREMONY_SESSION = "ceremony/session";
     /// What the people of each cosigner consent to when a key moves.
     CEREMONY_PLAN = "ceremony/plan";
+    /// What the people of each cosigner consent to when a key that was whole is imported.
+    CEREMONY_IMPORT = "ceremony/import";
     /// What stays the same of a key through all its epochs.
     CEREMONY_KEY = "ceremony/key";
     /// All that a request for signatures says.

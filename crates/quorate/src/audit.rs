@@ -165,7 +165,7 @@ impl Audit {
 /// The key that a proposal is about, if there is one yet.
 pub(crate) fn key_of(proposal: &Proposal) -> Option<[u8; 32]> {
     match &proposal.body {
-        ProposalBody::Keygen(_) => None,
+        ProposalBody::Keygen(_) | ProposalBody::Import(_) => None,
         ProposalBody::Reshare(body) => body.keys.first().map(|key| key.key_id),
         ProposalBody::Sign(body) => Some(body.key_id),
         ProposalBody::Presign(body) => Some(body.key_id),

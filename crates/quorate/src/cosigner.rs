@@ -39,6 +39,7 @@ mod attest;
 mod builder;
 mod ecdsa;
 pub(crate) mod epochs;
+pub(crate) mod import;
 mod keygen;
 mod presign;
 mod recover;

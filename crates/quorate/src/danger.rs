@@ -5,10 +5,13 @@ use std::{io::Read, path::Path};
 use quorate_storage::backup::{BackupReader, OpeningKeys};
 use zeroize::Zeroizing;
 
-pub use crate::share::AnyKeyShare;
 use crate::{
     backup::{CheckError, check_chunk},
     node::NodeError,
+};
+pub use crate::{
+    cosigner::import::{ImportRequest, WholeKey},
+    share::AnyKeyShare,
 };
 
 /// Opens all active shares of a cosigner's directory, as its owner may for an export, and as a thief would who has a copy of the

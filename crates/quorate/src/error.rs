@@ -278,6 +278,20 @@ pub enum RequestError {
     /// Keys of different holders, or at different places.
     #[error("the keys are not all held by the same cosigners at the same places; name those that are, one group at a time")]
     OtherHolders,
+    /// A whole key that is none.
+    #[error(
+        "this is no secret key of the suite: it must be between one and the order of the group, in the suite's standard encoding"
+    )]
+    WholeKey,
+    /// A public key that is not the secret key's.
+    #[error("the secret key's public key is {public_key}, and not the one that was named; nothing was imported")]
+    OtherPublicKey {
+        /// The secret key's.
+        public_key: String,
+    },
+    /// A chain code that is none.
+    #[error("a chain code is 64 hexadecimal digits")]
+    ChainCode,
     /// A request about keys that names none.
     #[error("name at least one key or wallet")]
     NoKeys,

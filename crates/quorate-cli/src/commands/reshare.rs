@@ -104,7 +104,7 @@ fn reshare(client: &Client, request: &ReshareRequest, output: Output) -> Result<
 }
 
 /// Whose consent is missing, and to which plan. The words are another cosigner's: nothing but the digits is taken from them.
-fn wanted_consent(error: &ClientError) -> Option<(String, String)> {
+pub(super) fn wanted_consent(error: &ClientError) -> Option<(String, String)> {
     let ClientError::Refused(error) = error else { return None };
     let (_, rest) = error.message.split_once(CONSENT)?;
     let plan = rest.get(..64)?;

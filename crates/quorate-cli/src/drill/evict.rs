@@ -6,7 +6,7 @@ use std::{thread, time::Instant};
 use quorate::{
     control::{
         ClientError,
-        api::{ConsentRequest, KeyInfo, PlanInfo, ReshareRequest, ReshareResult},
+        api::{ConsentRequest, FreezeRequest, KeyInfo, PlanInfo, ReshareRequest, ReshareResult, ResumeRequest},
     },
     core::{
         ecdsa::EcdsaSecp256k1,
@@ -39,9 +39,10 @@ pub(super) fn carry_out(team: &Team, wallet: &Wallet, loot: &[Loot], cleanup: &C
         "\nalice's provider is found to be breached: the thief has her shares. The others evict her, and dave takes her place.\n",
     );
     report.step("dave starts at a fourth provider, and holds nothing", || start_dave(team, cleanup))?;
-    // Freeze comes here: bob and carol freeze the wallet at once, sign nothing meanwhile, and thaw it after the eviction.
-    let plan = report.step("bob wants alice evicted; without carol nothing happens", || proposed(team, wallet))?;
-    report.step("carol's operator reads the plan and consents", || consented(team, &plan))?;
+    report.step("bob freezes all keys with one command", || freeze(team, wallet))?;
+    let plan =
+        report.step("bob wants alice evicted; without the others' operators nothing happens", || proposed(team, wallet))?;
+    report.step("the operators of carol and dave read the plan and consent", || consented(team, &plan))?;
     let before = key_state(team, "bob")?;
     let marks: Vec<_> = team.tape.recordings().iter().map(|tape| (tape.sent.len(), tape.received.len())).collect();
     report.step("bob evicts alice: new shares of the same keys", || evicted(team, wallet, &before))?;
@@ -52,11 +53,54 @@ pub(super) fn carry_out(team: &Team, wallet: &Wallet, loot: &[Loot], cleanup: &C
         report.step(&format!("alice's old shares with {}'s new ones", second.name), || mixed(wallet, stolen, second));
     }
     report.step("the old shares of the others are nowhere any more", || gone(stolen, &fresh));
+    report.step("the keys stay frozen until two operators want them back", || resume(team, wallet))?;
     for pair in PAIRS {
         report.step(&format!("{} and {} sign", pair[0], pair[1]), || sign(team, wallet, pair))?;
     }
     report.step("alice's own cosigner hears of it", || alice_hears(team, wallet))?;
     report.step("POSITIVE CONTROL: rob two of the new holders", || two_new(wallet, &fresh))
+}
+
+/// From here on nobody signs, whoever asks.
+fn freeze(team: &Team, wallet: &Wallet) -> Result<((), String), Trouble> {
+    let request = FreezeRequest { all: true, reason: "alice's provider is breached".to_owned(), ..FreezeRequest::default() };
+    team.member("bob")?.client().freeze(&request)?;
+    let start = Instant::now();
+    while team.member("carol")?.client().status()?.frozen.is_empty() {
+        if start.elapsed() > HEARD {
+            return Err(Trouble::Broken("carol has not heard that the keys are frozen"));
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+    let said = refused_as_frozen(team, wallet, ["carol", "bob"])?;
+    Ok(((), format!("carol, asked to sign with bob: {said}")))
+}
+
+/// Asks for signatures, which must be refused because the key is frozen.
+fn refused_as_frozen(team: &Team, wallet: &Wallet, pair: [&str; 2]) -> Result<String, Trouble> {
+    match sign(team, wallet, pair) {
+        Err(Trouble::Client(ClientError::Refused(error))) if error.code == "frozen" => Ok(error.message),
+        Err(other) => Err(other),
+        Ok(_) => Err(Trouble::Broken("a frozen key signs")),
+    }
+}
+
+/// One operator is not enough, and need not be one who was there when the keys were frozen.
+fn resume(team: &Team, wallet: &Wallet) -> Result<((), String), Trouble> {
+    let all = ResumeRequest { all: true, ..ResumeRequest::default() };
+    team.member("bob")?.client().resume(&all)?;
+    refused_as_frozen(team, wallet, ["carol", "bob"])?;
+    team.member("carol")?.client().resume(&all)?;
+    let start = Instant::now();
+    for name in HOLDERS {
+        while !team.member(name)?.client().status()?.frozen.is_empty() {
+            if start.elapsed() > HEARD {
+                return Err(Trouble::Broken("the keys stay frozen although two operators want them back"));
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+    Ok(((), "bob's alone was not enough; with carol's the keys sign again".to_owned()))
 }
 
 fn start_dave(team: &Team, cleanup: &Cleanup) -> Result<((), String), Trouble> {

@@ -4,6 +4,7 @@
 mod backup;
 mod drill;
 mod help;
+mod import;
 mod node;
 mod people;
 mod placement;

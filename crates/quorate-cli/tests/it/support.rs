@@ -134,6 +134,18 @@ impl Place {
     }
 
     /// Starts a cosigner that is meant to run.
+    /// The plans that wait for an operator, once there is one: another one's refusal may have come first.
+    pub(crate) fn plans(&self, name: &str) -> Value {
+        let start = Instant::now();
+        loop {
+            let plans = self.at(name, "plans --json").json();
+            if plans.as_array().is_some_and(|plans| !plans.is_empty()) || start.elapsed() > Duration::from_secs(30) {
+                return plans;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
     pub(crate) fn start(&self, name: &str) -> Node {
         let mut command = self.node_command(name, "passphrase");
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();

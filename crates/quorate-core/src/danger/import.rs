@@ -2,8 +2,10 @@
 
 use alloc::collections::BTreeMap;
 
+use curve25519_dalek::scalar::{Scalar, clamp_integer};
 use ff::Field;
 use rand_core::TryCryptoRng;
+use sha2::{Digest, Sha512};
 use zeroize::Zeroizing;
 
 use crate::{
@@ -64,6 +66,32 @@ impl<C: Curve> ImportedKey<C> {
     pub const fn new(owner: Identifier, verifying_key: VerifyingKey<C>, chain_code: ChainCode, placement: Placement) -> Self {
         Self { owner, verifying_key, chain_code, placement }
     }
+}
+
+/// The key that a whole secret stands for.
+///
+/// # Errors
+///
+/// [`Error::Decode`] if the scalar is not canonical, [`InputError::InvalidSecret`] if it is zero.
+pub fn verifying_key<C: Curve>(secret: &Zeroizing<[u8; 32]>) -> Result<VerifyingKey<C>, Error> {
+    let scalar = Secret::new(C::decode_scalar(secret)?);
+    if scalar.expose().is_zero().into() {
+        return Err(InputError::InvalidSecret.into());
+    }
+    Ok(VerifyingKey(C::mul_generator(scalar.expose())))
+}
+
+/// The scalar of a 32-byte Ed25519 seed (RFC 8032, section 5.1.5), as [`Import::start_owner`] takes it.
+///
+/// Signatures of the shares do not use the other half of the hash, from which a single signer draws its nonces; the public key and the
+/// addresses are the seed's.
+#[must_use]
+pub fn ed25519_scalar(seed: &Zeroizing<[u8; 32]>) -> Zeroizing<[u8; 32]> {
+    let hash = Zeroizing::new(<[u8; 64]>::from(Sha512::digest(seed.as_slice())));
+    let mut low = Zeroizing::new([0; 32]);
+    low.iter_mut().zip(hash.iter()).for_each(|(low, byte)| *low = *byte);
+    let scalar = Secret::new(Scalar::from_bytes_mod_order(clamp_integer(*low)));
+    Zeroizing::new(scalar.expose().to_bytes())
 }
 
 impl<C: Curve> Import<C> {

@@ -75,6 +75,8 @@ kinds! {
     KeyMade = 20, "key-made";
     /// A key generation that was cut off was completed with a peer's certificate.
     CertificateCompleted = 21, "certificate-completed";
+    /// A key that was whole before is held in shares from now on.
+    KeyImported = 22, "key-imported";
     /// It joined an attempt to give keys a new epoch: from here on the number is used.
     EpochJoined = 30, "epoch-joined";
     /// Its share of a later epoch of a key is active, and those of all earlier ones are destroyed.

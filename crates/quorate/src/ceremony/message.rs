@@ -28,7 +28,7 @@ pub(super) const SMALLEST_SET: usize = 2 + 4;
 pub(super) const MAX_RECORD: usize = 1 << 20;
 
 pub(crate) use super::proposal::{
-    KeygenProposal, PresignProposal, Proposal, ProposalBody, ReshareKey, ReshareProposal, SignProposal,
+    ImportProposal, KeygenProposal, PresignProposal, Proposal, ProposalBody, ReshareKey, ReshareProposal, SignProposal,
 };
 
 /// The id that a requester gives a request. What it stands for is remembered.

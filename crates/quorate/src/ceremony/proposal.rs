@@ -35,6 +35,8 @@ pub(crate) enum ProposalBody {
     Presign(PresignProposal),
     /// The same keys on new polynomials, perhaps with other participants.
     Reshare(ReshareProposal),
+    /// A key that the proposer has whole, in shares from now on.
+    Import(ImportProposal),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,6 +69,25 @@ pub(crate) struct PresignProposal {
     pub(crate) epoch: u64,
     pub(crate) signers: ParticipantSet,
     pub(crate) count: u8,
+}
+
+/// A key that was whole. It is dealt like a wallet of one key that is made, but by its owner alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ImportProposal {
+    pub(crate) keygen: KeygenProposal,
+    /// The public key, in the suite's standard encoding.
+    pub(crate) key: Vec<u8>,
+    pub(crate) chain_code: [u8; 32],
+}
+
+impl ImportProposal {
+    /// What operators consent to.
+    pub(crate) fn plan(&self) -> [u8; 32] {
+        let hash = Hash::new(domain::CEREMONY_IMPORT).field(self.keygen.wallet.as_bytes()).list(self.keygen.suites.len());
+        let hash = self.keygen.suites.iter().fold(hash, |hash, suite| hash.value(suite));
+        let hash = hash.field(&self.key).field(&self.chain_code).value(&self.keygen.placement);
+        hash.field(&self.keygen.peers.digest()).finish()
+    }
 }
 
 /// Keys whose shares are dealt anew: all of the same holders, to the same new ones.
@@ -122,10 +143,7 @@ impl Encoding for Proposal {
         match &self.body {
             ProposalBody::Keygen(keygen) => {
                 out.u8(1);
-                write_text(&keygen.wallet, out);
-                out.sequence(&keygen.suites);
-                keygen.placement.write(out);
-                keygen.peers.write(out);
+                keygen.write(out);
             }
             ProposalBody::Sign(sign) => {
                 out.u8(2);
@@ -154,18 +172,19 @@ impl Encoding for Proposal {
                 reshare.peers.write(out);
                 out.sequence(&reshare.former);
             }
+            ProposalBody::Import(import) => {
+                out.u8(5);
+                import.keygen.write(out);
+                out.bytes(&import.key);
+                out.raw(&import.chain_code);
+            }
         }
     }
 
     fn read(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let request = input.array()?;
         let body = match input.u8()? {
-            1 => ProposalBody::Keygen(KeygenProposal {
-                wallet: read_text(input)?,
-                suites: input.sequence(MAX_SUITES, 1)?,
-                placement: Placement::read(input)?,
-                peers: Peers::read(input)?,
-            }),
+            1 => ProposalBody::Keygen(KeygenProposal::read(input)?),
             2 => ProposalBody::Sign(SignProposal {
                 key_id: input.array()?,
                 epoch: input.u64()?,
@@ -190,12 +209,37 @@ impl Encoding for Proposal {
                 peers: Peers::read(input)?,
                 former: input.sequence(MAX_SETS, SMALLEST_SET)?,
             }),
+            5 => ProposalBody::Import(ImportProposal {
+                keygen: KeygenProposal::read(input)?,
+                key: input.bytes(MAX_PUBLIC_KEY)?.to_vec(),
+                chain_code: input.array()?,
+            }),
             _ => return Err(DecodeError::InvalidValue("proposal")),
         };
         Ok(Self { request, body })
     }
 }
 
+impl Encoding for KeygenProposal {
+    fn write(&self, out: &mut Writer) {
+        write_text(&self.wallet, out);
+        out.sequence(&self.suites);
+        self.placement.write(out);
+        self.peers.write(out);
+    }
+
+    fn read(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self {
+            wallet: read_text(input)?,
+            suites: input.sequence(MAX_SUITES, 1)?,
+            placement: Placement::read(input)?,
+            peers: Peers::read(input)?,
+        })
+    }
+}
+
+/// The longest public key of a suite, in bytes.
+const MAX_PUBLIC_KEY: usize = 33;
 /// Two empty texts, two digests, a suite and two numbers.
 const SMALLEST_RESHARE_KEY: usize = 4 + 32 + 1 + 8 + 32 + 8 + 4;
 

@@ -116,6 +116,50 @@ pub struct KeygenRequest {
     pub request_id: Option<String>,
 }
 
+/// Deals a key that was whole. See `Cosigner::import`: prefer a new key.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(clippy::exhaustive_structs, reason = "callers build it, with ..Default::default()")]
+pub struct ImportRequest {
+    /// The wallet's name.
+    pub wallet: String,
+    /// The suite, by name.
+    pub suite: String,
+    /// The secret key, 64 hexadecimal digits: a scalar in the suite's standard encoding, or a seed.
+    pub secret: String,
+    /// Whether it is the 32-byte seed of an Ed25519 key.
+    #[serde(default)]
+    pub seed: bool,
+    /// The public key, in hexadecimal digits of the suite's standard encoding: nothing is imported if it is not the secret key's.
+    pub public_key: String,
+    /// The chain code, 64 hexadecimal digits; random if absent.
+    #[serde(default)]
+    pub chain_code: Option<String>,
+    /// How many participants sign.
+    pub min_signers: u16,
+    /// The participants, by their names in the roster, in the order of their numbers; all of the roster, sorted, if empty.
+    #[serde(default)]
+    pub participants: Vec<String>,
+    /// Names the request. Random if absent.
+    #[serde(default)]
+    pub request_id: Option<String>,
+}
+
+impl core::fmt::Debug for ImportRequest {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("ImportRequest")
+            .field("wallet", &self.wallet)
+            .field("public_key", &self.public_key)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Drop for ImportRequest {
+    fn drop(&mut self) {
+        zeroize::Zeroize::zeroize(&mut self.secret);
+    }
+}
+
 /// A domain that may reach the key, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

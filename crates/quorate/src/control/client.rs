@@ -10,8 +10,8 @@ use std::{
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::api::{
-    ApiError, AttestRequest, AttestResult, BackupRequest, BackupResult, ForgiveRequest, FreezeInfo, FreezeRequest, KeyInfo,
-    KeygenRequest, ResumeRequest, SignRequest, Signed, SignedFreeze, Status,
+    ApiError, AttestRequest, AttestResult, BackupRequest, BackupResult, ForgiveRequest, FreezeInfo, FreezeRequest, ImportRequest,
+    KeyInfo, KeygenRequest, ResumeRequest, SignRequest, Signed, SignedFreeze, Status,
 };
 
 /// The largest answer that is read.
@@ -85,6 +85,15 @@ impl Client {
     /// cosigner's own words.
     pub fn keygen(&self, request: &KeygenRequest) -> Result<Vec<KeyInfo>, ClientError> {
         self.call("POST", "/v1/keygen", request)
+    }
+
+    /// Has a key that was whole dealt to its participants.
+    ///
+    /// # Errors
+    ///
+    /// As [`keygen`](Self::keygen).
+    pub fn import(&self, request: &ImportRequest) -> Result<KeyInfo, ClientError> {
+        self.call("POST", "/v1/import", request)
     }
 
     /// Has a payload signed.

@@ -16,6 +16,7 @@ use axum::{
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use quorate_core::{
+    SuiteId,
     derive::DerivationPath,
     placement::{Counting, Waiver},
     wire::Encoding,
@@ -26,17 +27,19 @@ use tokio::{
     net::UnixListener,
     sync::{Notify, watch},
 };
+use zeroize::{Zeroize as _, Zeroizing};
 
 use super::{
     api::{
-        ApiError, AttestRequest, AttestResult, ForgiveRequest, KeyInfo, KeygenRequest, ParticipantInfo, PeerStatus, SignRequest,
-        Signed, Status,
+        ApiError, AttestRequest, AttestResult, ForgiveRequest, ImportRequest, KeyInfo, KeygenRequest, ParticipantInfo,
+        PeerStatus, SignRequest, Signed, Status,
     },
     people,
 };
 use crate::{
     ceremony::{keygen::suite, message::RequestId},
     cosigner::{Cosigner, KeygenRequest as Keygen, SignRequest as Sign, WalletKey, describe},
+    danger::{ImportRequest as Import, WholeKey},
     error::{CosignerError, RequestError},
     payload::AnyPayload,
 };
@@ -107,6 +110,7 @@ pub fn serve(cosigner: Arc<Cosigner>, socket: &Path) -> std::io::Result<ControlS
         .route("/v1/status", get(status))
         .route("/v1/keys", get(keys))
         .route("/v1/keygen", post(keygen))
+        .route("/v1/import", post(import))
         .route("/v1/sign", post(sign))
         .route("/v1/attest", post(attest))
         .route("/v1/freeze", post(people::freeze))
@@ -257,6 +261,33 @@ async fn keygen(State(context): State<Context>, request: Body<KeygenRequest>) ->
     }
     let keys = context.cosigner.keygen(keygen).await?;
     Ok(Json(keys.iter().map(|key| key_info(&context.cosigner, key)).collect()))
+}
+
+async fn import(State(context): State<Context>, request: Body<ImportRequest>) -> Answer<KeyInfo> {
+    let mut request = body(request)?;
+    let mut secret = Zeroizing::new([0; 32]);
+    let decoded = hex::decode_to_slice(&request.secret, secret.as_mut_slice());
+    request.secret.zeroize();
+    decoded.map_err(|_| RequestError::WholeKey)?;
+    let key = match (request.seed, suite(&request.suite)?) {
+        (true, SuiteId::Ed25519) => WholeKey::ed25519_seed(&secret)?,
+        (true, _) => return Err(RequestError::WholeKey.into()),
+        (false, suite) => WholeKey::scalar(suite, secret)?,
+    };
+    if hex::encode(key.public_key()) != request.public_key {
+        return Err(RequestError::OtherPublicKey { public_key: hex::encode(key.public_key()) }.into());
+    }
+    let mut import =
+        Import::new(&request.wallet, key, request.min_signers).participants(core::mem::take(&mut request.participants));
+    if let Some(chain_code) = &request.chain_code {
+        let code = hex::decode(chain_code).ok().and_then(|code| code.try_into().ok());
+        import = import.chain_code(code.ok_or(RequestError::ChainCode)?);
+    }
+    if let Some(id) = request_id(request.request_id.as_deref())? {
+        import = import.request_id(id);
+    }
+    let key = context.cosigner.import(import).await?;
+    Ok(Json(key_info(&context.cosigner, &key)))
 }
 
 async fn sign(State(context): State<Context>, request: Body<SignRequest>) -> Answer<Signed> {

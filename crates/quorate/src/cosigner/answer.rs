@@ -161,6 +161,7 @@ async fn take_part(shared: &Arc<Shared>, from: PeerId, proposal: Proposal) {
     let outcome = match (shared.trust(from).await, &proposal.body) {
         (Err(error), _) => Err(error),
         (Ok(()), ProposalBody::Keygen(_)) => super::keygen::take_part(shared, from, &proposal).await,
+        (Ok(()), ProposalBody::Import(body)) => super::import::take_part(shared, from, &proposal, body).await,
         (Ok(()), ProposalBody::Sign(_)) => super::sign::take_part(shared, from, &proposal).await,
         (Ok(()), ProposalBody::Presign(body)) => super::presign::take_part(shared, from, &proposal, body).await,
         (Ok(()), ProposalBody::Reshare(body)) => super::reshare::take_part(shared, from, &proposal, body).await,

@@ -158,7 +158,7 @@ impl Cosigner {
 }
 
 /// Numbers the participants.
-fn participants(shared: &Shared, names: &[String]) -> Result<Peers, CosignerError> {
+pub(super) fn participants(shared: &Shared, names: &[String]) -> Result<Peers, CosignerError> {
     let mut sorted: Vec<_> = shared.roster.iter().map(|entry| entry.name.clone()).collect();
     sorted.sort_unstable();
     let names = if names.is_empty() { &sorted } else { names };
@@ -203,7 +203,11 @@ pub(super) async fn exposures(
 }
 
 /// This cosigner's own checks, as proposer and as participant alike.
-async fn check(shared: &Arc<Shared>, body: &KeygenProposal, proposer: PeerId) -> Result<(Identifier, Reserved), CosignerError> {
+pub(super) async fn check(
+    shared: &Arc<Shared>,
+    body: &KeygenProposal,
+    proposer: PeerId,
+) -> Result<(Identifier, Reserved), CosignerError> {
     let refused = |refusal: rules::Refusal| {
         let reason = refusal.to_string();
         if let rules::Refusal::Request(error) = refusal { error.into() } else { CosignerError::Denied { reason } }

@@ -201,7 +201,7 @@ pub(super) async fn take_part(
     drop(opened);
     if !refresh {
         // The operator said yes to this, and not to the same again after something else.
-        shared.reshares.plans(|plans| plans.consented.remove(&plan));
+        shared.reshares.forget_consent(plan);
     }
     tell_destroyed(shared, (from, proposal), &others, &former);
     let mut words = words(shared, (heard, &mut answers), &others).await;

@@ -40,6 +40,7 @@ use crate::{
 mod ecdsa;
 mod epochs;
 mod freeze;
+mod import;
 mod pairing;
 mod reshare;
 

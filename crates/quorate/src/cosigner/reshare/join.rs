@@ -133,7 +133,7 @@ pub(super) async fn check(
     let (plan, change) = (body.plan(&sources.iter().map(Source::key_print).collect::<Vec<_>>()), change(shared, body, &sources)?);
     let refresh = change.is_none();
     if let (Some(description), Consent::Needed) = (change, consent)
-        && shared.reshares.plans(|plans| !plans.consented.contains_key(&plan))
+        && !shared.reshares.is_consented(plan)
     {
         let text = hex::encode(plan);
         shared.reshares.remember(PlannedChange { plan, proposer: shared.name_of(from), description });

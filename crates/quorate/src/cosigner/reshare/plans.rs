@@ -63,8 +63,17 @@ impl Reshares {
         with(&mut plans)
     }
 
+    pub(in crate::cosigner) fn is_consented(&self, plan: Plan) -> bool {
+        self.plans(|plans| plans.consented.contains_key(&plan))
+    }
+
+    /// Ends a consent: what it was for has happened.
+    pub(in crate::cosigner) fn forget_consent(&self, plan: Plan) {
+        self.plans(|plans| plans.consented.remove(&plan));
+    }
+
     /// Remembers a plan for the operator. The oldest one makes room.
-    pub(super) fn remember(&self, change: PlannedChange) {
+    pub(in crate::cosigner) fn remember(&self, change: PlannedChange) {
         self.plans(|plans| {
             plans.proposed.retain(|known| known.plan != change.plan);
             if plans.proposed.len() >= MAX_PLANS {

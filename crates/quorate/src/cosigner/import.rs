@@ -1,0 +1,253 @@
+//! A key that was whole somewhere, in shares from now on.
+//!
+//! The owner's cosigner deals it to all participants over their links, and each of them confirms as after a key generation. It is an
+//! exception to everything that this library is for, so that every other participant's operator has to consent to it.
+
+use std::sync::Arc;
+
+use quorate_core::{
+    Identifier, PeerId, Placement, SessionId, SuiteId, Threshold,
+    danger::{self, Import, ImportedKey},
+    derive::ChainCode,
+    ecdsa::EcdsaSecp256k1,
+    frost::{Bip340, Ed25519},
+    keys::VerifyingKey,
+    reshare::Outcome,
+};
+use quorate_storage::AuditKind;
+use zeroize::Zeroizing;
+
+use super::{
+    Cosigner, Shared, WalletKey, answer, fresh,
+    keygen::{Confirmed, activate, certify, check, exposures, participants},
+    reshare::PlannedChange,
+};
+use crate::{
+    audit,
+    ceremony::{
+        keygen::Refusal,
+        message::{ImportProposal, KeygenProposal, Proposal, ProposalBody, Random, RequestId},
+        run::{Drive, DriveError},
+    },
+    error::{CosignerError, RequestError},
+    share::{HeldSuite, Stored},
+};
+
+/// A whole key. It is wiped when it is dropped.
+#[derive(Clone)]
+pub struct WholeKey {
+    suite: SuiteId,
+    secret: Zeroizing<[u8; 32]>,
+    public: Vec<u8>,
+}
+
+impl core::fmt::Debug for WholeKey {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("WholeKey").field("suite", &self.suite).field("public", &hex::encode(&self.public)).finish_non_exhaustive()
+    }
+}
+
+impl WholeKey {
+    /// A secret scalar in the suite's standard encoding: little endian for Ed25519, big endian on secp256k1.
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError::WholeKey`] if it is zero or not below the order of the group, [`RequestError::UnknownSuite`] if cosigners hold no
+    /// keys of the suite.
+    pub fn scalar(suite: SuiteId, secret: Zeroizing<[u8; 32]>) -> Result<Self, RequestError> {
+        let public = match suite {
+            SuiteId::Ed25519 => danger::verifying_key::<Ed25519>(&secret).map(|key| key.to_bytes().to_vec()),
+            SuiteId::Bip340 => danger::verifying_key::<Bip340>(&secret).map(|key| key.to_bytes().to_vec()),
+            SuiteId::EcdsaSecp256k1 => danger::verifying_key::<EcdsaSecp256k1>(&secret).map(|key| key.to_bytes().to_vec()),
+            SuiteId::Ristretto255 | SuiteId::Secp256k1 | SuiteId::P256 | SuiteId::EcdsaP256 | _ => {
+                return Err(RequestError::UnknownSuite { name: suite.name().to_owned() });
+            }
+        };
+        Ok(Self { suite, public: public.map_err(|_| RequestError::WholeKey)?, secret })
+    }
+
+    /// An Ed25519 key as most wallets keep it: the 32-byte seed of RFC 8032.
+    ///
+    /// # Errors
+    ///
+    /// None in practice.
+    pub fn ed25519_seed(seed: &Zeroizing<[u8; 32]>) -> Result<Self, RequestError> {
+        Self::scalar(SuiteId::Ed25519, danger::ed25519_scalar(seed))
+    }
+
+    /// The public key that it stands for, in the suite's standard encoding. Compare it with what you know before you import it.
+    #[must_use]
+    pub fn public_key(&self) -> &[u8] {
+        &self.public
+    }
+}
+
+/// Asks for a key that was whole to be held in shares.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ImportRequest {
+    wallet: String,
+    key: WholeKey,
+    min_signers: u16,
+    participants: Vec<String>,
+    chain_code: Option<[u8; 32]>,
+    request: Option<RequestId>,
+}
+
+impl ImportRequest {
+    /// A new wallet of that name, or one that has no key of the suite, of which any `min_signers` cosigners of the roster sign.
+    #[must_use]
+    pub fn new(wallet: &str, key: WholeKey, min_signers: u16) -> Self {
+        Self { wallet: wallet.to_owned(), key, min_signers, participants: Vec::new(), chain_code: None, request: None }
+    }
+
+    /// Names the participants, in the order of their numbers; without it, all of the roster by name. This cosigner is one of them.
+    #[must_use]
+    pub fn participants(mut self, names: impl IntoIterator<Item = String>) -> Self {
+        self.participants = names.into_iter().collect();
+        self
+    }
+
+    /// The chain code that the key's children were derived with; random otherwise.
+    #[must_use]
+    pub const fn chain_code(mut self, chain_code: [u8; 32]) -> Self {
+        self.chain_code = Some(chain_code);
+        self
+    }
+
+    /// Names the request; random otherwise.
+    #[must_use]
+    pub const fn request_id(mut self, request: [u8; 32]) -> Self {
+        self.request = Some(request);
+        self
+    }
+}
+
+impl Cosigner {
+    /// Deals a key that was whole to its participants. Every other one's operator has to [`consent`](Self::consent) to it.
+    ///
+    /// # Security
+    ///
+    /// The key was whole, and is as safe as the least safe place that it ever was in: this machine's memory is one of them now. Nothing
+    /// destroys the copies that there are. Prefer a new key, and a transfer to it.
+    ///
+    /// # Errors
+    ///
+    /// As for [`keygen`](Self::keygen); [`CosignerError::Refused`] names whose operator has not consented.
+    pub async fn import(&self, request: ImportRequest) -> Result<WalletKey, CosignerError> {
+        let shared = self.shared();
+        let peers = participants(shared, &request.participants)?;
+        let me = peers.identifier(shared.me).ok_or(RequestError::NotParticipating)?;
+        let others: Vec<_> = peers.iter().filter(|(_, peer)| *peer != shared.me).collect();
+        let rows = exposures(shared, me, &others).await?;
+        let count = u16::try_from(peers.iter().len()).map_err(|_| RequestError::DuplicateParticipant)?;
+        let placement = Placement::builder(Threshold::new(request.min_signers, count)?);
+        let placement = rows.into_iter().fold(placement, |placement, (identifier, row)| placement.participant(identifier, row));
+        let (wallet, suites, placement) = (request.wallet, vec![request.key.suite], placement.build()?);
+        let keygen = KeygenProposal { wallet, suites, placement, peers };
+        let chain_code = request.chain_code.map_or_else(fresh, Ok)?;
+        let body = ImportProposal { keygen, key: request.key.public.clone(), chain_code };
+        let (_, _reserved) = check(shared, &body.keygen, shared.me).await?;
+        let id = request.request.map_or_else(fresh, Ok)?;
+        let proposal = Proposal { request: id, body: ProposalBody::Import(body.clone()) };
+        let (randoms, mut answers) = answer::propose(shared, &proposal, me, &others, shared.deadline).await?;
+        let key = run(shared, &proposal, &body, (me, me, Some(request.key.secret)), &randoms).await?;
+        answer::all_done(shared, &mut answers, &others).await;
+        Ok(key)
+    }
+}
+
+/// The other participants' side.
+pub(super) async fn take_part(
+    shared: &Arc<Shared>,
+    from: PeerId,
+    proposal: &Proposal,
+    body: &ImportProposal,
+) -> Result<(), CosignerError> {
+    let denied = |refusal: Refusal| CosignerError::Denied { reason: refusal.to_string() };
+    // One key: whoever consents to a name and a public key must not get another with it.
+    if body.keygen.suites.len() != 1 {
+        return Err(denied(Refusal::KeyList));
+    }
+    let (me, _reserved) = check(shared, &body.keygen, from).await?;
+    let owner = body.keygen.peers.identifier(from).ok_or_else(|| denied(Refusal::StrangeProposer))?;
+    shared.trust_all(body.keygen.peers.iter().map(|(_, peer)| peer).collect()).await?;
+    let plan = body.plan();
+    if !shared.reshares.is_consented(plan) {
+        let description = describe(shared, body);
+        shared.reshares.remember(PlannedChange { plan, proposer: shared.name_of(from), description });
+        return Err(denied(Refusal::Consent { plan: hex::encode(plan) }));
+    }
+    let participants = body.keygen.peers.iter().map(|(identifier, _)| identifier);
+    let randoms = answer::accept(shared, from, proposal, me, participants).await?;
+    run(shared, proposal, body, (me, owner, None), &randoms).await?;
+    shared.reshares.forget_consent(plan);
+    Ok(())
+}
+
+/// An import in words.
+fn describe(shared: &Shared, body: &ImportProposal) -> String {
+    let threshold = body.keygen.placement.threshold();
+    let suite = body.keygen.suites.first().map_or_else(String::new, ToString::to_string);
+    format!(
+        "IMPORT of a key that was whole: wallet {}, {suite} {}: {} of {}; holders: {}",
+        body.keygen.wallet,
+        hex::encode(&body.key),
+        threshold.min_signers(),
+        threshold.max_signers(),
+        body.keygen.peers.iter().map(|(_, peer)| shared.name_of(peer)).collect::<Vec<_>>().join(", "),
+    )
+}
+
+/// Who takes part as whom: this participant, the key's owner, and the whole key if they are the same.
+type Roles = (Identifier, Identifier, Option<Zeroizing<[u8; 32]>>);
+
+async fn run(
+    shared: &Arc<Shared>,
+    proposal: &Proposal,
+    body: &ImportProposal,
+    roles: Roles,
+    randoms: &[Random],
+) -> Result<WalletKey, CosignerError> {
+    let id = proposal.session_id(randoms, 0);
+    let made = match body.keygen.suites.first() {
+        Some(SuiteId::Ed25519) => one::<Ed25519>(shared, body, roles, id).await,
+        Some(SuiteId::Bip340) => one::<Bip340>(shared, body, roles, id).await,
+        Some(SuiteId::EcdsaSecp256k1) => one::<EcdsaSecp256k1>(shared, body, roles, id).await,
+        Some(_) | None => Err(CosignerError::Bug("a suite that was refused before").into()),
+    };
+    let name = |id| body.keygen.peers.peer(id).map_or_else(|| id.to_string(), |peer| shared.name_of(peer));
+    let key = made.map_err(|error| error.named(name))?;
+    let entry = audit::entry(AuditKind::KeyImported).key(*key.share.key_id().as_bytes()).request(proposal.request);
+    shared.audit.note(entry.reason(&format!("wallet {}", key.wallet))).await;
+    Ok(key)
+}
+
+/// As a key generation: the share is durable as pending before the confirmation leaves.
+async fn one<C: HeldSuite>(
+    shared: &Arc<Shared>,
+    body: &ImportProposal,
+    (me, owner, secret): Roles,
+    id: SessionId,
+) -> Result<WalletKey, DriveError> {
+    let KeygenProposal { wallet, placement, peers, .. } = &body.keygen;
+    let session = shared.session(id, peers);
+    let key = VerifyingKey::<C>::from_bytes(&body.key).map_err(quorate_core::Error::from)?;
+    let key = ImportedKey::new(owner, key, ChainCode::new(body.chain_code), placement.clone());
+    let rng = &mut getrandom::SysRng;
+    let machine = match &secret {
+        Some(secret) => Import::<C>::start_owner(&session, secret, key, rng)?,
+        None => Import::<C>::start_receiver(&session, key, me, rng)?,
+    };
+    drop(secret);
+    let mut drive = Drive::open(machine, &shared.network, id, peers, shared.deadline)?;
+    let mut confirmed = Confirmed { shared, key: None };
+    let stored = |share| Stored { wallet: wallet.clone(), peers: peers.clone(), share };
+    let Outcome::Holds(share) = certify::<C, _>(shared, &stored, &mut drive, &mut confirmed).await? else {
+        return Err(CosignerError::Bug("an owner without a share").into());
+    };
+    let record = Stored { wallet: wallet.clone(), peers: peers.clone(), share: C::active(share) };
+    activate(shared, &record).await?;
+    confirmed.key = None;
+    Ok(record.into())
+}
