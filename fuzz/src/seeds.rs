@@ -277,6 +277,15 @@ fn ceremony() -> Seeds {
         out.raw(&placements()[0].1);
         session(3).peers().write(out);
     };
+    let import = |out: &mut Writer| {
+        out.u8(5);
+        out.bytes(b"old");
+        out.sequence(&[SuiteId::Ed25519]);
+        out.raw(&placements()[0].1);
+        session(3).peers().write(out);
+        out.bytes(&REQUESTER);
+        out.raw(&[3; 32]);
+    };
     let sign = |out: &mut Writer| {
         out.u8(2);
         out.raw(&[4; 32]);
@@ -330,6 +339,7 @@ fn ceremony() -> Seeds {
         message(11, &|out| out.bytes(b"record")),
     ];
     seeds.extend(epochs(&message));
+    seeds.push(("message-01-import".to_owned(), message(1, &import).1));
     seeds.push(("message-01-sign".to_owned(), message(1, &unsigned).1));
     seeds.push(("message-01-signed".to_owned(), message(1, &signed).1));
     seeds.push(("message-01-presign".to_owned(), message(1, &presign).1));

@@ -74,6 +74,8 @@ labels! {
     CEREMONY_KEY = "ceremony/key";
     /// All that a request for signatures says.
     REQUEST_CONTENT = "request/content";
+    /// All that a request to make keys, or to deal them anew, says.
+    REQUEST_WORK = "request/work";
     /// A requester's signature on a request.
     REQUEST_SIGN = "request/sign";
     /// A person's approval of a request.

@@ -23,6 +23,10 @@
 //! remember_days = 30                   # for how long; signed requests must expire sooner
 //! max = 100000                         # how many at most; more are refused
 //!
+//! [refresh]                            # see docs/resharing.md; nothing comes due by itself by default
+//! every_days = 30
+//! wallets = { hot = 7, archive = 0 }   # by wallet; 0 is never
+//!
 //! [freeze]                             # see docs/freeze.md
 //! keys = ["d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"] # credentials that can freeze, and nothing else
 //! refused_per_hour = 100               # more refused requests for a key freeze it; no limit by default
@@ -54,6 +58,7 @@ use crate::{
     backup::BackupTarget,
     ceremony::keygen::DEFAULT_MAX_KEYS,
     policy::{BuiltinPolicy, ConfigError as PolicyError},
+    refresh::RefreshConfig,
     request::{DEFAULT_MAX_REQUESTS, RequesterKey},
 };
 
@@ -92,6 +97,9 @@ pub struct Config {
     /// What it remembers of requests.
     #[serde(default)]
     pub requests: RequestsConfig,
+    /// When its keys are refreshed by themselves.
+    #[serde(default)]
+    pub refresh: RefreshConfig,
     /// What freezes its keys.
     #[serde(default)]
     pub freeze: FreezeConfig,

@@ -28,6 +28,7 @@ use crate::{
     pairing::Pairings,
     policy::Policy,
     pool::{Line, Pool},
+    refresh::Schedule,
     request::Requests,
     share::{AnyKeyShare, Stored, key_name},
     witness::Witnesses,
@@ -55,6 +56,7 @@ pub use attest::Attested;
 pub(crate) use attest::prove_to;
 pub use builder::CosignerBuilder;
 pub use keygen::{KeygenRequest, WalletKey};
+pub(crate) use reshare::reshare;
 pub use reshare::{PlannedChange, ReshareRequest, Reshared, ResharedKey};
 pub use sign::{SignRequest, Signed};
 #[cfg(test)]
@@ -87,6 +89,7 @@ pub(crate) struct Shared {
     pub(crate) pairings: Pairings,
     pub(crate) pool: Pool,
     pub(crate) clock: Clock,
+    pub(crate) schedule: Schedule,
     pub(crate) requests: Requests,
     pub(crate) freezes: Freezes,
     /// What presignatures are wanted for.
@@ -178,20 +181,8 @@ impl Cosigner {
     ///
     /// [`RequestError::UnknownKey`].
     pub async fn keys_of(&self, key: &str, suite: Option<SuiteId>) -> Result<Vec<(String, SuiteId)>, CosignerError> {
-        let suites =
-            crate::ceremony::keygen::SUITES.into_iter().filter(|candidate| suite.is_none_or(|suite| suite == *candidate));
-        let mut found = BTreeMap::new();
-        let mut failed = None;
-        for suite in suites {
-            match self.shared.find(key, Some(suite)).await {
-                Ok(stored) => drop(found.insert(stored.share.key_id().to_string(), stored.share.suite())),
-                Err(error) => failed = Some(error),
-            }
-        }
-        match failed {
-            Some(error) if found.is_empty() => Err(error),
-            _ => Ok(found.into_iter().collect()),
-        }
+        let found = self.shared.find_all(key, suite).await?;
+        Ok(found.iter().map(|stored| (stored.share.key_id().to_string(), stored.share.suite())).collect())
     }
 
     /// The entries of this cosigner's audit log behind number `after`, at most `limit` of them and 256.
@@ -403,6 +394,27 @@ impl Shared {
 
     pub(crate) async fn load(&self, key_id: &[u8; 32]) -> Result<Stored<AnyKeyShare>, CosignerError> {
         Ok(self.vault.load_active::<Stored<AnyKeyShare>>(key_id).await?.1)
+    }
+
+    /// All keys of a wallet, or the one of that id; only those of a suite, if it is named. By ascending id.
+    pub(crate) async fn find_all(&self, key: &str, suite: Option<SuiteId>) -> Result<Vec<Stored<AnyKeyShare>>, CosignerError> {
+        if hex::decode(key).is_ok_and(|bytes| bytes.len() == 32) {
+            return Ok(vec![self.find(key, suite).await?]);
+        }
+        let suites =
+            crate::ceremony::keygen::SUITES.into_iter().filter(|candidate| suite.is_none_or(|suite| suite == *candidate));
+        let (mut found, mut failed) = (Vec::new(), None);
+        for suite in suites {
+            match self.find(key, Some(suite)).await {
+                Ok(stored) => found.push(stored),
+                Err(error) => failed = Some(error),
+            }
+        }
+        found.sort_unstable_by_key(|stored| stored.share.key_id());
+        match failed {
+            Some(error) if found.is_empty() => Err(error),
+            _ => Ok(found),
+        }
     }
 
     /// Finds a key by its id, or by its wallet's name and, where that has several keys, the suite.

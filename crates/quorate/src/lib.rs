@@ -46,6 +46,7 @@ mod pairing;
 pub mod payload;
 pub mod policy;
 mod pool;
+pub mod refresh;
 pub mod request;
 mod share;
 mod witness;

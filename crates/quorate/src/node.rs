@@ -202,6 +202,7 @@ pub async fn run(
         .max_keys(config.keygen.max_keys)
         .accept_joint_counting(config.keygen.accept_joint_counting)
         .remember_requests(Duration::from_secs(u64::from(config.requests.remember_days) * 24 * 3600), config.requests.max)
+        .schedule(config.refresh.schedule())
         .freeze_above(config.freeze.refused_per_hour, config.freeze.signatures_per_hour)
         .presignatures(config.ecdsa.presignatures.into())
         .pairing_age(Duration::from_secs(u64::from(config.ecdsa.pairing_hours) * 3600))

@@ -29,8 +29,10 @@ use zeroize::Zeroizing;
 use crate::error::RequestError;
 
 mod table;
+mod work;
 
 pub(crate) use table::{Content, DEFAULT_MAX_REQUESTS, DEFAULT_RETENTION, Finished, Requests, sweep_all};
+pub(crate) use work::Work;
 
 /// The most approvals of one request.
 pub const MAX_APPROVALS: usize = 32;

@@ -327,6 +327,8 @@ held_suite!(Ed25519, Bip340, EcdsaSecp256k1);
 pub(crate) struct Stored<T> {
     pub(crate) wallet: String,
     pub(crate) peers: Peers,
+    /// When the share came about here, in seconds of Unix time, by this cosigner's clock.
+    pub(crate) since: u64,
     pub(crate) share: T,
 }
 
@@ -386,6 +388,7 @@ impl<T: ShareRecord> Record for Stored<T> {
         let mut out = Writer::default();
         out.bytes(self.wallet.as_bytes());
         self.peers.write(&mut out);
+        out.u64(self.since);
         out.bytes(&self.share.to_record());
         Zeroizing::new(out.into_bytes())
     }
@@ -395,13 +398,13 @@ impl<T: ShareRecord> Record for Stored<T> {
         let key = key.ok_or(DecodeError::InvalidValue("record of a share"))?;
         let mut input = Reader::new(bytes);
         let wallet = core::str::from_utf8(input.bytes(MAX_WALLET)?).map_err(|_| DecodeError::InvalidValue("wallet name"))?;
-        let peers = Peers::read(&mut input)?;
+        let (peers, since) = (Peers::read(&mut input)?, input.u64()?);
         let share = T::from_record(key.suite(), input.bytes(MAX_SHARE_RECORD)?)?;
         input.finish()?;
         if share.names() != *key {
             return Err(DecodeError::InvalidValue("record of this share").into());
         }
-        Ok(Self { wallet: wallet.to_owned(), peers, share })
+        Ok(Self { wallet: wallet.to_owned(), peers, since, share })
     }
 }
 

@@ -111,11 +111,11 @@ fn write_parts(out: &mut Writer, kind: u8, parts: &[&[u8; 32]]) {
     parts.iter().for_each(|part| out.raw(*part));
 }
 
-pub(super) fn write_text(text: &str, out: &mut Writer) {
+pub(crate) fn write_text(text: &str, out: &mut Writer) {
     out.bytes(text.as_bytes());
 }
 
-pub(super) fn read_text(input: &mut Reader<'_>) -> Result<String, DecodeError> {
+pub(crate) fn read_text(input: &mut Reader<'_>) -> Result<String, DecodeError> {
     let bytes = input.bytes(MAX_TEXT)?;
     let text = core::str::from_utf8(bytes).map_err(|_| DecodeError::InvalidValue("text"))?;
     if text.chars().any(char::is_control) { Err(DecodeError::InvalidValue("text")) } else { Ok(text.to_owned()) }

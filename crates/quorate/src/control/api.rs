@@ -111,7 +111,7 @@ pub struct KeygenRequest {
     /// Whether a share counts as fallen only if its store *and* all its key services are breached.
     #[serde(default)]
     pub joint_counting: bool,
-    /// Names the request, for policies and logs. Ids are not remembered: sent again, it is done again. Random if absent.
+    /// Names the request. Sent again, it makes nothing twice: it gives what it made, and makes what it did not. Random if absent.
     #[serde(default)]
     pub request_id: Option<String>,
 }
@@ -185,6 +185,12 @@ pub struct KeyInfo {
     pub key_id: String,
     /// The number of its polynomial.
     pub epoch: u64,
+    /// Since when this cosigner has its share of that epoch, in seconds of Unix time.
+    #[serde(default)]
+    pub epoch_since: u64,
+    /// When this cosigner proposes the next refresh, in seconds of Unix time; absent if none comes due by itself.
+    #[serde(default)]
+    pub refresh_due: Option<u64>,
     /// The group's public key, 32 or 33 bytes. For `bip340` it is an internal key; outputs are tweaked.
     pub public_key: String,
     /// The chain code that derivation uses, 32 bytes.

@@ -228,6 +228,8 @@ fn key_info(cosigner: &Cosigner, key: &WalletKey) -> KeyInfo {
         suite: key.share.suite().name().to_owned(),
         key_id: key.share.key_id().to_string(),
         epoch: key.share.epoch(),
+        epoch_since: key.since,
+        refresh_due: cosigner.shared().schedule.of(&key.wallet).map(|every| key.since.saturating_add(every)),
         public_key: hex::encode(key.share.public_key()),
         chain_code: hex::encode(key.share.chain_code().as_bytes()),
         min_signers: threshold.min_signers(),

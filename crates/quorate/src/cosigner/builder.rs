@@ -31,6 +31,7 @@ use crate::{
     pairing::Pairings,
     policy::{BuiltinPolicy, Policy},
     pool::{Line, Pool},
+    refresh::{Schedule, refresh_all},
     request::{DEFAULT_MAX_REQUESTS, DEFAULT_RETENTION, RequesterKey, Requests, sweep_all},
     share::IdentityRecord,
     witness::Witnesses,
@@ -58,6 +59,7 @@ pub struct CosignerBuilder {
     remember: (Duration, usize),
     freezers: BTreeSet<RequesterKey>,
     velocity: (Option<u32>, Option<u32>),
+    schedule: Schedule,
 }
 
 impl core::fmt::Debug for CosignerBuilder {
@@ -84,6 +86,7 @@ impl CosignerBuilder {
             remember: (DEFAULT_RETENTION, DEFAULT_MAX_REQUESTS),
             freezers: BTreeSet::new(),
             velocity: (None, None),
+            schedule: Schedule::default(),
         }
     }
 
@@ -187,6 +190,26 @@ impl CosignerBuilder {
         self
     }
 
+    /// Proposes a refresh of every key whose epoch is older than that, in seconds; nothing comes due by default. The other holders take
+    /// part as in any refresh.
+    #[must_use]
+    pub const fn refresh_every(mut self, seconds: u64) -> Self {
+        self.schedule.every = Some(seconds);
+        self
+    }
+
+    /// The same for the keys of one wallet, whatever is said of all; with nothing they never come due.
+    #[must_use]
+    pub fn refresh_wallet_every(mut self, wallet: &str, seconds: Option<u64>) -> Self {
+        self.schedule.wallets.insert(wallet.to_owned(), seconds);
+        self
+    }
+
+    pub(crate) fn schedule(mut self, schedule: Schedule) -> Self {
+        self.schedule = schedule;
+        self
+    }
+
     /// Starts the cosigner. Call it within a tokio runtime.
     ///
     /// # Errors
@@ -230,6 +253,7 @@ impl CosignerBuilder {
             pairings,
             pool: Pool::new(self.presignatures),
             clock: self.clock,
+            schedule: self.schedule,
             requests: Requests::new(self.remember.0, self.remember.1),
             freezes: Freezes::new(self.freezers, Velocity::new(self.velocity.0, self.velocity.1)),
             wanted,
@@ -270,5 +294,6 @@ fn in_background(
         tokio::spawn(presign::fill_all(Arc::clone(shared), wishes)),
         tokio::spawn(sweep_all(Arc::clone(shared))),
         tokio::spawn(freeze::tell_all(Arc::clone(shared))),
+        tokio::spawn(refresh_all(Arc::clone(shared))),
     ]
 }

@@ -242,11 +242,11 @@ async fn one<C: HeldSuite>(
     drop(secret);
     let mut drive = Drive::open(machine, &shared.network, id, peers, shared.deadline)?;
     let mut confirmed = Confirmed { shared, key: None };
-    let stored = |share| Stored { wallet: wallet.clone(), peers: peers.clone(), share };
+    let stored = |share| Stored { wallet: wallet.clone(), peers: peers.clone(), since: shared.clock.now(), share };
     let Outcome::Holds(share) = certify::<C, _>(shared, &stored, &mut drive, &mut confirmed).await? else {
         return Err(CosignerError::Bug("an owner without a share").into());
     };
-    let record = Stored { wallet: wallet.clone(), peers: peers.clone(), share: C::active(share) };
+    let record = Stored { wallet: wallet.clone(), peers: peers.clone(), since: shared.clock.now(), share: C::active(share) };
     activate(shared, &record).await?;
     confirmed.key = None;
     Ok(record.into())

@@ -3,18 +3,19 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use quorate_core::{
-    Identifier, PeerId, Peers, Placement, SessionId, SuiteId, Threshold,
+    Identifier, PeerId, Peers, Placement, SessionId, SuiteId, Threshold, domain,
     ecdsa::EcdsaSecp256k1,
     frost::{Bip340, Ed25519},
     keygen::Keygen,
     keys::PendingShare,
     machine::Protocol,
     placement::{Counting, Exposure, Waiver},
+    transcript::Hash,
 };
 use quorate_storage::{AuditKind, KeyRef, VaultError, vault::VaultInputError};
 use tokio::task::JoinSet;
 
-use super::{ANSWER_WITHIN, Cosigner, Reserved, Shared, answer, fresh};
+use super::{ANSWER_WITHIN, Cosigner, Reserved, Shared, answer, fresh, recover};
 use crate::{
     audit,
     ceremony::{
@@ -91,13 +92,15 @@ pub struct WalletKey {
     pub wallet: String,
     /// Who stands behind the identifiers.
     pub peers: Peers,
+    /// When the share of this epoch came about here, in seconds of Unix time, by this cosigner's clock.
+    pub since: u64,
     /// This cosigner's share, with everything public about the key.
     pub share: AnyKeyShare,
 }
 
 impl From<Stored<AnyKeyShare>> for WalletKey {
     fn from(stored: Stored<AnyKeyShare>) -> Self {
-        Self { wallet: stored.wallet, peers: stored.peers, share: stored.share }
+        Self { wallet: stored.wallet, peers: stored.peers, since: stored.since, share: stored.share }
     }
 }
 
@@ -109,6 +112,9 @@ impl Cosigner {
     /// [`CosignerError::Placement`] if one domain could reach `min_signers` shares, [`CosignerError::Refused`] and
     /// [`CosignerError::Unavailable`] with names, [`CosignerError::Fault`] if a participant broke the protocol,
     /// [`CosignerError::Request`] if the request does not fit.
+    ///
+    /// A request with an id of its own may be made again after whatever became of it: what it made is not made twice. It gives the keys if
+    /// they are there, makes those that are not, and is [`RequestError::WalletInProgress`] as long as one of them may still come about.
     pub async fn keygen(&self, request: KeygenRequest) -> Result<Vec<WalletKey>, CosignerError> {
         let shared = self.shared();
         let peers = participants(shared, &request.participants)?;
@@ -119,14 +125,25 @@ impl Cosigner {
         let mut placement = Placement::builder(Threshold::new(request.min_signers, count)?).counting(request.counting);
         placement = rows.into_iter().fold(placement, |placement, (identifier, row)| placement.participant(identifier, row));
         placement = request.waivers.into_iter().fold(placement, quorate_core::placement::PlacementBuilder::waive);
-        let body = KeygenProposal { wallet: request.wallet, suites: request.suites, placement: placement.build()?, peers };
-        let (_, _reserved) = check(shared, &body, shared.me).await?;
-        let request = request.request.map_or_else(fresh, Ok)?;
-        let proposal = Proposal { request, body: ProposalBody::Keygen(body.clone()) };
-        let (randoms, mut answers) = answer::propose(shared, &proposal, me, &others, shared.deadline).await?;
-        let keys = run(shared, &proposal, &body, me, &randoms).await?;
-        answer::all_done(shared, &mut answers, &others).await;
-        Ok(keys)
+        let mut body = KeygenProposal { wallet: request.wallet, suites: request.suites, placement: placement.build()?, peers };
+        let mut made = match &request.request {
+            Some(id) => made_before(shared, id, &body).await?,
+            None => Vec::new(),
+        };
+        body.suites.retain(|suite| made.iter().all(|key| key.share.suite() != *suite));
+        if !body.suites.is_empty() || made.is_empty() {
+            let (_, _reserved) = check(shared, &body, shared.me).await?;
+            let proposal =
+                Proposal { request: request.request.map_or_else(fresh, Ok)?, body: ProposalBody::Keygen(body.clone()) };
+            let (randoms, mut answers) = answer::propose(shared, &proposal, me, &others, shared.deadline).await?;
+            made.extend(run(shared, &proposal, &body, me, &randoms).await?);
+            answer::all_done(shared, &mut answers, &others).await;
+        }
+        if let Some(id) = &request.request {
+            shared.finish_work(id, Vec::new()).await;
+        }
+        made.sort_unstable_by_key(|key| key.share.suite());
+        Ok(made)
     }
 
     /// The keys that this cosigner holds shares of. Shares that do not open are left out and logged.
@@ -153,6 +170,55 @@ impl Cosigner {
             if after.is_none() {
                 return Ok(keys);
             }
+        }
+    }
+}
+
+/// The keys that a request with this id has made before; none if it is new.
+pub(super) async fn made_before(
+    shared: &Arc<Shared>,
+    id: &RequestId,
+    body: &KeygenProposal,
+) -> Result<Vec<WalletKey>, CosignerError> {
+    let hash = Hash::new(domain::REQUEST_WORK).field(b"keygen").field(body.wallet.as_bytes()).list(body.suites.len());
+    let hash = body.suites.iter().fold(hash, |hash, suite| hash.value(suite));
+    let digest = hash.value(&body.placement).field(&body.peers.digest()).finish();
+    if shared.begin_work(id, digest, Vec::new()).await?.is_none() {
+        return Ok(Vec::new());
+    }
+    // A share that waits for its certificate may be a key soon: it is, or the request waits.
+    for key in pending_of(shared, &body.wallet).await? {
+        if !recover::complete(shared, &key).await? {
+            return Err(RequestError::WalletInProgress { wallet: body.wallet.clone() }.into());
+        }
+    }
+    let mut made = Vec::new();
+    for suite in &body.suites {
+        match shared.find(&body.wallet, Some(*suite)).await {
+            Ok(stored) => made.push(stored.into()),
+            Err(CosignerError::Request(RequestError::UnknownKey { .. })) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(made)
+}
+
+/// The shares of a wallet's keys that are new and wait for their certificates.
+async fn pending_of(shared: &Shared, wallet: &str) -> Result<Vec<KeyRef>, CosignerError> {
+    let (mut found, mut after) = (Vec::new(), None);
+    loop {
+        let page = shared.vault.list(after.as_ref(), 256).await?;
+        let new = page.keys.iter().filter(|key| key.active.is_none() && key.pending.iter().any(|slot| slot.epoch == 0));
+        let new: Vec<_> = new.map(|key| key.key_id).collect();
+        for key_id in new {
+            let (name, pending) = shared.vault.load_pending::<Stored<AnyPendingShare>>(&key_id, 0).await?;
+            if pending.wallet == wallet {
+                found.push(name);
+            }
+        }
+        after = page.next;
+        if after.is_none() {
+            return Ok(found);
         }
     }
 }
@@ -290,9 +356,10 @@ async fn one<C: HeldSuite>(
     let machine = Keygen::<C>::start(&session, body.placement.clone(), me, &mut getrandom::SysRng)?;
     let mut drive = Drive::open(machine, &shared.network, id, &body.peers, shared.deadline)?;
     let mut confirmed = Confirmed { shared, key: None };
-    let stored = |share| Stored { wallet: body.wallet.clone(), peers: body.peers.clone(), share };
+    let stored = |share| Stored { wallet: body.wallet.clone(), peers: body.peers.clone(), since: shared.clock.now(), share };
     let share = certify::<C, _>(shared, &stored, &mut drive, &mut confirmed).await?;
-    let record = Stored { wallet: body.wallet.clone(), peers: body.peers.clone(), share: C::active(share) };
+    let record =
+        Stored { wallet: body.wallet.clone(), peers: body.peers.clone(), since: shared.clock.now(), share: C::active(share) };
     activate(shared, &record).await?;
     confirmed.key = None;
     Ok(record.into())

@@ -112,7 +112,7 @@ fn pending_of(summary: &KeySummary) -> Vec<KeyRef> {
 }
 
 /// Whether the share is pending no longer.
-async fn complete(shared: &Arc<Shared>, key: &KeyRef) -> Result<bool, CosignerError> {
+pub(super) async fn complete(shared: &Arc<Shared>, key: &KeyRef) -> Result<bool, CosignerError> {
     let pending = match shared.vault.load_pending::<Stored<AnyPendingShare>>(key.key_id(), key.epoch()).await {
         Ok((_, pending)) => pending,
         // Its own ceremony completed it in the meantime, or a higher epoch did away with it. What failed may have been the last step.
@@ -152,7 +152,7 @@ async fn complete(shared: &Arc<Shared>, key: &KeyRef) -> Result<bool, CosignerEr
     }
     let Some(share) = share else { return Ok(false) };
     shared.renew_pairings();
-    activate(shared, &Stored { wallet: pending.wallet, peers: pending.peers, share }).await?;
+    activate(shared, &Stored { wallet: pending.wallet, peers: pending.peers, since: shared.clock.now(), share }).await?;
     let entry = audit::entry(AuditKind::CertificateCompleted).key(*key.key_id()).epoch(key.epoch());
     shared.audit.note(entry).await;
     Ok(true)
@@ -242,7 +242,8 @@ pub(super) async fn learn(shared: &Arc<Shared>, suite: SuiteId, record: &[u8]) -
     if let Some(pending) = pending
         && let Ok(share) = pending.share.complete(record)
     {
-        return activate(shared, &Stored { wallet: pending.wallet, peers: pending.peers, share }).await;
+        return activate(shared, &Stored { wallet: pending.wallet, peers: pending.peers, since: shared.clock.now(), share })
+            .await;
     }
     let mine = shared.vault.summary(&key_id).await.ok().and_then(|summary| summary.active).map(|slot| slot.participant);
     shared.retire(&certified, record).await?;

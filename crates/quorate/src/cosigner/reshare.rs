@@ -5,13 +5,14 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use quorate_core::{Identifier, PeerId, Peers, Threshold};
+use quorate_core::{Identifier, PeerId, Peers, Threshold, wire::Encoding};
 use quorate_storage::AuditKind;
 use tokio::time::Instant;
 
 #[cfg(test)]
 pub(super) use self::join::refusal;
 pub(crate) use self::plans::Reshares;
+use self::request::Bases;
 use self::{
     join::{Consent, check, promise, run},
     outcome::{absent, judge, listening, outcome, words},
@@ -27,6 +28,7 @@ use crate::{
     audit,
     ceremony::message::{Message, Proposal, ProposalBody, RequestId, ReshareProposal},
     error::{CosignerError, Lack, RequestError},
+    request::Work,
     share::{AnyKeyShare, Stored},
 };
 
@@ -52,31 +54,10 @@ impl Cosigner {
     /// [`CosignerError::Placement`] if one domain could reach `min_signers` shares, [`CosignerError::Refused`] and
     /// [`CosignerError::Unavailable`] with names, [`CosignerError::Fault`] if a participant broke the protocol,
     /// [`CosignerError::Request`] if the request does not fit. Whatever fails, the key signs as before, or as after.
+    ///
+    /// A request with an id of its own may be made again after whatever became of it: if it came about, it says so and does nothing more.
     pub async fn reshare(&self, request: ReshareRequest) -> Result<Reshared, CosignerError> {
-        for lead in LEADS {
-            match self.reshare_once(&request, lead).await {
-                // This cosigner was behind, and has caught up; or somebody joined another attempt meanwhile.
-                Err(
-                    CosignerError::Request(RequestError::EpochChanged { .. }) | CosignerError::Lacking { lack: Lack::Number, .. },
-                ) => {}
-                reshared => return reshared,
-            }
-        }
-        self.reshare_once(&request, MAX_LEAD).await
-    }
-
-    async fn reshare_once(&self, request: &ReshareRequest, lead: u64) -> Result<Reshared, CosignerError> {
-        let shared = self.shared();
-        let keys = self.named_keys(request).await?;
-        let first = keys.first().ok_or(RequestError::NoKeys)?;
-        if keys.iter().any(|key| key.peers != first.peers || key.share.placement().digest() != first.share.placement().digest()) {
-            return Err(RequestError::OtherHolders.into());
-        }
-        let (peers, placement) = new_holders(shared, first, request).await?;
-        let epochs = ask_epochs(shared, &keys, (&first.peers, &peers)).await?;
-        let proposal = propose(shared, &keys, (peers, placement), (&epochs, lead)).await?;
-        let request = request.request.map_or_else(fresh, Ok)?;
-        deal(shared, request, proposal, &first.peers, first.share.placement().threshold()).await
+        reshare(self.shared(), &request).await
     }
 
     /// Lets this cosigner take part in a change of holders, threshold or placement that another one proposes: in this very one, for 24
@@ -108,17 +89,84 @@ impl Cosigner {
     pub fn plans(&self) -> Vec<PlannedChange> {
         self.shared().reshares.plans(|plans| plans.proposed.clone())
     }
+}
 
-    async fn named_keys(&self, request: &ReshareRequest) -> Result<Vec<Stored<AnyKeyShare>>, CosignerError> {
-        let mut keys = BTreeMap::new();
-        for name in &request.keys {
-            for (id, suite) in self.keys_of(name, request.suite).await? {
-                let stored = self.shared().find(&id, Some(suite)).await?;
-                keys.insert(*stored.share.key_id().as_bytes(), stored);
+/// Deals keys anew; a request with an id of its own that came about before is not carried out again.
+pub(crate) async fn reshare(shared: &Arc<Shared>, request: &ReshareRequest) -> Result<Reshared, CosignerError> {
+    let Some(id) = &request.request else { return attempts(shared, request).await };
+    match begin(shared, id, request).await? {
+        Some(work) if work.done => {
+            return Ok(Reshared::from_bytes(&work.what).map_err(|error| CosignerError::Protocol(error.into()))?);
+        }
+        Some(work) => {
+            let before = Bases::from_bytes(&work.what).map_err(|error| CosignerError::Protocol(error.into()))?;
+            if let Some(reshared) = came_about(shared, &before).await? {
+                return Ok(reshared);
             }
         }
-        Ok(keys.into_values().collect())
+        None => {}
     }
+    let reshared = attempts(shared, request).await?;
+    shared.finish_work(id, reshared.to_bytes()).await;
+    Ok(reshared)
+}
+
+/// Remembers from which epochs a request begins; gives how far it came if it is a repetition.
+pub(super) async fn begin(shared: &Shared, id: &RequestId, request: &ReshareRequest) -> Result<Option<Work>, CosignerError> {
+    let keys = named(shared, request).await?;
+    let bases = Bases(keys.iter().map(|key| (*key.share.key_id().as_bytes(), key.share.epoch())).collect());
+    shared.begin_work(id, request.digest(), bases.to_bytes()).await
+}
+
+/// What an attempt amounted to whose end nobody saw: all keys have later epochs. Whether it is effective, a refresh will tell.
+async fn came_about(shared: &Shared, before: &Bases) -> Result<Option<Reshared>, CosignerError> {
+    let mut keys = Vec::new();
+    for (key_id, epoch) in &before.0 {
+        let key = shared.load(key_id).await?;
+        if key.share.epoch() <= *epoch {
+            return Ok(None);
+        }
+        keys.push(ResharedKey { wallet: key.wallet, key_id: *key_id, suite: key.share.suite(), epoch: key.share.epoch() });
+    }
+    Ok(Some(Reshared { keys, destroyed: Vec::new(), outstanding: Vec::new(), effective: false, margin: 0 }))
+}
+
+/// Tries again where somebody was behind.
+async fn attempts(shared: &Arc<Shared>, request: &ReshareRequest) -> Result<Reshared, CosignerError> {
+    for lead in LEADS {
+        match reshare_once(shared, request, lead).await {
+            // This cosigner was behind, and has caught up; or somebody joined another attempt meanwhile.
+            Err(
+                CosignerError::Request(RequestError::EpochChanged { .. }) | CosignerError::Lacking { lack: Lack::Number, .. },
+            ) => {}
+            reshared => return reshared,
+        }
+    }
+    reshare_once(shared, request, MAX_LEAD).await
+}
+
+/// The keys that a request names, by ascending id.
+async fn named(shared: &Shared, request: &ReshareRequest) -> Result<Vec<Stored<AnyKeyShare>>, CosignerError> {
+    let mut keys = BTreeMap::new();
+    for name in &request.keys {
+        for stored in shared.find_all(name, request.suite).await? {
+            keys.insert(*stored.share.key_id().as_bytes(), stored);
+        }
+    }
+    Ok(keys.into_values().collect())
+}
+
+async fn reshare_once(shared: &Arc<Shared>, request: &ReshareRequest, lead: u64) -> Result<Reshared, CosignerError> {
+    let keys = named(shared, request).await?;
+    let first = keys.first().ok_or(RequestError::NoKeys)?;
+    if keys.iter().any(|key| key.peers != first.peers || key.share.placement().digest() != first.share.placement().digest()) {
+        return Err(RequestError::OtherHolders.into());
+    }
+    let (peers, placement) = new_holders(shared, first, request).await?;
+    let epochs = ask_epochs(shared, &keys, (&first.peers, &peers)).await?;
+    let proposal = propose(shared, &keys, (peers, placement), (&epochs, lead)).await?;
+    let request = request.request.map_or_else(fresh, Ok)?;
+    deal(shared, request, proposal, &first.peers, first.share.placement().threshold()).await
 }
 
 /// The proposer's side: propose, deal, and wait until old shares are destroyed.

@@ -42,6 +42,7 @@ mod epochs;
 mod freeze;
 mod import;
 mod pairing;
+mod repeat;
 mod reshare;
 
 const NAMES: [&str; 5] = ["alice", "bob", "carol", "dave", "erin"];
@@ -265,7 +266,7 @@ async fn refusal_does_not_tell_the_proposer_where_the_vault_is() {
 #[tokio::test(flavor = "multi_thread")]
 async fn store_that_fails_once_after_the_confirmation_costs_no_share_and_needs_no_restart() {
     let mut made = 0;
-    for operation in 0..12 {
+    for operation in 0..18 {
         let team = Team::start(3).await;
         team.stores[0].fail_at(operation, quorate_storage::Torn::Before);
         let keygen = team.cosigners[1].keygen(KeygenRequest::new("w", [SuiteId::Ed25519], 2)).await;
@@ -334,7 +335,7 @@ async fn share_lives_by_its_id_if_another_key_has_the_name() {
     let alice = team.cosigners[0].shared();
     let (a, b) = (alice.find("a", None).await.unwrap(), alice.find("b", None).await.unwrap());
     // As a share is made active that was interrupted for so long that another wallet has its name.
-    let late = Stored { wallet: "a".to_owned(), peers: b.peers.clone(), share: b.share.clone() };
+    let late = Stored { wallet: "a".to_owned(), peers: b.peers.clone(), since: 0, share: b.share.clone() };
     super::keygen::activate(alice, &late).await.unwrap();
     assert_eq!(alice.find("a", None).await.unwrap().share.key_id(), a.share.key_id());
     assert_eq!(alice.find(&b.share.key_id().to_string(), None).await.unwrap().share.key_id(), b.share.key_id());

@@ -18,6 +18,7 @@ use quorate_core::{
 };
 use quorate_storage::vault::{Change, Shelf};
 
+use super::work::Work;
 use crate::{
     ceremony::{message::RequestId, sign::MAX_SIGNATURES},
     cosigner::{Shared, describe},
@@ -42,7 +43,7 @@ pub(crate) struct Requests {
     /// For how many seconds.
     pub(crate) retention: u64,
     max: usize,
-    count: AtomicUsize,
+    pub(super) count: AtomicUsize,
 }
 
 /// What a request's id stands for.
@@ -62,12 +63,14 @@ pub(crate) struct Finished {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Entry {
-    digest: [u8; 32],
-    key_id: [u8; 32],
-    first: u64,
-    expires: Option<u64>,
-    finished: Option<Finished>,
+pub(super) struct Entry {
+    pub(super) digest: [u8; 32],
+    pub(super) key_id: [u8; 32],
+    pub(super) first: u64,
+    pub(super) expires: Option<u64>,
+    pub(super) finished: Option<Finished>,
+    /// Of a request that makes keys or deals them anew.
+    pub(super) work: Option<Work>,
 }
 
 impl Requests {
@@ -114,7 +117,7 @@ impl Shared {
             self.count_request(&content.key_id, id, limits).await?;
         }
         let Content { digest, key_id, expires } = *content;
-        let entry = Entry { digest, key_id, first: self.clock.now(), expires, finished: None };
+        let entry = Entry { digest, key_id, first: self.clock.now(), expires, finished: None, work: None };
         let (mut new, mut other) = (false, false);
         let change = |note: Option<&[u8]>| {
             new = note.is_none();
@@ -142,7 +145,7 @@ impl Shared {
         }
     }
 
-    fn has_room(&self) -> Result<(), CosignerError> {
+    pub(super) fn has_room(&self) -> Result<(), CosignerError> {
         if self.requests.count.load(Ordering::Relaxed) < self.requests.max {
             return Ok(());
         }
@@ -231,6 +234,7 @@ impl Encoding for Entry {
         out.u64(self.first);
         out.option(self.expires.as_ref());
         out.option(self.finished.as_ref());
+        out.option(self.work.as_ref());
     }
 
     fn read(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
@@ -244,6 +248,7 @@ impl Encoding for Entry {
             first: input.u64()?,
             expires: input.option()?,
             finished: input.option()?,
+            work: input.option()?,
         })
     }
 }
@@ -258,8 +263,11 @@ mod tests {
     fn entry_is_read_back_and_nothing_else() {
         let signers = ParticipantSet::new([1, 3].map(|number| Identifier::new(number).unwrap())).unwrap();
         let finished = Finished { signers, signatures: vec![vec![1; 64], vec![2; 65]] };
-        for (expires, finished) in [(None, None), (Some(7), Some(finished))] {
-            let entry = Entry { digest: [1; 32], key_id: [2; 32], first: 3, expires, finished };
+        let work = |done| Some(Work { done, what: vec![4; 9] });
+        for (expires, finished, work) in
+            [(None, None, None), (Some(7), Some(finished), None), (None, None, work(true)), (None, None, work(false))]
+        {
+            let entry = Entry { digest: [1; 32], key_id: [2; 32], first: 3, expires, finished, work };
             let bytes = entry.to_bytes();
             assert_eq!(Entry::from_bytes(&bytes), Ok(entry));
             for length in 0..bytes.len() {

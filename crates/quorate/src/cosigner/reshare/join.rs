@@ -290,11 +290,15 @@ async fn one<C: HeldSuite>(
     let receivers = body.receivers().ok_or(CosignerError::Bug("nobody receives"))?;
     let mut drive = Drive::open(machine, &shared.network, id, &body.peers, shared.deadline)?;
     let mut confirmed = Confirmed { shared, key: None };
-    let stored = |share| Stored { wallet: key.wallet.clone(), peers: receivers.clone(), share };
+    let stored = |share| Stored { wallet: key.wallet.clone(), peers: receivers.clone(), since: shared.clock.now(), share };
     match certify::<C, _>(shared, &stored, &mut drive, &mut confirmed).await? {
         Outcome::Holds(share) => {
             shared.renew_pairings();
-            activate(shared, &Stored { wallet: key.wallet.clone(), peers: receivers, share: C::active(share) }).await?;
+            activate(
+                shared,
+                &Stored { wallet: key.wallet.clone(), peers: receivers, since: shared.clock.now(), share: C::active(share) },
+            )
+            .await?;
             confirmed.key = None;
         }
         Outcome::Left(certified) => {

@@ -1,8 +1,13 @@
 //! What is asked for, and what became of it.
 
-use quorate_core::SuiteId;
+use quorate_core::{
+    DecodeError, SuiteId, domain,
+    identifier::MAX_PARTICIPANTS,
+    transcript::Hash,
+    wire::{Encoding, Reader, Writer},
+};
 
-use crate::ceremony::message::RequestId;
+use crate::ceremony::message::{MAX_RESHARE_KEYS, RequestId, read_text, write_text};
 
 /// Asks for new polynomials of keys, perhaps with other holders.
 #[derive(Clone, Debug)]
@@ -75,6 +80,17 @@ impl ReshareRequest {
         self
     }
 
+    /// What its id stands for.
+    pub(super) fn digest(&self) -> [u8; 32] {
+        let mut hash = Hash::new(domain::REQUEST_WORK).field(b"reshare");
+        for names in [&self.keys, &self.add, &self.remove] {
+            hash = names.iter().fold(hash.list(names.len()), |hash, name| hash.field(name.as_bytes()));
+        }
+        let suite = self.suite.map_or_else(Vec::new, |suite| suite.to_bytes());
+        let (moved, min_signers) = (u64::from(self.moved), self.min_signers.map_or(0, u64::from));
+        hash.field(&suite).number(min_signers).number(moved).finish()
+    }
+
     pub(super) const fn is_refresh(&self) -> bool {
         self.min_signers.is_none() && self.add.is_empty() && self.remove.is_empty() && !self.moved
     }
@@ -109,4 +125,62 @@ pub struct ResharedKey {
     pub suite: SuiteId,
     /// The epoch that its shares belong to now.
     pub epoch: u64,
+}
+
+/// The epochs from which a request begins, by key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Bases(pub(super) Vec<([u8; 32], u64)>);
+
+impl Encoding for Bases {
+    fn write(&self, out: &mut Writer) {
+        out.length(self.0.len());
+        for (key_id, epoch) in &self.0 {
+            out.raw(key_id);
+            out.u64(*epoch);
+        }
+    }
+
+    fn read(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let count = input.length(MAX_RESHARE_KEYS)?;
+        Ok(Self((0..count).map(|_| Ok((input.array()?, input.u64()?))).collect::<Result<_, DecodeError>>()?))
+    }
+}
+
+impl Encoding for Reshared {
+    fn write(&self, out: &mut Writer) {
+        out.length(self.keys.len());
+        for key in &self.keys {
+            write_text(&key.wallet, out);
+            out.raw(&key.key_id);
+            key.suite.write(out);
+            out.u64(key.epoch);
+        }
+        for names in [&self.destroyed, &self.outstanding] {
+            out.length(names.len());
+            names.iter().for_each(|name| write_text(name, out));
+        }
+        out.u8(u8::from(self.effective));
+        out.u64(u64::try_from(self.margin).unwrap_or(u64::MAX));
+    }
+
+    fn read(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let count = input.length(MAX_RESHARE_KEYS)?;
+        let mut keys = Vec::new();
+        for _ in 0..count {
+            let (wallet, key_id) = (read_text(input)?, input.array()?);
+            keys.push(ResharedKey { wallet, key_id, suite: SuiteId::read(input)?, epoch: input.u64()? });
+        }
+        let mut names = || -> Result<Vec<String>, DecodeError> {
+            let count = input.length(MAX_PARTICIPANTS)?;
+            (0..count).map(|_| read_text(input)).collect()
+        };
+        let (destroyed, outstanding) = (names()?, names()?);
+        let effective = match input.u8()? {
+            0 => false,
+            1 => true,
+            _ => return Err(DecodeError::InvalidValue("flag")),
+        };
+        let margin = usize::try_from(input.u64()?).map_err(|_| DecodeError::InvalidValue("margin"))?;
+        Ok(Self { keys, destroyed, outstanding, effective, margin })
+    }
 }

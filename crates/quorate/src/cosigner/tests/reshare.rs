@@ -277,7 +277,7 @@ async fn cosigner_that_is_behind_catches_up_when_it_is_asked_to_sign() {
         let confirmations = pending.iter().map(|(id, share)| (*id, share.confirmation_record()));
         let own = &pending[&Identifier::new(u16::try_from(index + 1).unwrap()).unwrap()];
         let share = Ed25519::active(own.complete_with_confirmations(confirmations).unwrap());
-        let record = Stored { wallet: "w".to_owned(), peers: old.peers.clone(), share };
+        let record = Stored { wallet: "w".to_owned(), peers: old.peers.clone(), since: 0, share };
         team.vaults[index].promote(&record.share.key_ref(), &record).await.unwrap();
     }
     assert_eq!(team.epochs(2, &id).await, (Some(0), vec![1]));
@@ -295,7 +295,7 @@ async fn proposer_that_is_behind_catches_up_and_signs() {
         let confirmations = pending.iter().map(|(id, share)| (*id, share.confirmation_record()));
         let own = &pending[&Identifier::new(u16::try_from(index + 1).unwrap()).unwrap()];
         let share = Ed25519::active(own.complete_with_confirmations(confirmations).unwrap());
-        let record = Stored { wallet: "w".to_owned(), peers: old.peers.clone(), share };
+        let record = Stored { wallet: "w".to_owned(), peers: old.peers.clone(), since: 0, share };
         team.vaults[index].promote(&record.share.key_ref(), &record).await.unwrap();
     }
     team.hello(2, &[0]).await.unwrap();
@@ -349,7 +349,12 @@ async fn pending_everywhere(team: &Team, epoch: u64) -> BTreeMap<Identifier, Arc
     let mut pending = BTreeMap::new();
     for (index, (identifier, machine)) in machines.iter_mut().enumerate() {
         let share = Arc::clone(machine.pending().unwrap().value().unwrap());
-        let record = Stored { wallet: "w".to_owned(), peers: peers.clone(), share: AnyPendingShare::Ed25519(Arc::clone(&share)) };
+        let record = Stored {
+            wallet: "w".to_owned(),
+            peers: peers.clone(),
+            since: 0,
+            share: AnyPendingShare::Ed25519(Arc::clone(&share)),
+        };
         team.vaults[index].put_pending(&record.share.key_ref(), &record).await.unwrap();
         pending.insert(*identifier, share);
     }
@@ -529,7 +534,7 @@ async fn pending_of_two(team: &Team) -> [u8; 32] {
             if let Some(pending) = machine.pending() {
                 if *from == old.share.identifier() {
                     let share = AnyPendingShare::Ed25519(Arc::clone(pending.value().unwrap()));
-                    alice.hold(&Stored { wallet: "w".to_owned(), peers: peers.clone(), share }).await.unwrap();
+                    alice.hold(&Stored { wallet: "w".to_owned(), peers: peers.clone(), since: 0, share }).await.unwrap();
                 }
                 pending.stored().unwrap();
             }
@@ -545,7 +550,7 @@ async fn pending_of_two(team: &Team) -> [u8; 32] {
         }
     }
     let Some(quorate_core::reshare::Outcome::Holds(share)) = machines[0].1.take_output() else { panic!("no share") };
-    let record = Stored { wallet: "w".to_owned(), peers, share: Ed25519::active(share) };
+    let record = Stored { wallet: "w".to_owned(), peers, since: 0, share: Ed25519::active(share) };
     alice.promote(&record).await.unwrap();
     record.share.package_digest()
 }

@@ -1,0 +1,116 @@
+//! Requests that make keys or deal them anew, asked for again; and refreshes that nobody asks for.
+
+use quorate_core::keys::PendingShare;
+
+use super::*;
+use crate::{
+    RequestError, ReshareRequest,
+    cosigner::{keygen::made_before, reshare::begin},
+    share::AnyPendingShare,
+};
+
+fn keygen(id: [u8; 32]) -> KeygenRequest {
+    KeygenRequest::new("w", [SuiteId::Ed25519, SuiteId::Bip340], 2).request_id(id)
+}
+
+/// The first participant's share of a key that all have dealt and nobody has confirmed.
+fn pending_share(body: &KeygenProposal) -> Arc<PendingShare<Ed25519>> {
+    let session = quorate_core::Session::new(SessionId::new([8; 32]), body.peers.clone());
+    let start = |(identifier, _)| {
+        let machine = Keygen::<Ed25519>::start(&session, body.placement.clone(), identifier, &mut getrandom::SysRng);
+        (identifier, machine.unwrap())
+    };
+    let mut machines: BTreeMap<_, _> = body.peers.iter().map(start).collect();
+    while machines.values_mut().any(|machine| machine.pending().is_none()) {
+        let mut sent = Vec::new();
+        for (from, machine) in &mut machines {
+            while let Some(message) = machine.next_outgoing() {
+                sent.push((*from, message));
+            }
+        }
+        for (from, message) in sent {
+            machines.get_mut(&message.to).unwrap().handle(from, &message.bytes).unwrap();
+        }
+    }
+    Arc::clone(machines.values_mut().next().unwrap().pending().unwrap().value().unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_are_made_once_for_an_id_and_given_to_whoever_asks_again() {
+    let mut team = Team::start(3).await;
+    let made = team.cosigners[0].keygen(keygen([1; 32])).await.unwrap();
+    team.start_again(0).await;
+    let again = team.cosigners[0].keygen(keygen([1; 32])).await.unwrap();
+    let ids = |keys: &[crate::WalletKey]| keys.iter().map(|key| key.share.key_id()).collect::<Vec<_>>();
+    assert_eq!((ids(&made), team.cosigners[0].keys().await.unwrap().len()), (ids(&again), 2));
+    let other = team.cosigners[0].keygen(keygen([1; 32]).participants([NAMES[0].to_owned(), NAMES[1].to_owned()])).await;
+    assert!(matches!(other, Err(CosignerError::Request(RequestError::OtherContent))), "{other:?}");
+    let without = team.cosigners[0].keygen(keygen([2; 32])).await;
+    assert!(matches!(without, Err(CosignerError::Request(RequestError::WalletExists { .. }))), "{without:?}");
+}
+
+/// The proposer dies when its share of a key is stored and not certified: asked again, it makes no second key.
+#[tokio::test(flavor = "multi_thread")]
+async fn key_that_may_still_come_about_is_not_made_a_second_time() {
+    let team = Team::start(3).await;
+    let (id, alice) = ([3; 32], team.cosigners[0].shared());
+    let ProposalBody::Keygen(body) = team.keygen_proposal("w", &[0, 1, 2]).body else { panic!("another kind") };
+    let body = KeygenProposal { suites: vec![SuiteId::Ed25519, SuiteId::Bip340], ..body };
+    assert!(made_before(alice, &id, &body).await.unwrap().is_empty());
+    // Nobody else has ever confirmed this share.
+    let pending = pending_share(&body);
+    let record = Stored { wallet: "w".to_owned(), peers: body.peers.clone(), since: 0, share: AnyPendingShare::Ed25519(pending) };
+    team.vaults[0].put_pending(&record.share.key_ref(), &record).await.unwrap();
+    let waits = team.cosigners[0].keygen(keygen(id)).await;
+    assert!(matches!(waits, Err(CosignerError::Request(RequestError::WalletInProgress { .. }))), "{waits:?}");
+    // Under another id it is another request.
+    team.cosigners[0].keygen(keygen([4; 32])).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reshare_that_came_about_is_not_carried_out_again() {
+    let mut team = Team::start(3).await;
+    team.cosigners[0].keygen(KeygenRequest::new("w", [SuiteId::Ed25519], 2)).await.unwrap();
+    let refresh = || ReshareRequest::refresh(["w".to_owned()]).request_id([4; 32]);
+    let first = team.cosigners[1].reshare(refresh()).await.unwrap();
+    assert_eq!((first.keys[0].epoch, first.effective), (1, true));
+    team.start_again(1).await;
+    assert_eq!(team.cosigners[1].reshare(refresh()).await.unwrap(), first);
+    let other = team.cosigners[1].reshare(refresh().min_signers(3)).await;
+    assert!(matches!(other, Err(CosignerError::Request(RequestError::OtherContent))), "{other:?}");
+    // One that died between the end of the ceremony and the note of it: the keys say what came about.
+    let shared = Arc::clone(team.cosigners[1].shared());
+    let begun = || ReshareRequest::refresh(["w".to_owned()]).request_id([5; 32]);
+    assert!(begin(&shared, &[5; 32], &begun()).await.unwrap().is_none());
+    team.cosigners[0].reshare(ReshareRequest::refresh(["w".to_owned()])).await.unwrap();
+    let reshared = team.cosigners[1].reshare(begun()).await.unwrap();
+    assert_eq!((reshared.keys[0].epoch, reshared.effective), (2, false));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn key_that_is_old_enough_is_refreshed_by_itself() {
+    let mut team = Team::start(3).await;
+    let never = KeygenRequest::new("never", [SuiteId::Ed25519], 2);
+    let often = KeygenRequest::new("often", [SuiteId::Ed25519, SuiteId::Bip340], 2);
+    for request in [never, often] {
+        team.cosigners[0].keygen(request).await.unwrap();
+    }
+    for index in 0..3 {
+        team.restart(index, |builder| builder.refresh_every(1).refresh_wallet_every("never", None)).await;
+    }
+    let epochs = async |wallet: &str, suite| {
+        let mut epochs = Vec::new();
+        for cosigner in &team.cosigners {
+            let key = cosigner.shared().find(wallet, Some(suite)).await.unwrap();
+            epochs.push(key.share.epoch());
+        }
+        epochs
+    };
+    let refreshed = async {
+        while epochs("often", SuiteId::Ed25519).await.contains(&0) || epochs("often", SuiteId::Bip340).await.contains(&0) {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), refreshed).await.unwrap();
+    assert_eq!(epochs("never", SuiteId::Ed25519).await, [0, 0, 0]);
+}
