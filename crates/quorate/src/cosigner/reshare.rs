@@ -177,8 +177,10 @@ async fn deal(
     old: &Peers,
     threshold: Threshold,
 ) -> Result<Reshared, CosignerError> {
+    let change = !check(shared, &body, shared.me, Consent::Given).await?.refresh;
+    let opened = Opened::wait(shared, &body, change).await?;
+    // Another attempt may have ended meanwhile.
     let checked = check(shared, &body, shared.me, Consent::Given).await?;
-    let opened = Opened::wait(shared, &body, !checked.refresh).await?;
     let former = promise(shared, &body, &checked).await?;
     note_joined(shared, request, &body, None).await;
     let proposal = Proposal { request, body: ProposalBody::Reshare(body.clone()) };
@@ -225,9 +227,10 @@ pub(super) async fn take_part(
     let others: Vec<_> = body.peers.iter().filter(|(_, peer)| *peer != shared.me).collect();
     let mut answers = shared.expect(from, proposal.digest(), others.iter().map(|(_, peer)| *peer))?;
     shared.trust_all(body.peers.iter().map(|(_, peer)| peer).collect()).await?;
+    // It keeps other attempts away, and so is opened only for one that this cosigner would join; which may be another matter when it is.
+    let change = !check(shared, body, from, Consent::Needed).await?.refresh;
+    let opened = Opened::wait(shared, body, change).await?;
     let checked = check(shared, body, from, Consent::Needed).await?;
-    // Last, and for no longer than it takes: it keeps other attempts away.
-    let opened = Opened::wait(shared, body, !checked.refresh).await?;
     let former = promise(shared, body, &checked).await?;
     note_joined(shared, proposal.request, body, Some(from)).await;
     let participants = body.peers.iter().map(|(identifier, _)| identifier);
