@@ -26,6 +26,7 @@ mod trouble;
 use std::path::Path;
 
 use quorate::{
+    config::STORE_DIRECTORY,
     control::api::{AttestRequest, KeygenRequest},
     core::{
         Identifier, Placement, PlacementError, Threshold,
@@ -33,6 +34,7 @@ use quorate::{
         frost::{Bip340, Ed25519},
         placement::{Exposure, Storage},
     },
+    storage::{RecordName, RedbStore, Store as _, store::MAX_PAGE},
 };
 
 use crate::{
@@ -177,6 +179,7 @@ fn rob(team: &Team, cleanup: &Cleanup, names: &[&str], copies: &str) -> Result<(
         let copy = cleanup.base().join(format!("{copies}-{}", member.name));
         let mut files = Vec::new();
         copy_directory(&member.directory, &copy, &mut files)?;
+        runtime.block_on(forget_freezes(&copy))?;
         let shares = runtime.block_on(quorate::danger::read_shares(&copy, member.passphrase()?))?;
         size += files.len();
         let loot = Loot::new(member.name, shares, files);
@@ -187,6 +190,16 @@ fn rob(team: &Team, cleanup: &Cleanup, names: &[&str], copies: &str) -> Result<(
         return Err(Trouble::Broken("the thief could not open every stolen store, so that its failures would prove nothing"));
     }
     Ok((all, format!("{size} bytes of files, opened with the passphrases: three shares in each")))
+}
+
+/// A freeze keeps honest programs from an export. A thief removes it from its copy.
+async fn forget_freezes(copy: &Path) -> Result<(), Trouble> {
+    let store = RedbStore::open(&copy.join(STORE_DIRECTORY))?;
+    let freezes = RecordName::new("freezes")?;
+    for record in store.scan(Some(&freezes), None, MAX_PAGE).await?.records {
+        store.delete(&record.name, &record.version).await?;
+    }
+    Ok(())
 }
 
 /// Copies all files of a directory, and keeps their bytes.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use quorate::{control::ClientError, core::Error, node::NodeError, payload::PayloadError};
+use quorate::{control::ClientError, core::Error, node::NodeError, payload::PayloadError, storage::StoreError};
 
 use crate::{failure::Failure, independent::Invalid};
 
@@ -17,6 +17,8 @@ pub(super) enum Trouble {
     Node(#[from] NodeError),
     #[error(transparent)]
     Core(#[from] Error),
+    #[error(transparent)]
+    Store(#[from] StoreError),
     #[error(transparent)]
     Payload(#[from] PayloadError),
     #[error(transparent)]

@@ -19,7 +19,7 @@ fn whole_key_is_imported_by_the_consent_of_all_and_signs_in_shares() {
         let path = path.display();
         place.at("alice", &format!("import old --suite ed25519 --seed --secret-file {path} --public-key {public_key}"))
     };
-    import(&"00".repeat(32)).fails(2, "is not the one that was named");
+    import(&"00".repeat(32)).fails(2, "and not the one that was named");
     import(PUBLIC_KEY).fails(4, "takes part only if its operator consents");
     for name in ["bob", "carol"] {
         let plans = place.plans(name);
