@@ -11,7 +11,7 @@ use std::{
 
 use quorate_core::{PeerId, SessionId, SuiteId, placement::Exposure, wire::Encoding};
 use quorate_storage::{AuditHead, AuditKind, KeyRef, KeySummary, Vault, VaultError, audit::AuditPage, vault::VaultInputError};
-use quorate_transport::{Network, Roster, Wire};
+use quorate_transport::{Identity, Network, Roster, Wire};
 use tokio::{
     sync::{Semaphore, mpsc},
     task::JoinHandle,
@@ -95,6 +95,8 @@ pub(crate) struct Shared {
     /// What presignatures are wanted for.
     wanted: mpsc::Sender<Line>,
     hedge: Zeroizing<[u8; 32]>,
+    /// For what others hand on in this cosigner's name.
+    pub(crate) identity: Identity,
     topics: Mutex<BTreeMap<Asked, Waiting>>,
     /// The proposals that are looked at, and whether they were called off meanwhile.
     looked_at: Mutex<BTreeMap<Asked, bool>>,

@@ -219,7 +219,7 @@ impl CosignerBuilder {
     pub async fn start(self) -> Result<Cosigner, CosignerError> {
         let identity = self.vault.load_identity::<IdentityRecord>().await?;
         let hedge = Zeroizing::new(Hash::new(domain::HEDGE_IDENTITY).field(identity.0.as_slice()).finish());
-        let identity = identity.identity();
+        let (identity, signer) = (identity.identity(), identity.identity());
         let me = identity.peer_id();
         if self.roster.peer(&self.name).is_none_or(|entry| entry.identity != me) {
             return Err(RequestError::UnknownCosigner { name: self.name }.into());
@@ -258,6 +258,7 @@ impl CosignerBuilder {
             freezes: Freezes::new(self.freezers, Velocity::new(self.velocity.0, self.velocity.1)),
             wanted,
             hedge,
+            identity: signer,
             topics: Mutex::default(),
             looked_at: Mutex::default(),
             signatures,
