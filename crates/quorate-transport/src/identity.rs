@@ -90,14 +90,14 @@ impl Identity {
 
     /// Signs a message that others hand on: whoever knows the [`PeerId`] can check it, by [`signed_by`].
     ///
-    /// An identity is an X25519 key, and this is XEdDSA: Ed25519 by the point of the Edwards curve that the public key stands for, with
+    /// An identity is an X25519 key, and this is `XEdDSA`: Ed25519 by the point of the Edwards curve that the public key stands for, with
     /// its sign made positive. Messages begin with a label, so that a signature is one for its purpose alone.
     ///
     /// # Security
     ///
     /// Links prove more: that the sender is there now, and to one peer alone. A signature is for what should be passed on.
     ///
-    /// Spec: [XEdDSA](https://signal.org/docs/specifications/xeddsa/), with a nonce that is derived from key and message, as in RFC 8032.
+    /// Spec: [`XEdDSA`](https://signal.org/docs/specifications/xeddsa/), with a nonce that is derived from key and message, as in RFC 8032.
     #[must_use]
     pub fn sign(&self, message: &[u8]) -> [u8; 64] {
         let clamped = Zeroizing::new(clamp_integer(*self.secret.expose()));

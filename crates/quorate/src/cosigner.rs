@@ -38,6 +38,7 @@ mod answer;
 mod answers;
 mod attest;
 mod builder;
+mod consents;
 mod ecdsa;
 pub(crate) mod epochs;
 pub(crate) mod import;
@@ -102,6 +103,8 @@ pub(crate) struct Shared {
     looked_at: Mutex<BTreeMap<Asked, bool>>,
     /// The signatures that may be made at one time for each other cosigner.
     signatures: BTreeMap<PeerId, Arc<Semaphore>>,
+    /// Whose requests came to nothing.
+    consents: consents::Consents,
     /// The batches of presignatures that may be made at one time for each other cosigner.
     batches: BTreeMap<PeerId, Arc<Semaphore>>,
     /// The wallets that are being made, and how many keys each has.
@@ -277,7 +280,16 @@ impl Cosigner {
     ///
     /// [`RequestError::NotFrozen`], [`CosignerError::Vault`].
     pub async fn resume(&self, scope: Scope) -> Result<Vec<Freeze>, CosignerError> {
-        self.shared.approve_resume(scope).await
+        self.shared.approve_resume(scope, |_| true).await
+    }
+
+    /// The same for those freezes alone whose ids are named: one that came after the operator looked is not approved unseen.
+    ///
+    /// # Errors
+    ///
+    /// As [`resume`](Self::resume).
+    pub async fn resume_only(&self, scope: Scope, ids: &[[u8; 32]]) -> Result<Vec<Freeze>, CosignerError> {
+        self.shared.approve_resume(scope, |id| ids.contains(id)).await
     }
 
     /// The freezes that are in force here, and the keys that they freeze.

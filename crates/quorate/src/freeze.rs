@@ -232,6 +232,8 @@ pub(crate) struct Freezes {
     /// Told at every answer.
     answered: Notify,
     pub(crate) velocity: Velocity,
+    /// Whether an alarm of this cosigner freezes everything.
+    on_alarm: bool,
 }
 
 impl fmt::Debug for Freezes {
@@ -241,10 +243,10 @@ impl fmt::Debug for Freezes {
 }
 
 impl Freezes {
-    pub(crate) fn new(credentials: BTreeSet<RequesterKey>, velocity: Velocity) -> Self {
+    pub(crate) fn new(credentials: BTreeSet<RequesterKey>, velocity: Velocity, on_alarm: bool) -> Self {
         let (ledger, changed) = (tokio::sync::Mutex::default(), watch::Sender::new(()));
         let (answers, answered) = (Mutex::default(), Notify::new());
-        Self { held: Mutex::default(), credentials, ledger, changed, answers, answered, velocity }
+        Self { held: Mutex::default(), credentials, ledger, changed, answers, answered, velocity, on_alarm }
     }
 
     fn held(&self) -> MutexGuard<'_, BTreeMap<String, Held>> {

@@ -18,7 +18,7 @@ use quorate_storage::{
 
 use super::declares;
 use crate::{
-    cosigner::epochs::MAX_STEP,
+    cosigner::epochs::LONG_STEP,
     share::{AnyKeyShare, AnyPendingShare, IdentityRecord, Stored, is_wallet_name},
 };
 
@@ -176,7 +176,7 @@ fn check_entry<'a>(
     let mut report = None;
     // It closes all lower epochs to the vault that it is restored into.
     let last = entry.slots().map(|slot| slot.epoch).max().unwrap_or_default();
-    if entry.highest_epoch.saturating_sub(last) > MAX_STEP {
+    if entry.highest_epoch.saturating_sub(last) > LONG_STEP {
         return Err(KeyProblem::HighestEpoch);
     }
     for slot in entry.slots() {

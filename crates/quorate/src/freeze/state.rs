@@ -70,6 +70,25 @@ impl Shared {
         self.frozen(key_id).await?.map_or(Ok(()), |freeze| Err(self.frozen_error(&freeze)))
     }
 
+    /// The same for a share that is at hand, without waiting for anything: what is acknowledged as frozen is refused.
+    pub(crate) fn refuse_frozen_share(&self, key: &Stored<AnyKeyShare>) -> Result<(), CosignerError> {
+        let found = self.freezes.held().values().find(|held| held.freezes(key)).map(|held| held.freeze(Vec::new()));
+        found.map_or(Ok(()), |freeze| Err(self.frozen_error(&freeze)))
+    }
+
+    /// Resolves when the key of a share that is at hand is frozen.
+    pub(crate) async fn until_share_frozen(&self, key: &Stored<AnyKeyShare>) -> CosignerError {
+        let mut changed = self.freezes.changed.subscribe();
+        loop {
+            if let Err(error) = self.refuse_frozen_share(key) {
+                return error;
+            }
+            if changed.changed().await.is_err() {
+                core::future::pending::<()>().await;
+            }
+        }
+    }
+
     fn frozen_error(&self, freeze: &Freeze) -> CosignerError {
         CosignerError::Frozen { why: freeze.describe(|peer| self.name_of(peer)) }
     }
@@ -124,9 +143,11 @@ impl Shared {
         self.explained(&held.ok_or(CosignerError::Bug("a freeze that is not there"))?).await
     }
 
-    /// Freezes everything in this cosigner's own name, because something is wrong that only people can judge.
-    #[allow(dead_code, reason = "for the witness")]
-    pub(crate) async fn freeze_for_alarm(&self, reason: &str) -> Result<Freeze, CosignerError> {
+    /// Freezes everything in this cosigner's own name, if it is configured so, because something is wrong that only people can judge.
+    pub(crate) async fn freeze_for_alarm(&self, reason: &str) -> Result<(), CosignerError> {
+        if !self.freezes.on_alarm {
+            return Ok(());
+        }
         let printable: String = reason.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
         let mut length = 0;
         let fits = printable.chars().take_while(|c| {
@@ -134,7 +155,7 @@ impl Shared {
             length <= super::MAX_REASON
         });
         let fits: String = fits.collect();
-        self.freeze(Scope::All, if fits.is_empty() { "alarm" } else { &fits }).await
+        self.freeze(Scope::All, if fits.is_empty() { "alarm" } else { &fits }).await.map(drop)
     }
 
     /// Takes a freeze that a credential signed, and has all others told.
@@ -214,16 +235,22 @@ impl Shared {
         if may && statement.signed(signature) { Ok(()) } else { Err(RequestError::FreezeAuthor) }
     }
 
-    /// Approves, in the name of this cosigner's operator, the end of every freeze of exactly this scope, and has all others told.
-    pub(crate) async fn approve_resume(&self, scope: Scope) -> Result<Vec<Freeze>, CosignerError> {
-        let names: Vec<String> = {
+    /// Approves, in the name of this cosigner's operator, the end of every freeze of exactly this scope that is among `meant`, and has all
+    /// others told.
+    pub(crate) async fn approve_resume(
+        &self,
+        scope: Scope,
+        meant: impl Fn(&[u8; 32]) -> bool,
+    ) -> Result<Vec<Freeze>, CosignerError> {
+        let names: Vec<(String, [u8; 32])> = {
             let held = self.freezes.held();
             let open = held.iter().filter(|(_, held)| held.statement.scope == scope && !held.over);
-            open.map(|(name, _)| name.clone()).collect()
+            open.map(|(name, held)| (name.clone(), held.statement.id())).filter(|(_, id)| meant(id)).collect()
         };
         let mut approved = Vec::new();
-        for name in names {
-            if let Some(held) = self.add_approval(&name, None, self.me).await? {
+        for (name, id) in names {
+            // Bound to what was there: its author may say something else meanwhile.
+            if let Some(held) = self.add_approval(&name, &id, self.me).await? {
                 approved.push(self.explained(&held).await?);
             }
         }
@@ -237,14 +264,14 @@ impl Shared {
             held.iter().find(|(_, held)| held.statement.id() == *id).map(|(name, _)| name.clone())
         };
         let Some(name) = name else { return Ok(false) };
-        Ok(self.add_approval(&name, Some(id), from).await?.is_some())
+        Ok(self.add_approval(&name, id, from).await?.is_some())
     }
 
-    async fn add_approval(&self, name: &str, id: Option<&[u8; 32]>, by: PeerId) -> Result<Option<Held>, CosignerError> {
+    async fn add_approval(&self, name: &str, id: &[u8; 32], by: PeerId) -> Result<Option<Held>, CosignerError> {
         let _ledger = self.freezes.ledger.lock().await;
         let held = self.freezes.held().get(name).cloned();
         // Its author may have said something later meanwhile.
-        let Some(mut held) = held.filter(|held| id.is_none_or(|id| held.statement.id() == *id)) else { return Ok(None) };
+        let Some(mut held) = held.filter(|held| held.statement.id() == *id) else { return Ok(None) };
         if held.approvals.contains(&by) && by != self.me {
             // It is told again and again; what it means was looked at when it came first.
             return Ok(Some(held));

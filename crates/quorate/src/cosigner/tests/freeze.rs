@@ -160,7 +160,7 @@ async fn freeze_ends_a_signature_that_is_under_way() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn freeze_of_an_evicted_cosigner_lapses_for_that_key_and_for_good() {
-    let (team, mallory, key) = team_of_two().await;
+    let (mut team, mallory, key) = team_of_two().await;
     let keys =
         team.cosigners[0].keygen(KeygenRequest::new("v", [SuiteId::Ed25519], 2).participants(["alice".into(), "bob".into()]));
     let other = *keys.await.unwrap()[0].share.key_id().as_bytes();
@@ -175,6 +175,10 @@ async fn freeze_of_an_evicted_cosigner_lapses_for_that_key_and_for_good() {
     assert!(!team.is_frozen(0, key).await);
     assert!(!team.tells(&mallory, 0, &team.said_by(2, key, 1)).await);
     // Everybody else's freezes stand.
+    alice.freeze_for_alarm("nobody configured that").await.unwrap();
+    assert!(!team.is_frozen(0, key).await);
+    team.restart(0, |builder| builder.freeze_on_alarm(true)).await;
+    let alice = team.cosigners[0].shared();
     alice.freeze_for_alarm("the witness saw\nan older store").await.unwrap();
     alice.lapse_freezes_of(team.peer(2), &key).await.unwrap();
     let why = alice.frozen(&key).await.unwrap().unwrap();
@@ -307,6 +311,26 @@ async fn freeze_whose_record_was_deleted_comes_back_from_whoever_knows_it() {
         let taken = carol.shared().take_freeze(Source::Link(team.peer(1)), forged.clone(), forged.sign(signer)).await;
         assert!(matches!(taken, Err(CosignerError::Request(crate::RequestError::FreezeAuthor))));
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn freeze_is_heard_from_whoever_has_as_many_requests_open_as_it_may() {
+    let (team, mallory, key) = team_of_two().await;
+    for number in 0..70 {
+        let proposal = team.keygen_proposal(&format!("m{number}"), &[0, 2]);
+        mallory.request(team.peer(0), Message::Propose(proposal).to_bytes()).unwrap();
+    }
+    let mut refused = 0;
+    while refused < 70 - 64 {
+        refused += usize::from(matches!(heard(&mallory).await, Message::Refuse { reason, .. } if reason.contains("too many")));
+    }
+    let first = team.said_by(2, key, now_ms());
+    assert!(team.tells(&mallory, 0, &first).await);
+    // An operator who has seen another one approves nothing.
+    let unseen = team.cosigners[0].resume_only(Scope::Key(key), &[[1; 32]]).await;
+    assert!(matches!(unseen, Err(CosignerError::Request(crate::RequestError::NotFrozen))), "{unseen:?}");
+    let seen = team.cosigners[0].resume_only(Scope::Key(key), &[[1; 32], first.id()]).await.unwrap();
+    assert_eq!(seen[0].approvals, [team.peer(0)]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
