@@ -1,6 +1,7 @@
 //! What one malicious cosigner can do with freezes: deny service, and nothing else.
 
 use quorate_core::derive::DerivationPath;
+use quorate_storage::AuditKind;
 
 use super::*;
 use crate::{
@@ -32,14 +33,17 @@ impl Team {
         let identity = self.vaults[2].load_identity::<IdentityRecord>().await.unwrap().identity();
         let message = FreezeMessage::Freeze { statement: statement.clone(), signature: statement.sign(&identity) };
         mallory.request(self.peer(to), Message::Freeze(message).to_bytes()).unwrap();
-        loop {
-            let (from, bytes) = tokio::time::timeout(Duration::from_secs(20), mallory.next_control()).await.unwrap().unwrap();
-            if let Ok(Message::Freeze(FreezeMessage::Known { id, stands })) = Message::from_bytes(&bytes)
-                && (from, id) == (self.peer(to), statement.id())
-            {
-                return stands;
+        let known = async {
+            loop {
+                let (from, bytes) = mallory.next_control().await.unwrap();
+                if let Ok(Message::Freeze(FreezeMessage::Known { id, stands })) = Message::from_bytes(&bytes)
+                    && (from, id) == (self.peer(to), statement.id())
+                {
+                    break stands;
+                }
             }
-        }
+        };
+        tokio::time::timeout(Duration::from_secs(20), known).await.unwrap()
     }
 
     async fn is_frozen(&self, index: usize, key: [u8; 32]) -> bool {
@@ -264,6 +268,13 @@ async fn cosigner_that_becomes_a_holder_of_a_frozen_key_signs_nothing_with_it() 
     // Carol leaves: whoever holds a share now would be told by Alice alone.
     team.moved(1, &ReshareRequest::refresh(["w".to_owned()]).without_holder("carol").with_holder("dave")).await;
     assert!(team.is_frozen(3, key).await, "the share is here, and the freeze is not");
+    // Not told soon after, but before there was a share.
+    let dave = team.cosigners[3].shared();
+    dave.audit.write(crate::audit::entry(AuditKind::Refused)).await.unwrap();
+    let lines = dave.vault.audit_page(0, 256).await.unwrap().lines;
+    let place = |kind| lines.iter().position(|line| line.entry.kind == kind);
+    let (frozen, active) = (place(AuditKind::Frozen), place(AuditKind::EpochActive));
+    assert!(frozen.is_some() && active.is_some() && frozen < active, "{frozen:?} {active:?}");
     for (proposer, with) in [(3, 1), (1, 3), (3, 0)] {
         assert!(matches!(team.signs(proposer, with).await, Err(CosignerError::Frozen { .. })));
     }
