@@ -242,16 +242,15 @@ impl CosignerBuilder {
         }
         let boot = self.vault.begin_boot().await?;
         let audit = Audit::open(&self.vault).await?;
-        let mut random = [0; 16];
-        getrandom::fill(&mut random).map_err(|_| CosignerError::Randomness)?;
+        let this_start = start_of(boot)?;
         let (interrupted, incomplete) = mpsc::unbounded_channel();
         let (wanted, wishes) = mpsc::channel(presign::MAX_WISHES);
         let peers = || self.roster.iter().map(|entry| entry.identity);
         let permits = |count| peers().map(|peer| (peer, Arc::new(Semaphore::new(count)))).collect();
         let (signatures, batches) = (permits(crate::ceremony::sign::MAX_SIGNATURES), permits(presign::MAX_BATCHES));
         let others = || peers().filter(|peer| *peer != me);
-        let witness = Witnesses::load(&self.vault, Boot::new(boot, random), others()).await?;
-        let pairings = Pairings::new(Boot::new(boot, random), self.pairing_age, others());
+        let witness = Witnesses::load(&self.vault, this_start, others()).await?;
+        let pairings = Pairings::new(this_start, self.pairing_age, others());
         let shared = Arc::new(Shared {
             me,
             boot,
@@ -294,6 +293,13 @@ impl CosignerBuilder {
         shared.audit.write(audit::entry(AuditKind::Started).reason(&started)).await?;
         Ok(Cosigner { tasks: Mutex::new(in_background(&shared, incomplete, wishes)), shared })
     }
+}
+
+/// Tells this start from every other one, also from one of the same number.
+fn start_of(number: u64) -> Result<Boot, CosignerError> {
+    let mut random = [0; 16];
+    getrandom::fill(&mut random).map_err(|_| CosignerError::Randomness)?;
+    Ok(Boot::new(number, random))
 }
 
 /// What a cosigner does by itself.
