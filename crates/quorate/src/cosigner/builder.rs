@@ -289,10 +289,13 @@ impl CosignerBuilder {
         shared.finish_retirements().await?;
         shared.sweep_requests().await?;
         tracing::info!(target: "quorate::audit", name = shared.name, peer = %me, boot, "started");
-        let started = format!("start {boot} of version {}", env!("CARGO_PKG_VERSION"));
-        shared.audit.write(audit::entry(AuditKind::Started).reason(&started)).await?;
+        shared.audit.write(audit::entry(AuditKind::Started).reason(&described(boot))).await?;
         Ok(Cosigner { tasks: Mutex::new(in_background(&shared, incomplete, wishes)), shared })
     }
+}
+
+fn described(start: u64) -> String {
+    format!("start {start} of version {}", env!("CARGO_PKG_VERSION"))
 }
 
 /// Tells this start from every other one, also from one of the same number.
