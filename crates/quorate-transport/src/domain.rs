@@ -6,12 +6,14 @@ pub(crate) const GATE: &[u8] = b"quorate/1/gate;";
 pub(crate) const LINK: &[u8] = b"quorate/1/link;";
 /// The name of a link, from its handshake.
 pub(crate) const LINK_ID: &[u8] = b"quorate/1/link-id;";
+/// What the nonces of an identity's signatures come from.
+pub(crate) const IDENTITY_NONCE: &[u8] = b"quorate/1/identity/nonce;";
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const OWN: [&[u8]; 3] = [GATE, LINK, LINK_ID];
+    const OWN: [&[u8]; 4] = [GATE, LINK, LINK_ID, IDENTITY_NONCE];
 
     #[test]
     fn no_label_is_a_prefix_of_another_here_or_in_core() {

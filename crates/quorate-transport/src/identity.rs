@@ -5,10 +5,23 @@
 
 use core::fmt;
 
-use curve25519_dalek::{montgomery::MontgomeryPoint, traits::IsIdentity};
+use curve25519_dalek::{
+    montgomery::MontgomeryPoint,
+    scalar::{Scalar, clamp_integer},
+    traits::IsIdentity,
+};
+use ed25519_dalek::{
+    Signature, VerifyingKey,
+    hazmat::{ExpandedSecretKey, raw_sign},
+};
+use hmac::{Hmac, KeyInit, Mac};
 use quorate_core::{PeerId, Secret};
 use rand_core::TryCryptoRng;
+use sha2::{Sha256, Sha512};
+use subtle::{Choice, ConditionallyNegatable};
 use zeroize::Zeroizing;
+
+use crate::domain;
 
 /// The prime 2²⁵⁵ − 19 in little-endian bytes: canonical public keys lie below it.
 const FIELD_PRIME: [u8; 32] = {
@@ -75,6 +88,30 @@ impl Identity {
         self.peer_id
     }
 
+    /// Signs a message that others hand on: whoever knows the [`PeerId`] can check it, by [`signed_by`].
+    ///
+    /// An identity is an X25519 key, and this is `XEdDSA`: Ed25519 by the point of the Edwards curve that the public key stands for, with
+    /// its sign made positive. Messages begin with a label, so that a signature is one for its purpose alone.
+    ///
+    /// # Security
+    ///
+    /// Links prove more: that the sender is there now, and to one peer alone. A signature is for what should be passed on.
+    ///
+    /// Spec: [`XEdDSA`](https://signal.org/docs/specifications/xeddsa/), with a nonce that is derived from key and message, as in RFC 8032.
+    #[must_use]
+    pub fn sign(&self, message: &[u8]) -> [u8; 64] {
+        let clamped = Zeroizing::new(clamp_integer(*self.secret.expose()));
+        let mut scalar = Zeroizing::new(Scalar::from_bytes_mod_order(*clamped));
+        let prefix = nonce_prefix(self.secret.expose());
+        let expanded = ExpandedSecretKey { scalar: *scalar, hash_prefix: *prefix };
+        let negative = VerifyingKey::from(&expanded).to_bytes().last().is_some_and(|byte| byte >> 7 == 1);
+        // The sign is public, as the point is: it is no secret which way this goes.
+        scalar.conditional_negate(Choice::from(u8::from(negative)));
+        let expanded = ExpandedSecretKey { scalar: *scalar, hash_prefix: *prefix };
+        let public = VerifyingKey::from(&expanded);
+        raw_sign::<Sha512>(&expanded, message, &public).to_bytes()
+    }
+
     /// The secret that this identity shares with `peer` alone.
     pub(crate) fn shared_secret(&self, peer: PeerId) -> Result<Zeroizing<[u8; 32]>, IdentityError> {
         agree(self.secret.expose(), peer.as_bytes()).ok_or(IdentityError::WeakKey)
@@ -85,6 +122,23 @@ impl fmt::Debug for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Identity").field("peer_id", &self.peer_id).field("secret", &"redacted").finish()
     }
+}
+
+/// Whether the identity with this public half signed the message, by [`Identity::sign`].
+#[must_use]
+pub fn signed_by(peer: PeerId, message: &[u8], signature: &[u8; 64]) -> bool {
+    let Some(point) = MontgomeryPoint(*peer.as_bytes()).to_edwards(0) else { return false };
+    let Ok(key) = VerifyingKey::from_bytes(&point.compress().to_bytes()) else { return false };
+    key.verify_strict(message, &Signature::from_bytes(signature)).is_ok()
+}
+
+/// What the nonces of signatures are derived from, beside the message.
+fn nonce_prefix(secret: &[u8; 32]) -> Zeroizing<[u8; 32]> {
+    // HMAC fills a key that is shorter than a block up with zeros.
+    let mut block = Zeroizing::new([0; 64]);
+    block.iter_mut().zip(secret).for_each(|(to, from)| *to = *from);
+    let mac = <Hmac<Sha256> as KeyInit>::new((&*block).into()).chain_update(domain::IDENTITY_NONCE);
+    Zeroizing::new(mac.finalize().into_bytes().into())
 }
 
 /// X25519, or nothing where the result would be zero whatever the secret is.
@@ -136,6 +190,27 @@ mod tests {
         }
         assert_eq!(check_public(identity(3).peer_id()), Ok(()));
         assert!(identity(3).shared_secret(PeerId::new([0; 32])).is_err());
+    }
+
+    #[test]
+    fn signature_is_of_one_identity_and_one_message() {
+        for byte in 1..40 {
+            // Both signs of the Edwards point occur.
+            let (signer, other) = (identity(byte), identity(byte + 1));
+            let signature = signer.sign(b"stop");
+            assert!(signed_by(signer.peer_id(), b"stop", &signature));
+            assert!(!signed_by(other.peer_id(), b"stop", &signature));
+            assert!(!signed_by(signer.peer_id(), b"stop!", &signature));
+            assert_ne!(signature[..32], signer.sign(b"stop!")[..32], "a nonce serves one message");
+            for place in 0..64 {
+                let mut altered = signature;
+                altered[place] ^= 1;
+                assert!(!signed_by(signer.peer_id(), b"stop", &altered), "{place}");
+            }
+        }
+        for weak in [[0; 32], FIELD_PRIME, [0xff; 32]] {
+            assert!(!signed_by(PeerId::new(weak), b"", &[0; 64]));
+        }
     }
 
     #[test]

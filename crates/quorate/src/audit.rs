@@ -57,6 +57,13 @@ struct Caused {
 pub(crate) struct Writing(oneshot::Receiver<Result<AuditHead, AuditError>>);
 
 impl Writing {
+    /// An entry that is durable when a test says so.
+    #[cfg(test)]
+    pub(crate) fn held_back() -> (oneshot::Sender<Result<AuditHead, AuditError>>, Self) {
+        let (done, written) = oneshot::channel();
+        (done, Self(written))
+    }
+
     /// Waits until it is durable.
     pub(crate) async fn durable(self) -> Result<AuditHead, CosignerError> {
         match self.0.await {

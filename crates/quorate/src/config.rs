@@ -15,7 +15,7 @@
 //!
 //! [keygen]                             # which key generations this cosigner takes part in
 //! min_signers = 2                      # the lowest threshold; 2 by default
-//! max_keys = 10000                     # how many keys it holds at most; 10000 by default
+//! max_keys = 10000                     # how many keys it holds at most; 10000 by default, and at most 28000
 //! accept_waivers = ["acme"]            # what weakens a placement and is accepted all the same, nothing by default
 //! accept_joint_counting = false
 //!
@@ -31,6 +31,7 @@
 //! keys = ["d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"] # credentials that can freeze, and nothing else
 //! refused_per_hour = 100               # more refused requests for a key freeze it; no limit by default
 //! signatures_per_hour = 1000           # and so do more signatures
+//! on_alarm = false                     # whether a cosigner that went back in time freezes all keys; see docs/witness.md
 //!
 //! [ecdsa]                              # what is kept in memory for ECDSA signatures
 //! presignatures = 8                    # for each key and set of signers; 0 on hosts with live snapshots, suspend to disk or cloning
@@ -57,6 +58,7 @@ use serde::Deserialize;
 use crate::{
     backup::BackupTarget,
     ceremony::keygen::DEFAULT_MAX_KEYS,
+    freeze::MAX_THAWED,
     policy::{BuiltinPolicy, ConfigError as PolicyError},
     refresh::RefreshConfig,
     request::{DEFAULT_MAX_REQUESTS, RequesterKey},
@@ -123,6 +125,8 @@ pub struct FreezeConfig {
     pub refused_per_hour: Option<u32>,
     /// More signatures of one key than that within an hour freeze it.
     pub signatures_per_hour: Option<u32>,
+    /// Whether an alarm about a cosigner that went back in time, or this one itself, freezes all keys.
+    pub on_alarm: bool,
 }
 
 impl FreezeConfig {
@@ -376,6 +380,9 @@ impl Config {
         config.placement.exposure()?;
         config.keygen.waivers()?;
         config.ecdsa.check()?;
+        if config.keygen.max_keys > MAX_THAWED {
+            return Err(ConfigError::Number { section: "keygen", field: "max_keys", limit: "at most 28000" });
+        }
         config.backup_targets()?;
         config.requests.check()?;
         config.freeze.check()?;

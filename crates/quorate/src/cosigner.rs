@@ -11,7 +11,7 @@ use std::{
 
 use quorate_core::{PeerId, SessionId, SuiteId, placement::Exposure, wire::Encoding};
 use quorate_storage::{AuditHead, AuditKind, KeyRef, KeySummary, Vault, VaultError, audit::AuditPage, vault::VaultInputError};
-use quorate_transport::{Network, Roster, Wire};
+use quorate_transport::{Identity, Network, Roster, Wire};
 use tokio::{
     sync::{Semaphore, mpsc},
     task::JoinHandle,
@@ -38,6 +38,7 @@ mod answer;
 mod answers;
 mod attest;
 mod builder;
+mod consents;
 mod ecdsa;
 pub(crate) mod epochs;
 pub(crate) mod import;
@@ -95,11 +96,15 @@ pub(crate) struct Shared {
     /// What presignatures are wanted for.
     wanted: mpsc::Sender<Line>,
     hedge: Zeroizing<[u8; 32]>,
+    /// For what others hand on in this cosigner's name.
+    pub(crate) identity: Identity,
     topics: Mutex<BTreeMap<Asked, Waiting>>,
     /// The proposals that are looked at, and whether they were called off meanwhile.
     looked_at: Mutex<BTreeMap<Asked, bool>>,
     /// The signatures that may be made at one time for each other cosigner.
     signatures: BTreeMap<PeerId, Arc<Semaphore>>,
+    /// Whose requests came to nothing.
+    consents: consents::Consents,
     /// The batches of presignatures that may be made at one time for each other cosigner.
     batches: BTreeMap<PeerId, Arc<Semaphore>>,
     /// The wallets that are being made, and how many keys each has.
@@ -275,7 +280,16 @@ impl Cosigner {
     ///
     /// [`RequestError::NotFrozen`], [`CosignerError::Vault`].
     pub async fn resume(&self, scope: Scope) -> Result<Vec<Freeze>, CosignerError> {
-        self.shared.approve_resume(scope).await
+        self.shared.approve_resume(scope, |_| true).await
+    }
+
+    /// The same for those freezes alone whose ids are named: one that came after the operator looked is not approved unseen.
+    ///
+    /// # Errors
+    ///
+    /// As [`resume`](Self::resume).
+    pub async fn resume_only(&self, scope: Scope, ids: &[[u8; 32]]) -> Result<Vec<Freeze>, CosignerError> {
+        self.shared.approve_resume(scope, |id| ids.contains(id)).await
     }
 
     /// The freezes that are in force here, and the keys that they freeze.

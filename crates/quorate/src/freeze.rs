@@ -8,7 +8,8 @@
 //! Frozen means: no signature, no presignature, no use of one, no export. Resharing, attestation and key generation go on, so that a
 //! frozen key can be moved away from whoever is not trusted any more. A freeze is one statement of its author about a key or all keys;
 //! approvals of its end are bound to it by its id, and come over the authenticated link of the cosigner whose operator gave them.
-//! The author's next statement about the same has a higher number, so that nothing old has any effect again.
+//! The author's next statement about the same has a higher number, so that nothing old has any effect again. Authors sign what they say, so
+//! that everyone tells everyone: also whoever was away while the author was there, and the author itself if its store lost it.
 //!
 //! docs/freeze.md says who can do what.
 
@@ -24,13 +25,14 @@ use quorate_core::{
     wire::{Encoding, Reader, Writer},
 };
 use quorate_storage::{AuditKind, audit::AuditEntry};
-use tokio::sync::watch;
+use quorate_transport::{Identity, identity::signed_by};
+use tokio::sync::{Notify, watch};
 
 use crate::{
     audit,
     clock::utc,
     error::RequestError,
-    request::{Requester, RequesterKey},
+    request::{Requester, RequesterKey, labelled},
     share::{AnyKeyShare, Stored},
 };
 
@@ -39,15 +41,19 @@ mod state;
 mod tell;
 
 pub(crate) use alarm::Velocity;
+#[cfg(test)]
+pub(crate) use state::Source;
 pub(crate) use state::frozen_in;
 pub(crate) use tell::{FreezeMessage, tell_all};
 
 /// The longest reason, in bytes.
 pub const MAX_REASON: usize = 200;
-/// The most cosigners whose approvals are kept.
-const MAX_APPROVERS: usize = 4096;
-/// The most keys of one freeze that are remembered as thawed: as many as fit into a record.
-const MAX_THAWED: usize = 30_000;
+/// The most cosigners whose approvals are kept: as many as there are on a roster.
+const MAX_APPROVERS: usize = quorate_transport::roster::MAX_COSIGNERS;
+/// The most keys of one freeze that are remembered as thawed: with all approvals, as many as fit into a record. So no cosigner holds more.
+pub(crate) const MAX_THAWED: usize = 28_000;
+/// Numbers of cosigners' statements end here, so that there is always a next one.
+const LAST_NUMBER: u64 = u64::MAX / 2;
 const VERSION: u8 = 1;
 
 /// What a freeze is about.
@@ -162,17 +168,29 @@ impl Freeze {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Held {
     pub(crate) statement: Statement,
-    /// Of a credential.
-    pub(crate) signature: Option<[u8; 64]>,
+    /// The author's.
+    pub(crate) signature: [u8; 64],
     /// The cosigners whose operators want it to end.
     pub(crate) approvals: BTreeSet<PeerId>,
     /// The keys for which it ended.
     pub(crate) thawed: BTreeSet<[u8; 32]>,
-    /// Whether it ended for all keys that this cosigner held then.
+    /// Whether it ended for all keys that this cosigner holds. A key that comes later may open it again.
     pub(crate) over: bool,
 }
 
 impl Held {
+    /// Remembers that it ended for a key that is here. Keys that are not here any more make room: if they come back, they are frozen.
+    fn thaw(&mut self, key_id: [u8; 32], present: &BTreeSet<[u8; 32]>) -> bool {
+        if self.thawed.len() >= MAX_THAWED {
+            self.thawed.retain(|key_id| present.contains(key_id));
+        }
+        let room = self.thawed.len() < MAX_THAWED;
+        if room {
+            self.thawed.insert(key_id);
+        }
+        room
+    }
+
     /// Whether it freezes this key, as far as can be told without its share.
     fn may_freeze(&self, key_id: &[u8; 32]) -> bool {
         self.statement.scope.covers(key_id) && !self.thawed.contains(key_id)
@@ -209,9 +227,13 @@ pub(crate) struct Freezes {
     ledger: tokio::sync::Mutex<()>,
     /// Told at every change.
     changed: watch::Sender<()>,
-    /// What which peer has acknowledged since it started.
-    acknowledged: Mutex<BTreeSet<(PeerId, tell::Topic)>>,
+    /// What which peer has answered since it started.
+    answers: Mutex<BTreeMap<(PeerId, tell::Topic), tell::Answer>>,
+    /// Told at every answer.
+    answered: Notify,
     pub(crate) velocity: Velocity,
+    /// Whether an alarm of this cosigner freezes everything.
+    on_alarm: bool,
 }
 
 impl fmt::Debug for Freezes {
@@ -221,17 +243,18 @@ impl fmt::Debug for Freezes {
 }
 
 impl Freezes {
-    pub(crate) fn new(credentials: BTreeSet<RequesterKey>, velocity: Velocity) -> Self {
+    pub(crate) fn new(credentials: BTreeSet<RequesterKey>, velocity: Velocity, on_alarm: bool) -> Self {
         let (ledger, changed) = (tokio::sync::Mutex::default(), watch::Sender::new(()));
-        Self { held: Mutex::default(), credentials, ledger, changed, acknowledged: Mutex::default(), velocity }
+        let (answers, answered) = (Mutex::default(), Notify::new());
+        Self { held: Mutex::default(), credentials, ledger, changed, answers, answered, velocity, on_alarm }
     }
 
     fn held(&self) -> MutexGuard<'_, BTreeMap<String, Held>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn acknowledged(&self) -> MutexGuard<'_, BTreeSet<(PeerId, tell::Topic)>> {
-        self.acknowledged.lock().unwrap_or_else(PoisonError::into_inner)
+    fn answers(&self) -> MutexGuard<'_, BTreeMap<(PeerId, tell::Topic), tell::Answer>> {
+        self.answers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -242,6 +265,19 @@ pub(crate) fn checked_reason(text: &str) -> Result<String, RequestError> {
 }
 
 impl Statement {
+    /// Whether its author signed it.
+    fn signed(&self, signature: &[u8; 64]) -> bool {
+        match self.author {
+            Author::Cosigner(peer) => signed_by(peer, &labelled(domain::FREEZE_SIGN, &self.id()), signature),
+            Author::Credential(key) => key.signed(domain::FREEZE_SIGN, &self.id(), signature),
+        }
+    }
+
+    /// Signs it in a cosigner's name.
+    pub(crate) fn sign(&self, identity: &Identity) -> [u8; 64] {
+        identity.sign(&labelled(domain::FREEZE_SIGN, &self.id()))
+    }
+
     pub(crate) fn id(&self) -> [u8; 32] {
         let hash = Hash::new(domain::FREEZE_ID).value(&self.scope).value(&self.author);
         hash.number(self.number).field(self.reason.as_bytes()).finish()
@@ -320,19 +356,6 @@ impl Encoding for Statement {
     }
 }
 
-pub(crate) fn write_signature(signature: Option<&[u8; 64]>, out: &mut Writer) {
-    out.u8(u8::from(signature.is_some()));
-    signature.into_iter().for_each(|signature| out.raw(signature));
-}
-
-pub(crate) fn read_signature(input: &mut Reader<'_>) -> Result<Option<[u8; 64]>, DecodeError> {
-    match input.u8()? {
-        0 => Ok(None),
-        1 => Ok(Some(input.array()?)),
-        _ => Err(DecodeError::NotCanonical),
-    }
-}
-
 /// A set as its ascending values.
 fn write_set<T: Encoding>(set: &BTreeSet<T>, out: &mut Writer) {
     out.length(set.len());
@@ -349,7 +372,7 @@ impl Encoding for Held {
     fn write(&self, out: &mut Writer) {
         out.u8(VERSION);
         self.statement.write(out);
-        write_signature(self.signature.as_ref(), out);
+        out.raw(&self.signature);
         write_set(&self.approvals, out);
         write_set(&self.thawed, out);
         out.u8(u8::from(self.over));
@@ -362,7 +385,7 @@ impl Encoding for Held {
         }
         Ok(Self {
             statement: Statement::read(input)?,
-            signature: read_signature(input)?,
+            signature: input.array()?,
             approvals: read_set(input, MAX_APPROVERS)?,
             thawed: read_set(input, MAX_THAWED)?,
             over: match input.u8()? {

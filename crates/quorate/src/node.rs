@@ -204,6 +204,7 @@ pub async fn run(
         .remember_requests(Duration::from_secs(u64::from(config.requests.remember_days) * 24 * 3600), config.requests.max)
         .schedule(config.refresh.schedule())
         .freeze_above(config.freeze.refused_per_hour, config.freeze.signatures_per_hour)
+        .freeze_on_alarm(config.freeze.on_alarm)
         .presignatures(config.ecdsa.presignatures.into())
         .pairing_age(Duration::from_secs(u64::from(config.ecdsa.pairing_hours) * 3600))
         .deadline(Duration::from_secs(config.deadline_seconds.clamp(1, 3600)));

@@ -1,7 +1,7 @@
 //! Who may have what signed: every cosigner asks its own policy before it takes part.
 //!
-//! A [`Policy`] sees the whole request and the document itself, parsed by this cosigner. It is asked once a request and decides for
-//! this cosigner alone; a signature needs the consent of as many cosigners as the key's threshold says. [`BuiltinPolicy`] is what a
+//! A [`Policy`] sees the whole request and the document itself, parsed by this cosigner. It is asked when a request is proposed and
+//! once more when its ceremony begins, and decides for this cosigner alone; a signature needs the consent of as many cosigners as the key's threshold says. [`BuiltinPolicy`] is what a
 //! configuration file can say; [`All`] joins policies.
 
 use quorate_core::{PeerId, SuiteId};

@@ -69,7 +69,8 @@ impl RequesterKey {
     }
 }
 
-fn labelled(label: Label, digest: &[u8; 32]) -> Vec<u8> {
+/// What is signed: a label, and a digest behind it.
+pub(crate) fn labelled(label: Label, digest: &[u8; 32]) -> Vec<u8> {
     [label.as_bytes(), digest].concat()
 }
 

@@ -271,9 +271,17 @@ impl Shared {
             _ => None,
         };
         let mine = entry.state().witnessed.seen;
-        let given_up = self.witness.own().given_up;
+        let given_up = self.given_up(seen.as_ref());
         let _told = self.tell(from, &Message::Witness { question, now, then, given_up, seen: mine });
         self.hear_claim(from, entry, seen).await;
+    }
+
+    /// Up to which start the history is given up, for whoever saw this stamp. Once this cosigner has rejoined, a stamp that is not under
+    /// its tag is of no history that it could go on from, whatever number it has: it is given up too, or it could not be accepted again.
+    fn given_up(&self, seen: Option<&Stamp>) -> u64 {
+        let own = self.witness.own();
+        let foreign = seen.filter(|stamp| own.given_up > 0 && !own.restart && !self.vault.made(stamp));
+        foreign.map_or(own.given_up, |stamp| own.given_up.max(stamp.boot.counter))
     }
 
     async fn ask_witness(self: &Arc<Self>, peer: PeerId, seen: Option<Stamp>) -> Result<Answer, CosignerError> {
@@ -347,6 +355,8 @@ impl Shared {
         let reason = crate::cosigner::describe(&self.went_back(peer, &before, alarm));
         tracing::error!(target: "quorate::audit", name = self.name_of(peer), reason, "ALARM");
         let entry_of_log = audit::entry(AuditKind::PeerWentBack).peer(peer).reason(&reason);
+        // First, so that a crash in between leaves an alarm that is raised again.
+        self.freeze_for_alarm(&format!("alarm: {reason}")).await?;
         self.vault.raise_alarm(&peer, alarm).await?;
         entry.state().unsaved = false;
         self.audit.write(entry_of_log).await.map(|_| ())
@@ -372,6 +382,10 @@ impl Shared {
         self.pool.retain_live();
         let reason = format!("it is at {}, and {} saw it at {stamp}", self.stamp(), self.name_of(peer));
         tracing::error!(target: "quorate::audit", reason, "ALARM: this cosigner goes on from an older copy of its store");
+        let why = format!("alarm: this cosigner goes on from an older copy of its store: {reason}");
+        if let Err(error) = self.freeze_for_alarm(&why).await {
+            tracing::error!(reason = crate::cosigner::describe(&error), "the automatic freeze failed");
+        }
         if let Err(error) = self.vault.stand_aside(evidence).await {
             // The next start is told again.
             tracing::error!(reason = crate::cosigner::describe(&error), "that could not be stored");

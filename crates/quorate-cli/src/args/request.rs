@@ -83,6 +83,9 @@ pub(crate) struct FreezeArgs {
 pub(crate) struct ResumeArgs {
     #[command(flatten)]
     pub(crate) frozen: Frozen,
+    /// Only the freeze of this id, as `quorate status` shows it, so that one that came since is not approved unseen; may be repeated.
+    #[arg(long, value_name = "ID")]
+    pub(crate) only: Vec<String>,
     #[command(flatten)]
     pub(crate) connection: Connection,
 }

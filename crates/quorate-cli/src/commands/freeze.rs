@@ -42,7 +42,7 @@ pub(super) fn run(args: &FreezeArgs, output: Output) -> Result<(), Failure> {
 
 pub(super) fn resume(args: &ResumeArgs, output: Output) -> Result<(), Failure> {
     let (key, suite, all) = (args.frozen.key.clone(), args.frozen.suite.clone(), args.frozen.all);
-    let freezes = client(&args.connection).resume(&ResumeRequest { key, suite, all })?;
+    let freezes = client(&args.connection).resume(&ResumeRequest { key, suite, all, ids: args.only.clone() })?;
     if freezes.iter().any(|freeze| !freeze.frozen_keys.is_empty()) {
         output.note(
             "This operator's word is noted. A key thaws when the operators of as many participants as sign have given theirs.\n",
@@ -53,7 +53,7 @@ pub(super) fn resume(args: &ResumeArgs, output: Output) -> Result<(), Failure> {
 
 /// Freezes for people.
 pub(super) fn list(freezes: &[FreezeInfo]) -> String {
-    let mut rows = vec![row(["frozen", "by", "since", "end wanted by", "reason"])];
+    let mut rows = vec![row(["frozen", "by", "since", "end wanted by", "reason", "id"])];
     for freeze in freezes {
         let what = match (freeze.frozen_keys.is_empty(), &freeze.key_id) {
             (true, _) => "nothing more".to_owned(),
@@ -65,7 +65,7 @@ pub(super) fn list(freezes: &[FreezeInfo]) -> String {
         } else {
             freeze.by.clone()
         };
-        rows.push(row([&what, &by, &quorate::utc(freeze.since), &freeze.approvals.join(", "), &freeze.reason]));
+        rows.push(row([&what, &by, &quorate::utc(freeze.since), &freeze.approvals.join(", "), &freeze.reason, &freeze.id]));
     }
     table(&rows)
 }

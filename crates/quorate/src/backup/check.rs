@@ -17,7 +17,10 @@ use quorate_storage::{
 };
 
 use super::declares;
-use crate::share::{AnyKeyShare, AnyPendingShare, IdentityRecord, Stored, is_wallet_name};
+use crate::{
+    cosigner::epochs::LONG_STEP,
+    share::{AnyKeyShare, AnyPendingShare, IdentityRecord, Stored, is_wallet_name},
+};
 
 /// Why a backup is not one to rely on.
 #[derive(Debug, thiserror::Error)]
@@ -52,6 +55,9 @@ pub enum KeyProblem {
     /// The placement does not declare this backup.
     #[error("its placement does not declare this backup: the backup should not exist")]
     Undeclared,
+    /// It says that far higher epochs were seen than it holds shares of.
+    #[error("it names an epoch as seen that is too far above all that it holds")]
+    HighestEpoch,
     /// What was encrypted is another share than the public part says.
     #[error("the encrypted share is another one than the public part says")]
     OtherShare,
@@ -148,7 +154,7 @@ pub(crate) fn check_chunk(preamble: &Preamble, chunk: &ReadChunk, keys: Option<&
         return Err(CheckError::Identity);
     }
     for ((key, entry), opened) in checked.keys.iter_mut().zip(chunk.entries()).zip(opened.keys) {
-        let export = open_entry(entry, opened).map_err(|source| failed(entry, source))?;
+        let export = open_entry(preamble.cosigner, entry, opened).map_err(|source| failed(entry, source))?;
         let wallets = export.active.iter().map(|(_, stored)| &stored.wallet);
         key.report.wallet = wallets.chain(export.pending.iter().map(|(_, stored)| &stored.wallet)).next().cloned();
         key.export = Some(export);
@@ -168,6 +174,11 @@ fn check_entry<'a>(
     proofs: &mut impl Iterator<Item = &'a Vec<u8>>,
 ) -> Result<KeyReport, KeyProblem> {
     let mut report = None;
+    // It closes all lower epochs to the vault that it is restored into.
+    let last = entry.slots().map(|slot| slot.epoch).max().unwrap_or_default();
+    if entry.highest_epoch.saturating_sub(last) > LONG_STEP {
+        return Err(KeyProblem::HighestEpoch);
+    }
     for slot in entry.slots() {
         // The reader took one for each share.
         let proof = proofs.next().map(Vec::as_slice).unwrap_or_default();
@@ -218,26 +229,31 @@ fn check_slot<C: Curve>(
 }
 
 /// Checks what was encrypted, and that it is what the public part says.
-fn open_entry(entry: &Entry, opened: OpenedKey) -> Result<KeyExport<Stored<AnyKeyShare>, Stored<AnyPendingShare>>, KeyProblem> {
+fn open_entry(
+    cosigner: PeerId,
+    entry: &Entry,
+    opened: OpenedKey,
+) -> Result<KeyExport<Stored<AnyKeyShare>, Stored<AnyPendingShare>>, KeyProblem> {
     let mut export = KeyExport::new(entry.key_id, entry.suite, entry.highest_epoch);
     export.name = Some(opened.name).filter(|name| !name.is_empty());
     for (slot, record) in entry.slots().zip(&opened.records) {
         let key = entry.key_ref(slot);
         // A wallet's name is shown: it must not be anything else.
-        let (same, named) = if slot.certificate.is_empty() {
+        let (same, named, peers) = if slot.certificate.is_empty() {
             let stored = Stored::<AnyPendingShare>::from_secret_bytes(record, Some(&key))?;
             let same = stored.share.package_record() == slot.package;
-            let named = is_wallet_name(&stored.wallet);
+            let (named, peers) = (is_wallet_name(&stored.wallet), stored.peers.clone());
             export.pending.push((key, stored));
-            (same, named)
+            (same, named, peers)
         } else {
             let stored = Stored::<AnyKeyShare>::from_secret_bytes(record, Some(&key))?;
             let same = stored.share.package_record() == slot.package && stored.share.certificate_record() == slot.certificate;
-            let named = is_wallet_name(&stored.wallet);
+            let (named, peers) = (is_wallet_name(&stored.wallet), stored.peers.clone());
             export.active = Some((key, stored));
-            (same, named)
+            (same, named, peers)
         };
-        if !(same && named) {
+        // Nor is it another cosigner's share.
+        if !(same && named && peers.identifier(cosigner) == Some(slot.participant)) {
             return Err(KeyProblem::OtherShare);
         }
     }

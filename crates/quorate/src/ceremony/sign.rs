@@ -11,7 +11,7 @@ use crate::{
     error::CosignerError,
     payload::{AnyPayload, Description, KeyUse, Payload, Taproot, ToSign},
     policy::{Decision, Limits, Policy, RequestedKey, SignRequestView},
-    request::{Content, RequestContent},
+    request::{Content, RequestContent, RequesterKey},
     share::{AnyKeyShare, Stored, key_name},
 };
 
@@ -22,6 +22,8 @@ pub(crate) struct Approved {
     pub(crate) path: Vec<u32>,
     pub(crate) description: Description,
     pub(crate) to_sign: Vec<Task>,
+    /// Who approved it.
+    approvals: Vec<RequesterKey>,
     /// What its id stands for.
     pub(crate) content: Content,
     /// How many requests its key may serve over time.
@@ -90,25 +92,42 @@ pub(crate) fn approve(
     if messages.is_empty() || messages.len() > MAX_SIGNATURES {
         return Err(CosignerError::Denied { reason: "the payload needs no signature, or too many".to_owned() });
     }
-    let name = key_name(&key.wallet, key.share.suite());
-    let key_id = key.share.key_id();
-    let requested = RequestedKey::new(&name, key_id.as_bytes(), key.share.suite(), &path);
-    let request_id = hex::encode(request);
-    let mut view = SignRequestView::new(requested, proposer, &request_id, &payload, &description).at(judge.now);
-    if let Some(authorization) = &proposal.authorization {
-        view = view.signed(authorization.requester, &approvals);
-    }
-    match judge.policy.decide(&view) {
-        Decision::Allow => {}
-        Decision::Deny { reason } => return Err(CosignerError::Denied { reason }),
-        // Whoever approves signs the request; there is nobody to wait for here.
-        Decision::Ask { reason } => {
-            return Err(CosignerError::Denied { reason: format!("people have to approve it first ({reason})") });
+    let to_sign = messages.into_iter().map(task).collect::<Result<_, _>>()?;
+    let limits = Limits::default();
+    let approved = Approved { payload, path, description, to_sign, approvals, content, limits };
+    let limits = approved.judged(request, proposal, proposer, key, judge)?;
+    Ok(Approved { limits, ..approved })
+}
+
+impl Approved {
+    /// What the policy says to it now, and whether it has expired. The proposer chooses when the ceremony begins, so this is asked once
+    /// more then.
+    pub(crate) fn judged(
+        &self,
+        request: &RequestId,
+        proposal: &SignProposal,
+        proposer: PeerId,
+        key: &Stored<AnyKeyShare>,
+        judge: Judge<'_>,
+    ) -> Result<Limits, CosignerError> {
+        let name = key_name(&key.wallet, key.share.suite());
+        let key_id = key.share.key_id();
+        let requested = RequestedKey::new(&name, key_id.as_bytes(), key.share.suite(), &self.path);
+        let request_id = hex::encode(request);
+        let mut view = SignRequestView::new(requested, proposer, &request_id, &self.payload, &self.description).at(judge.now);
+        if let Some(authorization) = &proposal.authorization {
+            authorization.check_time(judge.now, judge.longest)?;
+            view = view.signed(authorization.requester, &self.approvals);
+        }
+        match judge.policy.decide(&view) {
+            Decision::Allow => Ok(judge.policy.limits(&view)),
+            Decision::Deny { reason } => Err(CosignerError::Denied { reason }),
+            // Whoever approves signs the request; there is nobody to wait for here.
+            Decision::Ask { reason } => {
+                Err(CosignerError::Denied { reason: format!("people have to approve it first ({reason})") })
+            }
         }
     }
-    let limits = judge.policy.limits(&view);
-    let to_sign = messages.into_iter().map(task).collect::<Result<_, _>>()?;
-    Ok(Approved { payload, path, description, to_sign, content, limits })
 }
 
 fn task(to_sign: ToSign) -> Result<Task, CosignerError> {

@@ -139,6 +139,9 @@ pub struct ResumeRequest {
     /// The freezes of all keys are meant.
     #[serde(default)]
     pub all: bool,
+    /// Only the freezes with these ids, so that one that came after the operator looked is not approved unseen; all if empty.
+    #[serde(default)]
+    pub ids: Vec<String>,
 }
 
 /// A freeze that is in force, or that this call ended.
@@ -231,9 +234,13 @@ pub(super) async fn freeze_signed(State(context): State<Context>, request: Body<
 pub(super) async fn resume(State(context): State<Context>, request: Body<ResumeRequest>) -> Answer<Vec<FreezeInfo>> {
     let request = body(request)?;
     let cosigner = &context.cosigner;
+    // An id that is none is that of no freeze here.
+    let ids = request.ids.iter().map(|id| hex::decode(id).ok()?.try_into().ok());
+    let ids = ids.collect::<Option<Vec<[u8; 32]>>>().ok_or(RequestError::NotFrozen)?;
     let (mut approved, mut none) = (Vec::new(), None);
     for scope in scopes(cosigner, request.key.as_deref(), request.suite.as_deref(), request.all).await? {
-        match cosigner.resume(scope).await {
+        let resumed = if request.ids.is_empty() { cosigner.resume(scope).await } else { cosigner.resume_only(scope, &ids).await };
+        match resumed {
             Ok(freezes) => approved.extend(freezes.iter().map(|freeze| info(cosigner, freeze))),
             // Of a wallet's keys, some may be frozen and some not.
             Err(crate::CosignerError::Request(error @ RequestError::NotFrozen)) => none = Some(error),

@@ -24,6 +24,9 @@ const MAX_PAIRING_WORK: usize = 4;
 /// How many of its questions how far this cosigner is.
 const MAX_WITNESS_WORK: usize = 4;
 
+/// How many of its freezes, and approvals of their end: these must not wait for its requests either.
+const MAX_FREEZE_WORK: usize = 16;
+
 /// The work for others. Dropping it ends all of it.
 struct Work {
     tasks: JoinSet<()>,
@@ -31,6 +34,8 @@ struct Work {
     pairing: BTreeMap<PeerId, Arc<Semaphore>>,
     /// For how far this cosigner is: what all its requests wait for must not wait for them.
     witness: BTreeMap<PeerId, Arc<Semaphore>>,
+    /// For freezes: a peer that asks for much must be stopped all the same.
+    freezes: BTreeMap<PeerId, Arc<Semaphore>>,
 }
 
 /// Runs until the network is shut down, or it is aborted; the work that it began ends with it.
@@ -41,6 +46,7 @@ pub(super) async fn answer_all(shared: Arc<Shared>) {
         permits: permits(MAX_WORK),
         pairing: permits(MAX_PAIRING_WORK),
         witness: permits(MAX_WITNESS_WORK),
+        freezes: permits(MAX_FREEZE_WORK),
     };
     while let Some((from, bytes)) = shared.network.next_control().await {
         let Ok(message) = Message::from_bytes(&bytes) else {
@@ -94,6 +100,7 @@ impl Work {
     fn begin(&mut self, shared: &Arc<Shared>, from: PeerId, message: Message) {
         let permits = if matches!(message, Message::Pair(_)) { &self.pairing } else { &self.permits };
         let permits = if matches!(message, Message::AskWitness { .. }) { &self.witness } else { permits };
+        let permits = if matches!(message, Message::Freeze(_)) { &self.freezes } else { permits };
         let permit = permits.get(&from).and_then(|permits| Arc::clone(permits).try_acquire_owned().ok());
         let Some(permit) = permit else {
             let topic = if let Message::Propose(proposal) = &message { Some(proposal.digest()) } else { None };

@@ -20,7 +20,7 @@ use tokio::{
 };
 use zeroize::Zeroizing;
 
-use super::{Cosigner, Shared, answer, presign, recover, reshare};
+use super::{Cosigner, Shared, answer, consents::Consents, presign, recover, reshare};
 use crate::{
     audit::{self, Audit},
     backup::BackupTarget,
@@ -60,6 +60,7 @@ pub struct CosignerBuilder {
     freezers: BTreeSet<RequesterKey>,
     velocity: (Option<u32>, Option<u32>),
     schedule: Schedule,
+    freeze_on_alarm: bool,
 }
 
 impl core::fmt::Debug for CosignerBuilder {
@@ -87,6 +88,7 @@ impl CosignerBuilder {
             freezers: BTreeSet::new(),
             velocity: (None, None),
             schedule: Schedule::default(),
+            freeze_on_alarm: false,
         }
     }
 
@@ -119,10 +121,11 @@ impl CosignerBuilder {
         self
     }
 
-    /// Holds at most so many keys; by default 10,000. A wallet has one for each suite. Whatever waits for a certificate counts too.
+    /// Holds at most so many keys; by default 10,000, and never more than 28,000: so many a freeze of all keys can end for one by one. A
+    /// wallet has one for each suite. Whatever waits for a certificate counts too.
     #[must_use]
     pub const fn max_keys(mut self, most: usize) -> Self {
-        self.accepts.max_keys = most;
+        self.accepts.max_keys = if most < freeze::MAX_THAWED { most } else { freeze::MAX_THAWED };
         self
     }
 
@@ -210,6 +213,19 @@ impl CosignerBuilder {
         self
     }
 
+    /// Freezes all keys in this cosigner's own name when it raises an alarm: another cosigner, or this one itself, goes on from an older
+    /// copy of its store. By default it refuses that cosigner, and the others sign on.
+    ///
+    /// # Security
+    ///
+    /// A store that is put back is a theft until somebody knows better. Then again, every restored backup stops all keys until as many
+    /// operators as they have signers bring them back.
+    #[must_use]
+    pub const fn freeze_on_alarm(mut self, freeze: bool) -> Self {
+        self.freeze_on_alarm = freeze;
+        self
+    }
+
     /// Starts the cosigner. Call it within a tokio runtime.
     ///
     /// # Errors
@@ -219,23 +235,22 @@ impl CosignerBuilder {
     pub async fn start(self) -> Result<Cosigner, CosignerError> {
         let identity = self.vault.load_identity::<IdentityRecord>().await?;
         let hedge = Zeroizing::new(Hash::new(domain::HEDGE_IDENTITY).field(identity.0.as_slice()).finish());
-        let identity = identity.identity();
+        let (identity, signer) = (identity.identity(), identity.identity());
         let me = identity.peer_id();
         if self.roster.peer(&self.name).is_none_or(|entry| entry.identity != me) {
             return Err(RequestError::UnknownCosigner { name: self.name }.into());
         }
         let boot = self.vault.begin_boot().await?;
         let audit = Audit::open(&self.vault).await?;
-        let mut random = [0; 16];
-        getrandom::fill(&mut random).map_err(|_| CosignerError::Randomness)?;
+        let this_start = start_of(boot)?;
         let (interrupted, incomplete) = mpsc::unbounded_channel();
         let (wanted, wishes) = mpsc::channel(presign::MAX_WISHES);
         let peers = || self.roster.iter().map(|entry| entry.identity);
         let permits = |count| peers().map(|peer| (peer, Arc::new(Semaphore::new(count)))).collect();
         let (signatures, batches) = (permits(crate::ceremony::sign::MAX_SIGNATURES), permits(presign::MAX_BATCHES));
         let others = || peers().filter(|peer| *peer != me);
-        let witness = Witnesses::load(&self.vault, Boot::new(boot, random), others()).await?;
-        let pairings = Pairings::new(Boot::new(boot, random), self.pairing_age, others());
+        let witness = Witnesses::load(&self.vault, this_start, others()).await?;
+        let pairings = Pairings::new(this_start, self.pairing_age, others());
         let shared = Arc::new(Shared {
             me,
             boot,
@@ -255,12 +270,14 @@ impl CosignerBuilder {
             clock: self.clock,
             schedule: self.schedule,
             requests: Requests::new(self.remember.0, self.remember.1),
-            freezes: Freezes::new(self.freezers, Velocity::new(self.velocity.0, self.velocity.1)),
+            freezes: Freezes::new(self.freezers, Velocity::new(self.velocity.0, self.velocity.1), self.freeze_on_alarm),
             wanted,
             hedge,
+            identity: signer,
             topics: Mutex::default(),
             looked_at: Mutex::default(),
             signatures,
+            consents: Consents::default(),
             batches,
             making: Mutex::default(),
             reshares: reshare::Reshares::default(),
@@ -272,11 +289,20 @@ impl CosignerBuilder {
         shared.finish_retirements().await?;
         shared.sweep_requests().await?;
         tracing::info!(target: "quorate::audit", name = shared.name, peer = %me, boot, "started");
-        let started = format!("start {boot} of version {}", env!("CARGO_PKG_VERSION"));
-        shared.audit.write(audit::entry(AuditKind::Started).reason(&started)).await?;
-        let tasks = in_background(&shared, incomplete, wishes);
-        Ok(Cosigner { shared, tasks: Mutex::new(tasks) })
+        shared.audit.write(audit::entry(AuditKind::Started).reason(&described(boot))).await?;
+        Ok(Cosigner { tasks: Mutex::new(in_background(&shared, incomplete, wishes)), shared })
     }
+}
+
+fn described(start: u64) -> String {
+    format!("start {start} of version {}", env!("CARGO_PKG_VERSION"))
+}
+
+/// Tells this start from every other one, also from one of the same number.
+fn start_of(number: u64) -> Result<Boot, CosignerError> {
+    let mut random = [0; 16];
+    getrandom::fill(&mut random).map_err(|_| CosignerError::Randomness)?;
+    Ok(Boot::new(number, random))
 }
 
 /// What a cosigner does by itself.

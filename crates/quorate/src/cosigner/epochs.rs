@@ -33,7 +33,7 @@ mod tests;
 /// takes to get past [`LONG_STEP`] by these are more than anyone can have made.
 pub(super) const SHORT_STEP: u64 = 1 << 20;
 /// How far that of a change may be that operators consented to. It gets over whatever refreshes that came to nothing did to the numbers.
-pub(super) const LONG_STEP: u64 = 1 << 56;
+pub(crate) const LONG_STEP: u64 = 1 << 56;
 /// The most sets of holders that are remembered for a key.
 pub(crate) const MAX_SETS: usize = 64;
 /// The most bytes of them: there must be room for the certificate by which a share is given up.

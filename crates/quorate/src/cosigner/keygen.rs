@@ -418,6 +418,7 @@ pub(super) async fn activate(shared: &Shared, record: &Stored<AnyKeyShare>) -> R
     }
     let before = shared.load(key.key_id()).await.ok();
     shared.promote(record).await?;
+    shared.freeze_new_share(record).await?;
     // A freeze must not outlast the eviction of who made it, or the two would block each other.
     let evicted =
         before.iter().flat_map(|before| before.peers.iter()).filter(|(_, peer)| record.peers.identifier(*peer).is_none());

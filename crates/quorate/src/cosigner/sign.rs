@@ -14,11 +14,12 @@ use tokio::task::JoinSet;
 
 use super::{
     ANSWER_WITHIN, Cosigner, Shared, answer,
+    consents::Consent,
     ecdsa::{self, Material},
     fresh, recover,
 };
 use crate::{
-    audit::{self, Writing},
+    audit,
     ceremony::{
         message::{Proposal, ProposalBody, Random, RequestId, SignProposal},
         run::{Drive, DriveError, Stop},
@@ -377,19 +378,19 @@ pub(super) struct Agreed<'a> {
     pub(super) approved: &'a Approved,
     pub(super) randoms: &'a [Random],
     /// The entry of the audit log that must be durable before anything is signed.
-    pub(super) consent: Writing,
+    pub(super) consent: Consent<'a>,
 }
 
 /// Begins to write into the audit log that this cosigner consents, and to what.
-pub(super) async fn consent(
-    shared: &Shared,
+pub(super) async fn consent<'a>(
+    shared: &'a Shared,
     proposal: &Proposal,
     body: &SignProposal,
     approved: &Approved,
     proposer: PeerId,
-) -> Writing {
+) -> Consent<'a> {
     let entry = audit::entry(AuditKind::Consented).key(body.key_id).epoch(body.epoch).request(proposal.request).peer(proposer);
-    shared.audit.begin(entry.reason(&approved.description.to_string())).await
+    Consent::to(shared, proposer, entry.reason(&approved.description.to_string())).await
 }
 
 /// All signatures of the payload, side by side.
@@ -398,12 +399,16 @@ pub(super) async fn run(
     Agreed { proposal, body, key, approved, randoms, consent }: Agreed<'_>,
     material: Material,
 ) -> Result<Vec<Vec<u8>>, CosignerError> {
-    shared.refuse_frozen(&body.key_id).await?;
+    shared.refuse_frozen_share(key)?;
+    // The proposer may have let time pass since it was allowed.
+    approved.judged(&proposal.request, body, consent.proposer, key, shared.judge())?;
     // Whoever sees all shares but its own has a signature, also if this ceremony then fails: it counts as signed from here on. What
     // cannot be written down is not signed.
     consent.durable().await?;
     shared.consent(&proposal.request, &approved.content, approved.limits).await?;
     shared.count_signatures(&body.key_id, approved.to_sign.len()).await?;
+    // What was acknowledged as frozen while these were written is not signed.
+    shared.refuse_frozen_share(key)?;
     let (request, key_id, kind) = (hex::encode(proposal.request), hex::encode(body.key_id), &body.kind);
     let count = approved.to_sign.len();
     tracing::info!(target: "quorate::audit", request, key = key_id, kind, signatures = count, signers = ?body.signers, "consented and signing");
@@ -445,7 +450,7 @@ pub(super) async fn run(
     // A freeze ends what is under way.
     tokio::select! {
         biased;
-        frozen = shared.until_frozen(&body.key_id) => Err(frozen),
+        frozen = shared.until_share_frozen(key) => Err(frozen),
         all = all => all,
     }?;
     tracing::info!(target: "quorate::audit", request, key = key_id, kind, signatures = signatures.len(), signers = ?body.signers, "signed");

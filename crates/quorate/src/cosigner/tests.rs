@@ -42,6 +42,7 @@ mod epochs;
 mod freeze;
 mod import;
 mod pairing;
+mod proposer;
 mod repeat;
 mod reshare;
 

@@ -2,13 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use quorate_core::{PeerId, domain, wire::Encoding};
+use quorate_core::{PeerId, wire::Encoding};
 use quorate_storage::{
     AuditKind, Vault, VaultError,
     vault::{Change, Shelf, VaultInputError},
 };
 
-use super::{Author, Freeze, Freezes, Held, Scope, SignedFreeze, Statement, checked_reason};
+use super::{
+    Author, Freeze, Freezes, Held, LAST_NUMBER, MAX_APPROVERS, MAX_THAWED, Scope, SignedFreeze, Statement, checked_reason,
+};
 use crate::{
     audit,
     cosigner::{Shared, describe},
@@ -68,6 +70,25 @@ impl Shared {
         self.frozen(key_id).await?.map_or(Ok(()), |freeze| Err(self.frozen_error(&freeze)))
     }
 
+    /// The same for a share that is at hand, without waiting for anything: what is acknowledged as frozen is refused.
+    pub(crate) fn refuse_frozen_share(&self, key: &Stored<AnyKeyShare>) -> Result<(), CosignerError> {
+        let found = self.freezes.held().values().find(|held| held.freezes(key)).map(|held| held.freeze(Vec::new()));
+        found.map_or(Ok(()), |freeze| Err(self.frozen_error(&freeze)))
+    }
+
+    /// Resolves when the key of a share that is at hand is frozen.
+    pub(crate) async fn until_share_frozen(&self, key: &Stored<AnyKeyShare>) -> CosignerError {
+        let mut changed = self.freezes.changed.subscribe();
+        loop {
+            if let Err(error) = self.refuse_frozen_share(key) {
+                return error;
+            }
+            if changed.changed().await.is_err() {
+                core::future::pending::<()>().await;
+            }
+        }
+    }
+
     fn frozen_error(&self, freeze: &Freeze) -> CosignerError {
         CosignerError::Frozen { why: freeze.describe(|peer| self.name_of(peer)) }
     }
@@ -92,7 +113,10 @@ impl Shared {
         *self.freezes.held() = held;
         let _ledger = self.freezes.ledger.lock().await;
         for name in names {
-            self.settle(&name).await?;
+            // It stays as frozen as it was, which must not keep this cosigner from starting.
+            if let Err(error) = self.settle(&name).await {
+                tracing::error!(target: "quorate::audit", freeze = name, reason = describe(&error), "a freeze cannot be settled");
+            }
         }
         Ok(())
     }
@@ -103,25 +127,27 @@ impl Shared {
         let mut statement =
             Statement { scope, author: Author::Cosigner(self.me), number: now_ms, reason: checked_reason(reason)? };
         let name = statement.note();
-        {
-            let _ledger = self.freezes.ledger.lock().await;
-            let last = self.freezes.held().get(&name).cloned();
-            if let Some(last) = last {
-                // Nobody has begun to end it: it goes on.
-                if last.approvals.is_empty() && last.thawed.is_empty() {
-                    return self.explained(&last).await;
-                }
-                statement.number = now_ms.max(last.statement.number.saturating_add(1));
+        let last = self.freezes.held().get(&name).cloned();
+        if let Some(last) = last {
+            // Nobody has begun to end it: it goes on.
+            if last.approvals.is_empty() && last.thawed.is_empty() {
+                return self.explained(&last).await;
             }
+            statement.number = now_ms.max(last.statement.number.saturating_add(1));
         }
-        self.take_freeze(Source::Own, statement.clone(), None).await?;
+        let signature = statement.sign(&self.identity);
+        if self.take_freeze(Source::Own, statement, signature).await? == Taken::Old {
+            return Err(RequestError::OldFreeze.into());
+        }
         let held = self.freezes.held().get(&name).cloned();
         self.explained(&held.ok_or(CosignerError::Bug("a freeze that is not there"))?).await
     }
 
-    /// Freezes everything in this cosigner's own name, because something is wrong that only people can judge.
-    #[allow(dead_code, reason = "for the witness")]
-    pub(crate) async fn freeze_for_alarm(&self, reason: &str) -> Result<Freeze, CosignerError> {
+    /// Freezes everything in this cosigner's own name, if it is configured so, because something is wrong that only people can judge.
+    pub(crate) async fn freeze_for_alarm(&self, reason: &str) -> Result<(), CosignerError> {
+        if !self.freezes.on_alarm {
+            return Ok(());
+        }
         let printable: String = reason.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
         let mut length = 0;
         let fits = printable.chars().take_while(|c| {
@@ -129,7 +155,7 @@ impl Shared {
             length <= super::MAX_REASON
         });
         let fits: String = fits.collect();
-        self.freeze(Scope::All, if fits.is_empty() { "alarm" } else { &fits }).await
+        self.freeze(Scope::All, if fits.is_empty() { "alarm" } else { &fits }).await.map(drop)
     }
 
     /// Takes a freeze that a credential signed, and has all others told.
@@ -137,7 +163,7 @@ impl Shared {
         let SignedFreeze { scope, number, reason, credential, signature } = freeze;
         let statement = Statement { scope, author: Author::Credential(credential), number, reason: checked_reason(&reason)? };
         let name = statement.note();
-        if self.take_freeze(Source::Client, statement, Some(signature)).await? == Taken::Old {
+        if self.take_freeze(Source::Client, statement, signature).await? == Taken::Old {
             return Err(RequestError::OldFreeze.into());
         }
         let held = self.freezes.held().get(&name).cloned();
@@ -149,16 +175,13 @@ impl Shared {
         &self,
         from: Source,
         statement: Statement,
-        signature: Option<[u8; 64]>,
+        signature: [u8; 64],
     ) -> Result<Taken, CosignerError> {
-        self.check_author(from, &statement, signature.as_ref())?;
-        if let Scope::Key(key_id) = statement.scope {
-            // One key, or its absence, for each record: nobody fills the vault with freezes of keys that are not there.
-            let summary = self.vault.summary(&key_id).await;
-            if matches!(summary, Err(VaultError::Input(VaultInputError::UnknownKey))) {
-                return Err(RequestError::UnknownKey { key: hex::encode(key_id) }.into());
-            }
-            summary?;
+        self.check_author(from, &statement, &signature)?;
+        if let Scope::Key(key_id) = statement.scope
+            && !self.may_hold(&key_id).await?
+        {
+            return Err(RequestError::UnknownKey { key: hex::encode(key_id) }.into());
         }
         let _ledger = self.freezes.ledger.lock().await;
         let name = statement.note();
@@ -187,33 +210,49 @@ impl Shared {
         Ok(Taken::Stands)
     }
 
-    /// Checks that whoever hands it over may say it.
-    fn check_author(&self, from: Source, statement: &Statement, signature: Option<&[u8; 64]>) -> Result<(), RequestError> {
-        let ahead = self.clock.now().saturating_mul(1000).saturating_add(AHEAD_MS);
-        if from != Source::Own && statement.number > ahead {
-            return Err(RequestError::FreezeAuthor);
+    /// Whether this cosigner holds a share of a key, or has promised to take one. Nobody fills the vault with freezes of other keys.
+    async fn may_hold(&self, key_id: &[u8; 32]) -> Result<bool, CosignerError> {
+        match self.vault.summary(key_id).await {
+            Ok(_) => Ok(true),
+            Err(VaultError::Input(VaultInputError::UnknownKey)) => Ok(self.epoch_note(key_id).await?.key_print.is_some()),
+            Err(error) => Err(error.into()),
         }
-        let may = match (statement.author, from, signature) {
-            (Author::Cosigner(author), Source::Own, None) => author == self.me,
-            (Author::Cosigner(author), Source::Link(peer), None) => author == peer,
-            (Author::Credential(key), Source::Link(_) | Source::Client, Some(signature)) => {
-                self.freezes.credentials.contains(&key) && key.signed(domain::FREEZE_SIGN, &statement.id(), signature)
-            }
-            (Author::Cosigner(_) | Author::Credential(_), Source::Own | Source::Link(_) | Source::Client, _) => false,
-        };
-        if may { Ok(()) } else { Err(RequestError::FreezeAuthor) }
     }
 
-    /// Approves, in the name of this cosigner's operator, the end of every freeze of exactly this scope, and has all others told.
-    pub(crate) async fn approve_resume(&self, scope: Scope) -> Result<Vec<Freeze>, CosignerError> {
-        let names: Vec<String> = {
+    /// Checks that its author counts here, and said it, whoever hands it over.
+    fn check_author(&self, from: Source, statement: &Statement, signature: &[u8; 64]) -> Result<(), RequestError> {
+        let may = match (statement.author, from) {
+            // However wrong its clock is: what it does to its own numbers is its own concern.
+            (Author::Cosigner(author), Source::Own | Source::Link(_)) => {
+                self.roster.cosigner(author).is_some() && statement.number <= LAST_NUMBER
+            }
+            (Author::Credential(key), Source::Link(_) | Source::Client) => {
+                let ahead = self.clock.now().saturating_mul(1000).saturating_add(AHEAD_MS);
+                self.freezes.credentials.contains(&key) && statement.number <= ahead
+            }
+            (Author::Cosigner(_), Source::Client) | (Author::Credential(_), Source::Own) => false,
+        };
+        if may && statement.signed(signature) { Ok(()) } else { Err(RequestError::FreezeAuthor) }
+    }
+
+    /// Approves, in the name of this cosigner's operator, the end of every freeze of exactly this scope that is among `meant`, and has all
+    /// others told.
+    pub(crate) async fn approve_resume(
+        &self,
+        scope: Scope,
+        meant: impl Fn(&[u8; 32]) -> bool,
+    ) -> Result<Vec<Freeze>, CosignerError> {
+        let names: Vec<(String, [u8; 32])> = {
             let held = self.freezes.held();
             let open = held.iter().filter(|(_, held)| held.statement.scope == scope && !held.over);
-            open.map(|(name, _)| name.clone()).collect()
+            open.map(|(name, held)| (name.clone(), held.statement.id())).filter(|(_, id)| meant(id)).collect()
         };
         let mut approved = Vec::new();
-        for name in names {
-            approved.extend(self.add_approval(&name, None, self.me).await?);
+        for (name, id) in names {
+            // Bound to what was there: its author may say something else meanwhile.
+            if let Some(held) = self.add_approval(&name, &id, self.me).await? {
+                approved.push(self.explained(&held).await?);
+            }
         }
         if approved.is_empty() { Err(RequestError::NotFrozen.into()) } else { Ok(approved) }
     }
@@ -225,23 +264,50 @@ impl Shared {
             held.iter().find(|(_, held)| held.statement.id() == *id).map(|(name, _)| name.clone())
         };
         let Some(name) = name else { return Ok(false) };
-        Ok(self.add_approval(&name, Some(id), from).await?.is_some())
+        Ok(self.add_approval(&name, id, from).await?.is_some())
     }
 
-    async fn add_approval(&self, name: &str, id: Option<&[u8; 32]>, by: PeerId) -> Result<Option<Freeze>, CosignerError> {
+    async fn add_approval(&self, name: &str, id: &[u8; 32], by: PeerId) -> Result<Option<Held>, CosignerError> {
         let _ledger = self.freezes.ledger.lock().await;
         let held = self.freezes.held().get(name).cloned();
         // Its author may have said something later meanwhile.
-        let Some(mut held) = held.filter(|held| id.is_none_or(|id| held.statement.id() == *id)) else { return Ok(None) };
-        if held.approvals.insert(by) {
+        let Some(mut held) = held.filter(|held| held.statement.id() == *id) else { return Ok(None) };
+        if held.approvals.contains(&by) && by != self.me {
+            // It is told again and again; what it means was looked at when it came first.
+            return Ok(Some(held));
+        }
+        if held.approvals.len() < MAX_APPROVERS && held.approvals.insert(by) {
             let freeze = hex::encode(held.statement.id());
             let entry = held.statement.scope.entry(AuditKind::ResumeApproved).peer(by).reason(&format!("freeze {freeze}"));
             self.write_freeze(name, held).await?;
-            self.audit.note(entry).await;
+            if by == self.me {
+                self.audit.note(entry).await;
+            } else {
+                // It may freeze, and approve the end of it, as often as it likes.
+                self.audit.note_caused(by, entry).await;
+            }
             tracing::warn!(target: "quorate::audit", freeze, by = self.name_of(by), "an operator wants the freeze to end");
         }
-        let held = self.settle(name).await?;
-        self.explained(&held).await.map(Some)
+        self.settle(name).await.map(Some)
+    }
+
+    /// Opens freezes of all keys again that are over, and freeze a key that has just come; tells all what they would not take while
+    /// they did not have the key. Whoever activates a share calls it.
+    pub(crate) async fn freeze_new_share(&self, key: &Stored<AnyKeyShare>) -> Result<(), CosignerError> {
+        let key_id = *key.share.key_id().as_bytes();
+        {
+            let _ledger = self.freezes.ledger.lock().await;
+            for (name, mut held) in self.freezes.candidates(&key_id) {
+                if held.over && held.freezes(key) {
+                    held.over = false;
+                    let freeze = hex::encode(held.statement.id());
+                    self.write_freeze(&name, held).await?;
+                    tracing::warn!(target: "quorate::audit", freeze, key = hex::encode(key_id), "a new key is frozen");
+                }
+            }
+        }
+        self.forget_refusals();
+        Ok(())
     }
 
     /// Ends the freezes of a cosigner that holds no share of a key any more, for that key. Whoever activates a share of a new epoch
@@ -250,7 +316,9 @@ impl Shared {
         let _ledger = self.freezes.ledger.lock().await;
         for (name, mut held) in self.freezes.candidates(key_id) {
             if held.statement.author == Author::Cosigner(evicted) {
-                held.thawed.insert(*key_id);
+                if held.thawed.len() < MAX_THAWED {
+                    held.thawed.insert(*key_id);
+                }
                 held.over |= matches!(held.statement.scope, Scope::Key(_));
                 self.write_freeze(&name, held).await?;
                 self.audit.note(audit::entry(AuditKind::FreezeLapsed).key(*key_id).peer(evicted)).await;
@@ -274,27 +342,29 @@ impl Shared {
     async fn settle(&self, name: &str) -> Result<Held, CosignerError> {
         let gone = CosignerError::Bug("a freeze that is not there");
         let mut held = self.freezes.held().get(name).cloned().ok_or(gone)?;
-        if held.over || held.approvals.is_empty() {
+        if held.approvals.is_empty() {
             return Ok(held);
         }
+        let keys: BTreeSet<_> = self.keys_of_scope(held.statement.scope).await?.into_iter().collect();
         let (mut open, mut thawed) = (0_usize, Vec::new());
-        for key_id in self.keys_of_scope(held.statement.scope).await? {
-            if held.may_freeze(&key_id) {
+        for key_id in &keys {
+            if held.may_freeze(key_id) {
                 // A share that does not open signs nothing either; it must not keep the others frozen.
-                match self.load(&key_id).await {
-                    Ok(key) if !held.freezes(&key) => thawed.push(key_id),
+                match self.load(key_id).await {
+                    Ok(key) if !held.freezes(&key) && held.thaw(*key_id, &keys) => thawed.push(*key_id),
                     Ok(_) | Err(_) => open = open.saturating_add(1),
                 }
             }
         }
+        let over = open == 0 && (held.over || !thawed.is_empty());
+        if thawed.is_empty() && over == held.over {
+            return Ok(held);
+        }
+        held.over = over;
+        self.write_freeze(name, held.clone()).await?;
         if thawed.is_empty() {
             return Ok(held);
         }
-        for key_id in &thawed {
-            held.thawed.insert(*key_id);
-        }
-        held.over = open == 0;
-        self.write_freeze(name, held.clone()).await?;
         let (freeze, keys) = (hex::encode(held.statement.id()), thawed.iter().map(hex::encode).collect::<Vec<_>>());
         let words = format!("freeze {freeze}, {} keys{}", keys.len(), if held.over { ", the last of it" } else { "" });
         self.audit.note(held.statement.scope.entry(AuditKind::Thawed).reason(&words)).await;
@@ -304,10 +374,17 @@ impl Shared {
 
     /// The keys with an active share that a scope covers.
     async fn keys_of_scope(&self, scope: Scope) -> Result<Vec<[u8; 32]>, CosignerError> {
+        if let Scope::Key(key_id) = scope {
+            return match self.vault.summary(&key_id).await {
+                Ok(summary) => Ok(summary.active.iter().map(|_| key_id).collect()),
+                Err(VaultError::Input(VaultInputError::UnknownKey)) => Ok(Vec::new()),
+                Err(error) => Err(error.into()),
+            };
+        }
         let (mut keys, mut after) = (Vec::new(), None);
         loop {
             let page = self.vault.list(after.as_ref(), 256).await?;
-            keys.extend(page.keys.iter().filter(|key| key.active.is_some() && scope.covers(&key.key_id)).map(|key| key.key_id));
+            keys.extend(page.keys.iter().filter(|key| key.active.is_some()).map(|key| key.key_id));
             after = page.next;
             if after.is_none() {
                 return Ok(keys);

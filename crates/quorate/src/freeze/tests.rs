@@ -19,7 +19,7 @@ fn peer(byte: u8) -> PeerId {
 
 fn held(approvals: &[u8]) -> Held {
     let approvals = approvals.iter().map(|byte| peer(*byte)).collect();
-    Held { statement: statement(Author::Cosigner(peer(1))), signature: None, approvals, thawed: BTreeSet::new(), over: false }
+    Held { statement: statement(Author::Cosigner(peer(1))), signature: [8; 64], approvals, thawed: BTreeSet::new(), over: false }
 }
 
 fn peers(bytes: &[u8]) -> Peers {
@@ -80,7 +80,7 @@ fn freeze_stands_until_enough_participants_want_its_end() {
 #[test]
 fn record_is_read_back_and_nothing_else() {
     let mut whole = held(&[3, 1]);
-    whole.signature = Some([9; 64]);
+    whole.signature = [9; 64];
     whole.thawed.extend([[1; 32], [2; 32]]);
     for record in [held(&[]), whole] {
         let bytes = record.to_bytes();
@@ -95,9 +95,9 @@ fn record_is_read_back_and_nothing_else() {
 #[test]
 fn messages_are_read_back_and_nothing_else() {
     use crate::ceremony::message::Message;
-    let signature = Some([9; 64]);
+    let signature = [9; 64];
     let messages = [
-        FreezeMessage::Freeze { statement: statement(Author::Cosigner(peer(1))), signature: None },
+        FreezeMessage::Freeze { statement: statement(Author::Cosigner(peer(1))), signature },
         FreezeMessage::Freeze { statement: statement(Author::Credential(credential(1).key())), signature },
         FreezeMessage::Known { id: [1; 32], stands: true },
         FreezeMessage::Known { id: [1; 32], stands: false },
@@ -111,6 +111,33 @@ fn messages_are_read_back_and_nothing_else() {
         assert!(Message::from_bytes(&bytes[..bytes.len() - 1]).is_err());
     }
     assert!(Message::from_bytes(&[[1, 24].as_slice(), &[0; 32]].concat()).is_err());
+}
+
+#[test]
+fn fullest_record_is_stored_and_read_back_and_more_keys_find_no_room() {
+    let number = |number: usize| {
+        let mut bytes = [0; 32];
+        bytes[..8].copy_from_slice(&number.to_be_bytes());
+        bytes
+    };
+    let mut full = held(&[]);
+    full.statement.scope = Scope::All;
+    full.statement.reason = "x".repeat(MAX_REASON);
+    full.approvals = (0..MAX_APPROVERS).map(|one| PeerId::new(number(one))).collect();
+    let mut present = BTreeSet::new();
+    for one in 0..MAX_THAWED {
+        present.insert(number(one));
+        assert!(full.thaw(number(one), &present));
+    }
+    assert!(!full.thaw(number(MAX_THAWED), &present) && full.thawed.len() == MAX_THAWED);
+    let bytes = full.to_bytes();
+    // The vault's tag is behind it.
+    assert!(bytes.len() + 64 <= quorate_storage::store::MAX_VALUE, "{}", bytes.len());
+    assert_eq!(Held::from_bytes(&bytes), Ok(full.clone()));
+    // A key that is not here any more makes room.
+    present.remove(&number(0));
+    assert!(full.thaw(number(MAX_THAWED), &present) && full.may_freeze(&number(0)));
+    assert_eq!(Held::from_bytes(&full.to_bytes()), Ok(full));
 }
 
 #[test]

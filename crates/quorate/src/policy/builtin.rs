@@ -187,6 +187,9 @@ pub enum ConfigError {
     /// Requesters are required, and none is listed.
     #[error("require_requester without any requester denies everything; list them under [policy.requesters]")]
     NoRequesters,
+    /// Approvals are needed, and no requester is listed for whose requests they would count.
+    #[error("approvals count for requests of listed requesters alone; list them under [policy.requesters]")]
+    ApprovalsWithoutRequesters,
     /// One key under two names, which would count for two.
     #[error("the same key is listed under two names")]
     SameKey,
@@ -229,6 +232,9 @@ impl BuiltinPolicy {
         if self.require_requester && self.requesters.is_empty() {
             return Err(ConfigError::NoRequesters);
         }
+        if self.approvals.is_some() && self.requesters.is_empty() {
+            return Err(ConfigError::ApprovalsWithoutRequesters);
+        }
         if self.requesters.values().collect::<BTreeSet<_>>().len() != self.requesters.len() {
             return Err(ConfigError::SameKey);
         }
@@ -247,9 +253,14 @@ impl BuiltinPolicy {
         Ok(self)
     }
 
+    /// The name of the listed requester that signed the request.
+    fn requester_of(&self, request: &SignRequestView<'_>) -> Option<&String> {
+        self.requesters.iter().find(|(_, key)| request.requester == Some(**key)).map(|(name, _)| name)
+    }
+
     /// Whether the request comes from whom it must, and is of a kind that this very key serves.
     fn decide_requester(&self, request: &SignRequestView<'_>) -> Decision {
-        let known = self.requesters.iter().find(|(_, key)| request.requester == Some(**key)).map(|(name, _)| name);
+        let known = self.requester_of(request);
         let rules = self.keys.get(request.key.name);
         let mut decision = Decision::Allow;
         if self.require_requester && known.is_none() {
@@ -383,7 +394,7 @@ impl Policy for BuiltinPolicy {
         let hours = self.hours.as_ref().map_or(Decision::Allow, |hours| hours.decide(request));
         let decision = self.decide_kind(request).and(limited).and(self.decide_requester(request)).and(hours);
         match &self.approvals {
-            Some(approvals) => approvals.decide(request, decision),
+            Some(approvals) => approvals.decide(request, self.requester_of(request).is_some(), decision),
             None => decision,
         }
     }

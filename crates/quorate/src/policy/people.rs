@@ -118,14 +118,17 @@ impl Approvals {
     }
 
     /// What becomes of what the rest of the policy says: enough approvals turn a question into consent, and nothing else.
-    pub(super) fn decide(&self, request: &SignRequestView<'_>, decision: Decision) -> Decision {
+    ///
+    /// They count for a request that a requester signed who is `listed` here. Else whoever approves could ask with a key that was made
+    /// for that, and so approve what is its own.
+    pub(super) fn decide(&self, request: &SignRequestView<'_>, listed: bool, decision: Decision) -> Decision {
         let question = match (decision, self.when) {
             (denied @ Decision::Deny { .. }, _) => return denied,
             (Decision::Allow, When::Asked) => return Decision::Allow,
             (Decision::Allow, When::Always) => None,
             (Decision::Ask { reason }, _) => Some(reason),
         };
-        let counts = |key: &RequesterKey| request.approvals.contains(key) && request.requester != Some(*key);
+        let counts = |key: &RequesterKey| listed && request.approvals.contains(key) && request.requester != Some(*key);
         let (given, missing): (Vec<_>, Vec<_>) = self.keys.iter().partition(|(_, key)| counts(key));
         if given.len() >= self.needed {
             return Decision::Allow;
@@ -133,6 +136,10 @@ impl Approvals {
         let missing: Vec<_> = missing.into_iter().map(|(name, _)| name.as_str()).collect();
         let (given, needed, missing) = (given.len(), self.needed, missing.join(", "));
         let why = question.map_or_else(String::new, |reason| format!("{reason}; "));
+        if !listed {
+            let reason = format!("{why}it needs {needed} approvals, which count for requests of requesters that are listed here");
+            return Decision::Ask { reason };
+        }
         Decision::Ask { reason: format!("{why}it has {given} of {needed} approvals; still possible: {missing}") }
     }
 }

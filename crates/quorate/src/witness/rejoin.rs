@@ -19,8 +19,8 @@ use crate::{
 
 /// How many proofs are asked for at one time.
 const AT_ONCE: usize = 16;
-/// Starts that a peer claims without proof count up to here: it must not use up the numbers.
-const HIGHEST_CLAIM: u64 = 1 << 48;
+/// How far above this cosigner's own number of starts a peer's claim without proof counts: it must not use up the numbers.
+const CLAIMED: u64 = 1 << 20;
 /// How many keys an error or an entry names.
 const NAMED: usize = 4;
 
@@ -102,7 +102,8 @@ impl Cosigner {
         if seen.is_empty() && own.is_none() {
             return Err(RequestError::InStep.into());
         }
-        let counts = |stamp: &Stamp| shared.vault.made(stamp) || stamp.boot.counter < HIGHEST_CLAIM;
+        let highest = from.boot.counter.saturating_add(CLAIMED);
+        let counts = |stamp: &Stamp| shared.vault.made(stamp) || stamp.boot.counter <= highest;
         let counters = seen.iter().map(|(_, stamp)| stamp).filter(|stamp| counts(stamp)).map(|stamp| stamp.boot.counter);
         let last = counters.max().unwrap_or_default().max(from.boot.counter);
         let lost: Vec<_> = seen.iter().map(|(peer, stamp)| format!("{} saw {stamp}", shared.name_of(*peer))).collect();
@@ -143,7 +144,8 @@ impl Cosigner {
         let now = answer.now;
         // An operator may have found the right store again: then there is nothing to give up.
         let goes_on = Stamp::judge(before.seen.as_ref(), &now, answer.then.as_ref()) == Verdict::Fine;
-        let rejoined = |seen: Stamp| answer.given_up >= seen.boot.counter && now.boot.counter > seen.boot.counter;
+        // Its number may be a lower one: what was seen is not of its vault then, or made up, and it is remembered anew from here on.
+        let rejoined = |seen: Stamp| answer.given_up >= seen.boot.counter;
         if !goes_on && !before.seen.is_some_and(rejoined) {
             let reason = "it has not rejoined; have its operator run `quorate rejoin` there, and start it again".to_owned();
             return Err(CosignerError::Refused { name, reason });

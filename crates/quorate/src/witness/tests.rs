@@ -38,6 +38,7 @@ struct Team {
     roster: Roster,
     homes: Vec<Home>,
     cosigners: Vec<Option<Cosigner>>,
+    freeze_on_alarm: bool,
 }
 
 async fn new_home() -> Home {
@@ -77,7 +78,13 @@ impl Team {
         }
         let entries = NAMES.iter().zip(&homes).zip(7001..);
         let roster = Roster::new(entries.map(|((name, home), port)| Entry::new(*name, home.peer, format!("127.0.0.1:{port}"))));
-        let mut team = Self { hub: Hub::new(1, Faults::NONE), roster: roster.unwrap(), homes, cosigners: Vec::new() };
+        let mut team = Self {
+            hub: Hub::new(1, Faults::NONE),
+            roster: roster.unwrap(),
+            homes,
+            cosigners: Vec::new(),
+            freeze_on_alarm: false,
+        };
         for index in 0..size {
             let cosigner = team.boot(index).await;
             team.cosigners.push(Some(cosigner));
@@ -97,7 +104,7 @@ impl Team {
         let wire = Arc::new(self.hub.wire(*vault.cosigner()));
         let builder = Cosigner::builder(NAMES[index], self.roster.clone(), wire, vault, test_exposure(index));
         let builder = builder.policy(Arc::new(BuiltinPolicy::documents())).deadline(Duration::from_secs(4));
-        builder.presignatures(0).start().await.unwrap()
+        builder.presignatures(0).freeze_on_alarm(self.freeze_on_alarm).start().await.unwrap()
     }
 
     async fn stop(&mut self, index: usize) {
@@ -166,14 +173,18 @@ impl Team {
     /// A copy of bob's store, and then a life that the copy knows nothing of; bob goes on from the copy.
     async fn bob_went_back(size: usize, suite: SuiteId) -> Self {
         let mut team = Self::with_wallet(size, suite).await;
-        team.all_seen().await;
-        let yesterday = team.homes[1].copy();
-        team.sign(0, &[1]).await.unwrap();
-        team.all_seen().await;
-        team.stop(1).await;
-        team.homes[1].put_back(&yesterday);
-        team.boot_again(1).await;
+        team.put_bob_back().await;
         team
+    }
+
+    async fn put_bob_back(&mut self) {
+        self.all_seen().await;
+        let yesterday = self.homes[1].copy();
+        self.sign(0, &[1]).await.unwrap();
+        self.all_seen().await;
+        self.stop(1).await;
+        self.homes[1].put_back(&yesterday);
+        self.boot_again(1).await;
     }
 }
 
@@ -412,6 +423,66 @@ async fn peer_that_lies_about_what_it_saw_stops_nobody() {
     alice.hear_claim(carol, entry, Some(alice.vault.stamp(boot, head))).await;
     assert!(matches!(team.at(0).standing_aside(), Some(CosignerError::Behind { witness, .. }) if witness == "carol"));
     assert!(matches!(team.sign(0, &[1]).await, Err(CosignerError::Behind { .. })));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn numbers_that_peers_make_up_use_nothing_up_and_lock_nobody_out() {
+    let mut team = Team::bob_went_back(3, SuiteId::Ed25519).await;
+    let bob = team.peer(1);
+    for by in [0, 2] {
+        team.alarmed(by, 1).await;
+    }
+    eventually("he knows", || team.at(1).standing_aside().is_some()).await;
+    // Neither is under bob's tag: carol lies, and alice remembers him from a vault that is no more.
+    for (by, counter) in [(0, 1 << 60), (2, (1 << 48) - 1)] {
+        let boot = Boot::new(counter, [1; 16]);
+        let made_up = team.at(by).shared().vault.stamp(boot, quorate_storage::AuditHead::new(1 << 40, [2; 32]));
+        let entry = &team.at(by).shared().witness.peers[&bob];
+        entry.state().witnessed.seen = Some(made_up);
+        eventually("bob is told", || {
+            team.at(by).shared().witness.want(bob);
+            team.at(1).shared().witness.peers[&team.peer(by)].state().claim == Some(Some(made_up))
+        })
+        .await;
+    }
+    team.at(1).rejoin().await.unwrap();
+    let early = team.at(0).accept_rejoin(bob, false).await;
+    assert!(matches!(early, Err(CosignerError::Refused { .. })), "he has to start again first: {early:?}");
+    team.restart(1).await;
+    assert!(team.at(1).boot() < 1 << 21, "{}", team.at(1).boot());
+    for by in [0, 2] {
+        team.at(by).accept_rejoin(bob, false).await.unwrap();
+        team.sign(1, &[by]).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn alarm_freezes_all_keys_where_that_is_configured() {
+    let mut team = Team::with_wallet(3, SuiteId::Ed25519).await;
+    team.freeze_on_alarm = true;
+    for index in [0, 1] {
+        team.restart(index).await;
+    }
+    team.put_bob_back().await;
+    // Alice, of bob; and bob, of himself. Carol hears it from both.
+    let frozen_by = async |at: usize, by: usize| {
+        let author = crate::freeze::Author::Cosigner(team.peer(by));
+        let freezes = team.at(at).freezes().await.unwrap();
+        freezes.into_iter().find(|freeze| freeze.author == author).map(|freeze| freeze.reason)
+    };
+    for (by, words) in [(0, "bob"), (1, "older copy")] {
+        let until = async {
+            loop {
+                match (frozen_by(by, by).await, frozen_by(2, by).await) {
+                    (Some(reason), Some(_)) => break reason,
+                    _ => tokio::time::sleep(Duration::from_millis(20)).await,
+                }
+            }
+        };
+        let reason = timeout(Duration::from_secs(20), until).await.unwrap();
+        assert!(reason.starts_with("alarm: ") && reason.contains(words), "{reason}");
+    }
+    assert!(matches!(team.sign(2, &[0]).await, Err(CosignerError::Frozen { .. })));
 }
 
 #[tokio::test(flavor = "multi_thread")]

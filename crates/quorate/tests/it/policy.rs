@@ -251,7 +251,8 @@ fn rules_of_a_key_are_narrower_than_the_rest() {
 #[test]
 fn approvals_answer_questions_and_no_denial() {
     let approvals = |rest: &str| {
-        format!("{rest}\n[approvals]\nneeded = 1\nwhen = \"asked\"\nkeys = {{ anna = \"{ANNA}\", ben = \"{BEN}\" }}")
+        let listed = format!("requesters = {{ anna = \"{ANNA}\" }}\n");
+        format!("{listed}{rest}\n[approvals]\nneeded = 1\nwhen = \"asked\"\nkeys = {{ anna = \"{ANNA}\", ben = \"{BEN}\" }}")
     };
     assert_eq!(decide_signed(&approvals(""), None, &[], None), Decision::Allow, "nobody was asked");
     let always = |requester, approvers: &[&str]| {
@@ -260,6 +261,13 @@ fn approvals_answer_questions_and_no_denial() {
     assert_eq!(always(ANNA, &[BEN]), Decision::Allow);
     // One's own approval does not count.
     assert!(matches!(always(ANNA, &[ANNA]), Decision::Ask { reason } if reason.contains("0 of 1")));
+    // Nor does it if one asks with a key that was made for that: nobody's approval counts for strangers.
+    let stranger = "278117fc144c72340f67d0f2316e8386ceffbf2b2428c9c51fef7c597f1d426e";
+    for approvers in [[ANNA].as_slice(), &[BEN], &[ANNA, BEN]] {
+        assert!(
+            matches!(always(stranger, approvers), Decision::Ask { reason } if reason.contains("requesters that are listed here"))
+        );
+    }
     let night = approvals("[hours]\nfrom = 1\nto = 2");
     denied_because(&decide_signed(&night, Some(ANNA), &[BEN], Some(0)), "it is 1970-01-01 00:00:00 UTC");
     denied_because(&decide_signed(&night, Some(ANNA), &[BEN], None), "nobody says what time it is");
@@ -268,12 +276,17 @@ fn approvals_answer_questions_and_no_denial() {
 #[test]
 fn rules_about_people_that_contradict_themselves_are_refused() {
     let fails = |text: &str| text.parse::<BuiltinPolicy>().unwrap_err();
+    let listed = format!("requesters = {{ anna = \"{ANNA}\" }}\n");
     let two = format!("{{ anna = \"{ANNA}\", ben = \"{BEN}\" }}");
     assert_eq!(fails("require_requester = true"), ConfigError::NoRequesters);
     assert_eq!(fails(&format!("requesters = {{ a = \"{ANNA}\", b = \"{ANNA}\" }}")), ConfigError::SameKey);
-    assert_eq!(fails(&format!("[approvals]\nneeded = 1\nkeys = {{ a = \"{ANNA}\", b = \"{ANNA}\" }}")), ConfigError::SameKey);
+    assert_eq!(fails(&format!("[approvals]\nneeded = 1\nkeys = {two}")), ConfigError::ApprovalsWithoutRequesters);
+    assert_eq!(
+        fails(&format!("{listed}[approvals]\nneeded = 1\nkeys = {{ a = \"{ANNA}\", b = \"{ANNA}\" }}")),
+        ConfigError::SameKey
+    );
     for needed in [0, 3] {
-        assert_eq!(fails(&format!("[approvals]\nneeded = {needed}\nkeys = {two}")), ConfigError::Approvals);
+        assert_eq!(fails(&format!("{listed}[approvals]\nneeded = {needed}\nkeys = {two}")), ConfigError::Approvals);
     }
     for hours in ["from = 9\nto = 9", "from = 9\nto = 25", "days = []"] {
         assert_eq!(fails(&format!("[hours]\n{hours}")), ConfigError::Hours);

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use quorate_core::{
-    Identifier, PeerId, Placement, SessionId, SuiteId,
+    Identifier, PeerId, Peers, Placement, SessionId, SuiteId,
     ecdsa::EcdsaSecp256k1,
     frost::{Bip340, Ed25519},
     keys::PublicKeyPackage,
@@ -230,6 +230,12 @@ pub(super) async fn run(
     checked: Checked,
     randoms: &[Random],
 ) -> Result<Vec<ResharedKey>, CosignerError> {
+    let receivers: Vec<_> = body.receivers().iter().flat_map(Peers::iter).map(|(_, peer)| peer).collect();
+    let held = checked.sources.iter().filter_map(|source| match source {
+        Source::Held { held, .. } => Some(*held.share.key_id().as_bytes()),
+        Source::Certified { .. } => None,
+    });
+    shared.freezes_known(&held.collect::<Vec<_>>(), &receivers).await?;
     let (me, permits) = (checked.me, Arc::new(Semaphore::new(AT_ONCE)));
     let body = Arc::new(body.clone());
     let mut tasks = JoinSet::new();
