@@ -6,8 +6,17 @@
 //! KEYS keys are refreshed in one ceremony (default 1,000), HELD keys are in the vault of the start (default 100,000). Everything is in
 //! memory but for the start, which is shown in memory and says so; times are of the wall clock, with all three cosigners in this process.
 
-use core::time::Duration;
-use std::{collections::BTreeMap, error::Error, net::TcpListener, sync::Arc, time::Instant};
+#![expect(
+    clippy::print_stdout,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::as_conversions,
+    clippy::cast_precision_loss,
+    reason = "a benchmark prints figures, and any error ends it"
+)]
+
+use core::{error::Error, time::Duration};
+use std::{collections::BTreeMap, net::TcpListener, sync::Arc, time::Instant};
 
 use quorate::{
     Cosigner, KeygenRequest, ReshareRequest,

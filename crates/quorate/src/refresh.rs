@@ -87,10 +87,13 @@ pub(crate) async fn refresh_all(shared: Arc<Shared>) {
     }
 }
 
-/// The keys that are due here and now, by who holds them where; with the wallets' names for people.
-async fn due(shared: &Arc<Shared>) -> Vec<(String, Vec<String>)> {
+/// Some keys' ids, and the names of their wallets for people.
+type Group = (String, Vec<String>);
+
+/// The keys that are due here and now, by who holds them where.
+async fn due(shared: &Arc<Shared>) -> Vec<Group> {
     let now = shared.clock.now();
-    let mut groups: BTreeMap<([u8; 32], [u8; 32]), (String, Vec<String>)> = BTreeMap::new();
+    let mut groups: BTreeMap<[[u8; 32]; 2], Group> = BTreeMap::new();
     let mut after = None;
     loop {
         let page = match shared.vault.list(after.as_ref(), 256).await {
@@ -104,7 +107,7 @@ async fn due(shared: &Arc<Shared>) -> Vec<(String, Vec<String>)> {
         for summary in page.keys.iter().filter(|summary| summary.active.is_some()) {
             let Ok(key) = shared.load(&summary.key_id).await else { continue };
             if is_due(shared, &key, now) {
-                let group = groups.entry((key.peers.digest(), key.share.placement().digest())).or_default();
+                let group = groups.entry([key.peers.digest(), key.share.placement().digest()]).or_default();
                 if !group.0.split(' ').any(|wallet| wallet == key.wallet) && group.0.len() < 200 {
                     group.0 = format!("{} {}", group.0, key.wallet).trim_start().to_owned();
                 }

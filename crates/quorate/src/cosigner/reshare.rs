@@ -96,7 +96,7 @@ pub(crate) async fn reshare(shared: &Arc<Shared>, request: &ReshareRequest) -> R
     let Some(id) = &request.request else { return attempts(shared, request).await };
     match begin(shared, id, request).await? {
         Some(work) if work.done => {
-            return Ok(Reshared::from_bytes(&work.what).map_err(|error| CosignerError::Protocol(error.into()))?);
+            return Reshared::from_bytes(&work.what).map_err(|error| CosignerError::Protocol(error.into()));
         }
         Some(work) => {
             let before = Bases::from_bytes(&work.what).map_err(|error| CosignerError::Protocol(error.into()))?;
