@@ -263,12 +263,19 @@ impl<C: Curve> Encoding for PublicKeyPackage<C> {
         let placement = Placement::read(input)?;
         let count = usize::from(placement.threshold().min_signers());
         let encoded = input.raw(count.saturating_mul(C::POINT_BYTES))?;
-        let commitments = encoded.chunks_exact(C::POINT_BYTES).map(C::decode_point).collect::<Result<Vec<_>, _>>()?;
-        if !commitments.iter().all(C::is_prime_order) {
-            return Err(DecodeError::InvalidPoint);
-        }
+        #[cfg(quorate_memo)]
+        let (_suite, commitments) = crate::memo::remember(encoded, <(C, Vec<_>)>::clone, || {
+            read_commitments::<C>(encoded).map(|points| (C::default(), points))
+        })?;
+        #[cfg(not(quorate_memo))]
+        let commitments = read_commitments::<C>(encoded)?;
         Self::new(key_id, epoch, placement, commitments, ChainCode::read(input)?)
     }
+}
+
+fn read_commitments<C: Curve>(encoded: &[u8]) -> Result<Vec<C::Point>, DecodeError> {
+    let commitments = encoded.chunks_exact(C::POINT_BYTES).map(C::decode_point).collect::<Result<Vec<_>, _>>()?;
+    if commitments.iter().all(C::is_prime_order) { Ok(commitments) } else { Err(DecodeError::InvalidPoint) }
 }
 
 /// The proof that every participant holds a share that works, and that all saw the same broadcasts.

@@ -80,6 +80,9 @@ pub mod identifier;
 pub mod keygen;
 pub mod keys;
 pub mod machine;
+#[cfg(quorate_memo)]
+#[doc(hidden)]
+pub mod memo;
 #[cfg(test)]
 #[cfg(target_os = "linux")]
 #[path = "../tests/it/memory_scan.rs"]

@@ -77,7 +77,7 @@ impl Identity {
 
     /// The secret that this identity shares with `peer` alone.
     pub(crate) fn shared_secret(&self, peer: PeerId) -> Result<Zeroizing<[u8; 32]>, IdentityError> {
-        agree(self.secret.expose(), peer.as_bytes()).ok_or(IdentityError::WeakKey)
+        agree_as(self.peer_id.as_bytes(), self.secret.expose(), peer.as_bytes()).ok_or(IdentityError::WeakKey)
     }
 }
 
@@ -85,6 +85,20 @@ impl fmt::Debug for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Identity").field("peer_id", &self.peer_id).field("secret", &"redacted").finish()
     }
+}
+
+/// [`agree`] for whoever knows its public key, too.
+#[cfg(not(quorate_memo))]
+pub(crate) fn agree_as(_own: &[u8; 32], secret: &[u8; 32], public: &[u8; 32]) -> Option<Zeroizing<[u8; 32]>> {
+    agree(secret, public)
+}
+
+/// The same in the simulation, where both ends are in one process and come to the same secret.
+#[cfg(quorate_memo)]
+pub(crate) fn agree_as(own: &[u8; 32], secret: &[u8; 32], public: &[u8; 32]) -> Option<Zeroizing<[u8; 32]>> {
+    let mut pair = [*own, *public];
+    pair.sort_unstable();
+    quorate_core::memo::remember(pair.as_flattened(), Clone::clone, || agree(secret, public).ok_or(())).ok()
 }
 
 /// X25519, or nothing where the result would be zero whatever the secret is.

@@ -15,7 +15,7 @@ use snow::{
 };
 use zeroize::Zeroizing;
 
-use crate::identity::agree;
+use crate::identity::agree_as;
 
 const TAG: usize = 16;
 
@@ -102,7 +102,7 @@ impl Dh for X25519 {
 
     fn dh(&self, pubkey: &[u8], out: &mut [u8]) -> Result<(), Error> {
         let public = pubkey.first_chunk().ok_or(Error::Dh)?;
-        let shared = agree(&self.secret, public).ok_or(Error::Dh)?;
+        let shared = agree_as(&self.public, &self.secret, public).ok_or(Error::Dh)?;
         out.get_mut(..32).ok_or(Error::Dh)?.copy_from_slice(shared.as_slice());
         Ok(())
     }

@@ -58,12 +58,10 @@ impl Curve for Ed25519 {
     }
 
     fn decode_point(bytes: &[u8]) -> Result<EdwardsPoint, DecodeError> {
-        let compressed = CompressedEdwardsY::from_slice(bytes).map_err(|_| DecodeError::InvalidPoint)?;
-        // Decompression reduces y mod p and lets a negative zero pass; only the canonical encoding is accepted.
-        let y_is_canonical = is_below_p(compressed.as_bytes());
-        let point = compressed.decompress().ok_or(DecodeError::InvalidPoint)?;
-        let negative_zero = compressed.as_bytes()[31] >> 7 == 1 && x_is_zero(compressed.as_bytes());
-        if y_is_canonical && !negative_zero && !point.is_identity() { Ok(point) } else { Err(DecodeError::InvalidPoint) }
+        #[cfg(quorate_memo)]
+        return crate::memo::remember(bytes, Clone::clone, || decode_edwards(bytes));
+        #[cfg(not(quorate_memo))]
+        decode_edwards(bytes)
     }
 
     fn is_prime_order(point: &EdwardsPoint) -> bool {
@@ -77,6 +75,15 @@ impl Curve for Ed25519 {
     fn decode_scalar(bytes: &[u8; 32]) -> Result<Scalar, DecodeError> {
         decode_scalar(bytes)
     }
+}
+
+fn decode_edwards(bytes: &[u8]) -> Result<EdwardsPoint, DecodeError> {
+    let compressed = CompressedEdwardsY::from_slice(bytes).map_err(|_| DecodeError::InvalidPoint)?;
+    // Decompression reduces y mod p and lets a negative zero pass; only the canonical encoding is accepted.
+    let y_is_canonical = is_below_p(compressed.as_bytes());
+    let point = compressed.decompress().ok_or(DecodeError::InvalidPoint)?;
+    let negative_zero = compressed.as_bytes()[31] >> 7 == 1 && x_is_zero(compressed.as_bytes());
+    if y_is_canonical && !negative_zero && !point.is_identity() { Ok(point) } else { Err(DecodeError::InvalidPoint) }
 }
 
 /// Whether the low 255 bits, little-endian, are below p = 2²⁵⁵ − 19.

@@ -93,6 +93,20 @@ impl<C: Curve> KeyShare<C> {
     /// [`Error::Decode`] if it is not a record of this suite, [`InputError::InvalidSecret`] if the share does not fit, and a
     /// [`Fault`](crate::Fault) if the certificate does not.
     pub fn from_secret_bytes(bytes: &[u8]) -> Result<Self, Error> {
+        #[cfg(quorate_memo)]
+        return crate::memo::remember(bytes, Self::copy, || Self::read(bytes));
+        #[cfg(not(quorate_memo))]
+        Self::read(bytes)
+    }
+
+    #[cfg(quorate_memo)]
+    fn copy(&self) -> Self {
+        let signing_share = Secret::new(*self.signing_share.expose());
+        let (package, certificate) = (self.package.clone(), self.certificate.clone());
+        Self { identifier: self.identifier, signing_share, package, certificate }
+    }
+
+    fn read(bytes: &[u8]) -> Result<Self, Error> {
         let mut input = Reader::new(bytes);
         read_header(&mut input, RecordKind::KeyShare, C::SUITE)?;
         let identifier = Identifier::read(&mut input)?;
