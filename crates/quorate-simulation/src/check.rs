@@ -4,7 +4,6 @@ use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    known::Finding,
     operate::{self, Call, Expect, Outcome, sign_request},
     run::Run,
     world::{Holding, NAMES, chain},
@@ -110,12 +109,13 @@ impl Run {
             }
         }
         self.rejoin_all().await;
-        tokio::time::sleep(Duration::from_secs(100)).await;
+        let patient = chance.is_multiple_of(8);
+        self.settle(100, patient).await;
         for wallet in 0..self.wallets.len() {
             self.everyone_asks(wallet).await;
         }
-        tokio::time::sleep(Duration::from_secs(20)).await;
-        self.note_leftovers().await;
+        self.settle(20, patient).await;
+        self.check_leftovers().await;
         for index in 0..self.world.nodes.len() {
             self.world.stop(index).await;
         }
@@ -130,30 +130,70 @@ impl Run {
         }
     }
 
-    /// Epoch keys that should be destroyed, and stay until the next start.
-    async fn note_leftovers(&mut self) {
-        let ids: Vec<_> = self.wallets.iter().flat_map(|wallet| &wallet.keys).map(|key| key.id).collect();
-        for id in ids {
-            for (index, holding) in self.world.holdings(&id).await {
-                let is_left =
-                    |epoch: &u64| *epoch <= holding.highest && !holding.pending.contains(epoch) && holding.active != Some(*epoch);
-                if holding.epoch_keys.iter().any(is_left) {
-                    let text = format!("{} keeps an epoch key without a share until it starts again: {holding:?}", NAMES[index]);
-                    self.expect(Finding::EpochKeyLeft, &text);
+    /// Waits as long as anything may take. Where nothing is left to be done, only one run in eight (`patient`) waits on: time in which
+    /// cosigners say to each other that all is well is most of what a run costs.
+    async fn settle(&mut self, seconds: u64, patient: bool) {
+        for _ in 0..seconds / 2 {
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            if !patient && self.is_settled().await {
+                return;
+            }
+        }
+    }
+
+    /// Whether every store has one epoch of each key, the highest, or nothing.
+    async fn is_settled(&self) -> bool {
+        let lost = self.lost();
+        for key in self.wallets.iter().flat_map(|wallet| &wallet.keys) {
+            let holdings = self.world.holdings(&key.id).await;
+            let highest = holdings.values().filter_map(|holding| holding.active).max();
+            let is_whole = |holding: &Holding| match holding.active {
+                Some(active) => Some(active) == highest && holding.pending.is_empty() && holding.epoch_keys == [active],
+                None => holding.pending.is_empty() && holding.epoch_keys.is_empty(),
+            };
+            if !holdings.iter().all(|(index, holding)| !lost.contains(index) && is_whole(holding)) {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Epoch keys that should be destroyed by now, without a start: what failed once is tried again. The key of an attempt that died before
+    /// its share was stored opens nothing, and goes with the next promotion or start.
+    async fn check_leftovers(&mut self) {
+        for wallet in 0..self.wallets.len() {
+            for key in 0..self.wallets[wallet].keys.len() {
+                let holdings = self.world.holdings(&self.wallets[wallet].keys[key].id).await;
+                for (index, holding) in holdings {
+                    let held = &self.wallets[wallet].keys[key].held;
+                    let is_left = |epoch: &u64| {
+                        let has_share = holding.pending.contains(epoch) || holding.active == Some(*epoch);
+                        held.contains(&(index, *epoch)) && !has_share
+                    };
+                    if holding.epoch_keys.iter().any(is_left) {
+                        let text = format!("{} keeps an epoch key without a share: {holding:?}", NAMES[index]);
+                        self.world.trace.violation(text);
+                    }
                 }
             }
         }
     }
 
-    /// Whoever holds anything asks for a signature: this is how one that was away learns where the key is.
+    /// Whoever holds anything asks for a signature: this is how one that was away learns where the key is. Once more, unless all that
+    /// hold it have learned it.
     async fn everyone_asks(&mut self, wallet: usize) {
         for _ in 0..2 {
+            let mut unsigned = 0;
             for index in 0..self.world.nodes.len() {
                 for key in 0..self.wallets[wallet].keys.len() {
                     if let Some(outcome) = self.ask(wallet, key, index, &[]).await {
                         self.world.trace.saw(&format!("{} asks: {}", NAMES[index], words(&outcome)));
+                        unsigned += usize::from(!matches!(outcome, Outcome::Signed(_)));
                     }
                 }
+            }
+            if unsigned == 0 || self.is_settled().await {
+                return;
             }
         }
     }
@@ -198,12 +238,7 @@ impl Run {
             if holding.active.is_some_and(|active| active < highest) {
                 self.world.trace.violation(format!("{who} stays at epoch {:?} of {name}, not {highest}", holding.active));
             } else if holding.kept().any(|epoch| epoch < highest) {
-                let text = format!("{who} keeps something below epoch {highest} of {name}: {holding:?}");
-                if holding.active.is_none() && !holding.pending.is_empty() {
-                    self.expect(Finding::PendingShareLeft, &text);
-                } else {
-                    self.world.trace.violation(text);
-                }
+                self.world.trace.violation(format!("{who} keeps something below epoch {highest} of {name}: {holding:?}"));
             }
         }
         // Who holds it says the share's own placement; those must be the ones that have it.
@@ -297,13 +332,7 @@ impl Run {
             }
             tokio::time::sleep(Duration::from_secs(30)).await;
         }
-        let text = format!("{name} cannot be refreshed although nothing is in the way: {last}");
-        let is_shut = |holding: &Holding| holding.active.is_some_and(|active| !holding.epoch_keys.contains(&active));
-        if holdings.iter().any(|(index, holding)| lost.contains(index) && is_shut(holding)) {
-            self.expect(Finding::ShareThatDoesNotOpen, &text);
-        } else {
-            self.world.trace.violation(text);
-        }
+        self.world.trace.violation(format!("{name} cannot be refreshed although nothing is in the way: {last}"));
     }
 
     async fn nothing_is_left(&mut self, wallet: usize, key: usize) {
@@ -322,11 +351,7 @@ impl Run {
                 continue;
             }
             let text = format!("{} is not clean after the last refresh of {name}: {holding:?}", NAMES[*index]);
-            if is_current && !is_holder && holding.epoch_keys.iter().all(only) {
-                self.expect(Finding::PendingShareLeft, &text);
-            } else {
-                self.world.trace.violation(text);
-            }
+            self.world.trace.violation(text);
         }
         self.wallets[wallet].holders = holders;
         self.key_signs(wallet, key).await;

@@ -17,7 +17,6 @@
 
 mod check;
 mod gate;
-mod known;
 mod one;
 mod operate;
 mod run;

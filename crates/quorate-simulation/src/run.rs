@@ -8,7 +8,6 @@ use quorate::{
 };
 
 use crate::{
-    known::Finding,
     operate::{self, Call, Expect, Outcome, sign_request},
     script::{Care, Change, Disturbance, Operation, Script, Step},
     wallet::{Attempt, Key, Wallet},
@@ -36,8 +35,6 @@ pub(crate) struct Run {
     pub(crate) requests: u64,
     pub(crate) ceremonies: u64,
     pub(crate) faults: u64,
-    /// What is not as it should be, and is known: see `known`.
-    pub(crate) expected: Vec<Finding>,
 }
 
 /// What is done to the team at a moment of a step.
@@ -47,7 +44,7 @@ type Act = Box<dyn FnOnce() + Send>;
 pub(crate) async fn run(script: &Script) -> Result<Run, Fatal> {
     let world = World::new(script.cosigners, script.slow, script.entropy).await?;
     let (wallets, finished) = (Vec::new(), Vec::new());
-    let mut run = Run { world, wallets, finished, step: 0, requests: 0, ceremonies: 0, faults: 0, expected: Vec::new() };
+    let mut run = Run { world, wallets, finished, step: 0, requests: 0, ceremonies: 0, faults: 0 };
     let header = format!(
         "{} cosigners, {} of {}, {} suite(s), wire {} ms, store {} ms",
         script.cosigners,
@@ -214,15 +211,19 @@ impl Run {
             // Until the others have told it.
             tokio::time::sleep(Duration::from_secs(20)).await;
             let Some(running) = self.world.cosigner(who) else { continue };
-            if running.cosigner.standing_aside().is_none() {
+            if running.cosigner.standing_aside().is_some() {
+                let rejoined = running.cosigner.rejoin().await;
+                drop(running);
+                self.world.nodes[who].rejoined |= rejoined.is_ok();
+                self.world.trace.saw(&format!("{} rejoins: {}", NAMES[who], told(&rejoined.map(|_| ()))));
+                self.world.stop(who).await;
+                self.world.start(who, None).await;
+                tokio::time::sleep(Duration::from_secs(20)).await;
+            }
+            if !self.world.nodes[who].rejoined {
                 continue;
             }
-            let rejoined = running.cosigner.rejoin().await;
-            drop(running);
-            self.world.trace.saw(&format!("{} rejoins: {}", NAMES[who], told(&rejoined.map(|_| ()))));
-            self.world.stop(who).await;
-            self.world.start(who, None).await;
-            tokio::time::sleep(Duration::from_secs(20)).await;
+            // Also one that was away when the others did.
             for other in (0..self.world.nodes.len()).filter(|other| *other != who) {
                 let Some(running) = self.world.cosigner(other) else { continue };
                 let peer = self.world.nodes[who].peer;

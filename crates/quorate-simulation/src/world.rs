@@ -44,6 +44,8 @@ pub(crate) struct Node {
     pub(crate) running: Option<Running>,
     /// Its store went back to an older copy, and its shares were not repaired since.
     pub(crate) lost: bool,
+    /// Its operator had it rejoin since; whoever sees an alarm about it may accept it.
+    pub(crate) rejoined: bool,
     /// An older copy of its store.
     pub(crate) copy: Option<MemoryStore>,
 }
@@ -89,7 +91,7 @@ impl World {
             let kek = Passphrase::create(&store, PASSPHRASE.to_owned().into(), PassphraseParams::insecure_fast()).await?;
             let vault = create_vault(store, keys.clone(), Arc::new(kek)).await?;
             let peer = *vault.cosigner();
-            nodes.push(Node { peer, records, keys, vault, running: None, lost: false, copy: None });
+            nodes.push(Node { peer, records, keys, vault, running: None, lost: false, rejoined: false, copy: None });
         }
         let entry = |(index, node): (usize, &Node)| Entry::new(NAMES[index], node.peer, format!("127.0.0.1:{}", 7001 + index));
         let roster = Roster::new(nodes.iter().enumerate().map(entry))?;
@@ -176,7 +178,7 @@ impl World {
         let store: Arc<dyn Store> = node.records.clone();
         let kek = Arc::new(Passphrase::open(&store, PASSPHRASE.to_owned().into()).await?);
         node.vault = Vault::open(store, node.keys.clone(), kek).await?;
-        node.lost = true;
+        (node.lost, node.rejoined) = (true, false);
         Ok(())
     }
 

@@ -34,7 +34,7 @@ pub use self::{
     read::{AuditLine, AuditPage},
 };
 use crate::{
-    domain,
+    crash, domain,
     epoch_key::hex,
     store::{RecordName, StoreError},
     vault::Vault,
@@ -224,8 +224,9 @@ impl AuditLog {
         let value = self.vault.authenticate(&name, record.to_bytes());
         // Before the write, so that a caller who no longer waits leaves the log in a state that it can go on from.
         let (value, _) = self.unsure.insert((value, head));
+        crash::point("audit", "before-entry");
         match self.vault.store().create(&name, value).await {
-            Ok(_) => {}
+            Ok(_) => crash::point("audit", "after-entry"),
             Err(StoreError::AlreadyExists { .. }) => {
                 self.unsure = None;
                 self.taken = Some(sequence);

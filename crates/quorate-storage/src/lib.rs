@@ -67,6 +67,7 @@ pub mod audit;
 #[cfg(feature = "backup")]
 pub mod backup;
 pub mod conformance;
+mod crash;
 mod directory;
 mod domain;
 pub mod epoch_key;
@@ -78,6 +79,8 @@ pub mod stores;
 pub mod vault;
 
 pub use audit::{AuditEntry, AuditError, AuditHead, AuditKind, AuditLog};
+#[cfg(feature = "crash-points")]
+pub use crash::CRASH_POINTS;
 pub use epoch_key::{EpochKeyId, EpochKeys, FileEpochKeys, MemoryEpochKeys};
 pub use faults::{Faults, Torn};
 pub use kek::{KekError, KeyEncryptionKey, Passphrase, WrappedKey};

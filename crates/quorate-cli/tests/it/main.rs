@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs, reason = "tests")]
 
 mod backup;
+#[cfg(feature = "crash-points")]
+mod crash;
 mod drill;
 mod help;
 mod import;

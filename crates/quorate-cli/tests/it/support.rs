@@ -147,7 +147,30 @@ impl Place {
     }
 
     pub(crate) fn start(&self, name: &str) -> Node {
+        Self::wait_until_ready(name, self.node_command(name, "passphrase"))
+    }
+
+    /// Starts a cosigner that dies at the place that the file `crash` names, whenever it does.
+    #[cfg(feature = "crash-points")]
+    pub(crate) fn start_to_crash(&self, name: &str) -> Node {
+        Self::wait_until_ready(name, self.crash_command(name))
+    }
+
+    /// The same for one that dies before it is ready.
+    #[cfg(feature = "crash-points")]
+    pub(crate) fn spawn_to_crash(&self, name: &str) -> Node {
+        let mut command = self.crash_command(name);
+        Node(command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
+    }
+
+    #[cfg(feature = "crash-points")]
+    fn crash_command(&self, name: &str) -> Command {
         let mut command = self.node_command(name, "passphrase");
+        command.env("QUORATE_CRASH_AT", format!("@{}", text(&self.path("crash"))));
+        command
+    }
+
+    fn wait_until_ready(name: &str, mut command: Command) -> Node {
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut ready = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut ready).unwrap();
@@ -221,6 +244,24 @@ impl Node {
     pub(crate) fn stop(mut self) -> i32 {
         drop(self.0.stdin.take());
         self.0.wait().unwrap().code().unwrap_or(-1)
+    }
+}
+
+#[cfg(feature = "crash-points")]
+impl Node {
+    /// Waits until it was killed.
+    #[track_caller]
+    pub(crate) fn was_killed(mut self) {
+        use std::os::unix::process::ExitStatusExt as _;
+        let start = Instant::now();
+        loop {
+            if let Some(status) = self.0.try_wait().unwrap() {
+                assert_eq!(status.signal(), Some(9), "{status}");
+                return;
+            }
+            assert!(start.elapsed() < Duration::from_secs(60), "it does not come to the place where it should die");
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 }
 

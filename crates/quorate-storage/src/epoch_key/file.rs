@@ -9,6 +9,7 @@ use std::{
 
 use super::{EpochKeyId, EpochKeys, MAX_EPOCH_KEY, hex};
 use crate::{
+    crash,
     directory::{Directory, make_private_dir, private_file, sync_dir, write_durably},
     store::{BoxFuture, StoreError},
 };
@@ -57,7 +58,10 @@ impl FileEpochKeys {
         if self.io(OPERATION, directory.join(&name).try_exists())? {
             return Err(StoreError::AlreadyExists { name: id.name()? });
         }
-        self.io(OPERATION, write_durably(&directory, &name, wrapped))
+        crash::point("epoch-key", "before-file");
+        self.io(OPERATION, write_durably(&directory, &name, wrapped))?;
+        crash::point("epoch-key", "after-file");
+        Ok(())
     }
 
     fn read_now(&self, id: &EpochKeyId) -> io::Result<Option<Vec<u8>>> {
@@ -85,7 +89,9 @@ impl FileEpochKeys {
         match private_file(false).open(&file) {
             Ok(open) => {
                 overwrite(open)?;
+                crash::point("epoch-key", "after-overwrite");
                 fs::remove_file(&file)?;
+                crash::point("epoch-key", "after-removal");
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(error),

@@ -15,6 +15,7 @@ use std::{panic::catch_unwind, path::Path};
 use redb::{Builder, Database, Durability, ReadableDatabase, ReadableTable, Table, TableDefinition};
 
 use crate::{
+    crash,
     directory::{Directory, sync_dir},
     store::{BoxFuture, Location, Page, RecordName, Store, StoreError, Stored, Version, check_value, scan_range},
 };
@@ -126,6 +127,7 @@ impl RedbStore {
                 writes.insert("", number)?;
                 change(&mut transaction.open_table(RECORDS)?, number)?
             };
+            crash::point("redb", "before-commit");
             transaction.commit()?;
             Ok(done)
         })

@@ -9,7 +9,10 @@ use quorate_core::{
 };
 
 use super::{Vault, VaultError};
-use crate::store::{MAX_PAGE, MAX_VALUE, RecordName, StoreError, Stored};
+use crate::{
+    crash,
+    store::{MAX_PAGE, MAX_VALUE, RecordName, StoreError, Stored},
+};
 
 /// How often a change is tried against other changes of the same note.
 const TRIES: usize = 16;
@@ -121,6 +124,7 @@ impl Vault {
                 Change::Delete => None,
                 Change::Write(note) => Some(note),
             };
+            crash::point(shelf.prefix(), "before-write");
             let written = match (&stored, &changed) {
                 (None, None) => Ok(()),
                 (None, Some(note)) => self.store.create(&record, &self.note_value(&record, note)?).await.map(drop),
@@ -130,6 +134,7 @@ impl Vault {
                     self.store.compare_and_swap(&record, &stored.version, &value).await.map(drop)
                 }
             };
+            crash::point(shelf.prefix(), "after-write");
             match written {
                 Err(StoreError::AlreadyExists { .. } | StoreError::Conflict { .. }) => {}
                 written => return written.map(|()| changed).map_err(VaultError::from),

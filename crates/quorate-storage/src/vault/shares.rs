@@ -11,7 +11,7 @@ use super::{
     key_record::{ATTEMPTS, KeyRecord, Slot},
 };
 use crate::{
-    domain,
+    crash, domain,
     epoch_key::{EpochKeyId, hex},
     sealed::{Binding, Kind, Sealed, SealedError, random_key, read_wrapped, write_wrapped},
     store::{MAX_PAGE, RecordName, StoreError, Stored},
@@ -33,9 +33,12 @@ impl Vault {
         let secret = share.to_secret_bytes();
         let found = self.read_key(key.key_id()).await?;
         KeyRecord::check_new(found.as_ref().map(|(_, record)| record), key)?;
+        crash::point("put-pending", "before-key");
         let epoch_key = self.new_epoch_key(key).await?;
         let sealed = self.seal(&secret, Kind::PendingShare, key, &epoch_key).await?;
+        crash::point("put-pending", "before-record");
         self.update(key.key_id(), |record| Ok(KeyRecord::add_pending(record, key, sealed.clone())?)).await?;
+        crash::point("put-pending", "after-record");
         Ok(())
     }
 
@@ -55,9 +58,13 @@ impl Vault {
         } else {
             let epoch_key = self.epoch_key(key).await?.ok_or(VaultError::EpochKeyMissing { epoch: key.epoch() })?;
             let sealed = self.seal(&secret, Kind::ActiveShare, key, &epoch_key).await?;
+            crash::point("promote", "before-record");
             self.update(key.key_id(), |record| Ok(known(record)?.promote(key, sealed.clone())?)).await?
         };
-        self.forget_dead_epochs(key.key_id(), &record).await
+        crash::point("promote", "after-record");
+        self.forget_dead_epochs(key.key_id(), &record).await?;
+        crash::point("promote", "after-destroy");
+        Ok(())
     }
 
     /// Loads the active share of a key.
@@ -111,8 +118,12 @@ impl Vault {
     ///
     /// [`VaultInputError::UnknownKey`], and those of the store. It may be called again.
     pub async fn retire(&self, key_id: &[u8; 32], through: u64) -> Result<(), VaultError> {
+        crash::point("retire", "before-record");
         let record = self.update(key_id, |record| Ok(known(record)?.retire(through))).await?;
-        self.forget_dead_epochs(key_id, &record).await
+        crash::point("retire", "after-record");
+        self.forget_dead_epochs(key_id, &record).await?;
+        crash::point("retire", "after-destroy");
+        Ok(())
     }
 
     /// Whether the key of an epoch is there, without opening anything with it.

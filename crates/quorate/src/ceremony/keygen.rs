@@ -76,6 +76,8 @@ pub(crate) enum Refusal {
         "its keys are not all of the same holders at the same places, or I know some of them and others not; propose them apart"
     )]
     UnequalKeys,
+    #[error("my operator has consented to a change of these keys; it comes first")]
+    Awaited,
     #[error("the dealers are too few, or hold no shares")]
     Dealers,
     #[error(

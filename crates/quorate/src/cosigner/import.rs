@@ -175,7 +175,7 @@ pub(super) async fn take_part(
     let plan = body.plan();
     if !shared.reshares.is_consented(plan) {
         let description = describe(shared, body);
-        shared.reshares.remember(PlannedChange { plan, proposer: shared.name_of(from), description });
+        shared.reshares.remember(PlannedChange { plan, proposer: shared.name_of(from), description, keys: Vec::new() });
         return Err(denied(Refusal::Consent { plan: hex::encode(plan) }));
     }
     let participants = body.keygen.peers.iter().map(|(identifier, _)| identifier);

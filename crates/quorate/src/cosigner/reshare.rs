@@ -16,7 +16,7 @@ use self::request::Bases;
 use self::{
     join::{Consent, check, promise, run},
     outcome::{absent, judge, listening, outcome, words},
-    plans::Opened,
+    plans::{Consented, Opened},
     propose::{ask_epochs, new_holders, propose},
 };
 pub use self::{
@@ -32,10 +32,8 @@ use crate::{
     share::{AnyKeyShare, Stored},
 };
 
-/// By how much more than needed the number of a new epoch goes up, from one try to the next: whoever joins one attempt after the other
-/// between the question and the proposal must not keep out a change.
-const LEADS: [u64; 2] = [0, 1 << 22];
-const MAX_LEAD: u64 = 1 << 36;
+/// How often a proposer tries again when somebody joined another attempt meanwhile, or when it was behind itself.
+const TRIES: usize = 3;
 
 mod join;
 mod outcome;
@@ -61,7 +59,8 @@ impl Cosigner {
     }
 
     /// Lets this cosigner take part in a change of holders, threshold or placement that another one proposes: in this very one, for 24
-    /// hours or until it restarts. What it is about, [`plans`](Self::plans) says once it was proposed.
+    /// hours or until it restarts. What it is about, [`plans`](Self::plans) says once it was proposed. For an hour, or until the change is
+    /// there, this cosigner joins no refresh of these keys: whoever is to be evicted must not come before it.
     ///
     /// # Security
     ///
@@ -73,12 +72,13 @@ impl Cosigner {
     /// [`CosignerError::Vault`] if the audit log cannot take it; nothing is consented to then.
     pub async fn consent(&self, plan: [u8; 32]) -> Result<(), CosignerError> {
         let known = self.plans().into_iter().find(|known| known.plan == plan);
+        let keys = known.as_ref().map_or_else(Vec::new, |known| known.keys.clone());
         let words = known.map_or_else(String::new, |known| format!(", proposed by {}: {}", known.proposer, known.description));
         let text = hex::encode(plan);
         self.shared().audit.write(audit::entry(AuditKind::PlanConsented).reason(&format!("plan {text}{words}"))).await?;
         self.shared().reshares.plans(|plans| {
             plans.proposed.retain(|known| known.plan != plan);
-            plans.consented.insert(plan, Instant::now());
+            plans.consented.insert(plan, Consented { since: Instant::now(), keys });
         });
         tracing::info!(target: "quorate::audit", plan = text, "the operator consents to a change of holders");
         Ok(())
@@ -133,8 +133,8 @@ async fn came_about(shared: &Shared, before: &Bases) -> Result<Option<Reshared>,
 
 /// Tries again where somebody was behind.
 async fn attempts(shared: &Arc<Shared>, request: &ReshareRequest) -> Result<Reshared, CosignerError> {
-    for lead in LEADS {
-        match reshare_once(shared, request, lead).await {
+    for _ in 0..TRIES {
+        match reshare_once(shared, request).await {
             // This cosigner was behind, and has caught up; or somebody joined another attempt meanwhile.
             Err(
                 CosignerError::Request(RequestError::EpochChanged { .. }) | CosignerError::Lacking { lack: Lack::Number, .. },
@@ -142,7 +142,7 @@ async fn attempts(shared: &Arc<Shared>, request: &ReshareRequest) -> Result<Resh
             reshared => return reshared,
         }
     }
-    reshare_once(shared, request, MAX_LEAD).await
+    reshare_once(shared, request).await
 }
 
 /// The keys that a request names, by ascending id.
@@ -156,7 +156,7 @@ async fn named(shared: &Shared, request: &ReshareRequest) -> Result<Vec<Stored<A
     Ok(keys.into_values().collect())
 }
 
-async fn reshare_once(shared: &Arc<Shared>, request: &ReshareRequest, lead: u64) -> Result<Reshared, CosignerError> {
+async fn reshare_once(shared: &Arc<Shared>, request: &ReshareRequest) -> Result<Reshared, CosignerError> {
     let keys = named(shared, request).await?;
     let first = keys.first().ok_or(RequestError::NoKeys)?;
     if keys.iter().any(|key| key.peers != first.peers || key.share.placement().digest() != first.share.placement().digest()) {
@@ -164,7 +164,7 @@ async fn reshare_once(shared: &Arc<Shared>, request: &ReshareRequest, lead: u64)
     }
     let (peers, placement) = new_holders(shared, first, request).await?;
     let epochs = ask_epochs(shared, &keys, (&first.peers, &peers)).await?;
-    let proposal = propose(shared, &keys, (peers, placement), (&epochs, lead)).await?;
+    let proposal = propose(shared, &keys, (peers, placement), &epochs).await?;
     let request = request.request.map_or_else(fresh, Ok)?;
     deal(shared, request, proposal, &first.peers, first.share.placement().threshold()).await
 }

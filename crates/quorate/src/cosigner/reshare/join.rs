@@ -136,8 +136,12 @@ pub(super) async fn check(
         && !shared.reshares.is_consented(plan)
     {
         let text = hex::encode(plan);
-        shared.reshares.remember(PlannedChange { plan, proposer: shared.name_of(from), description });
+        let keys = body.keys.iter().map(|key| key.key_id).collect();
+        shared.reshares.remember(PlannedChange { plan, proposer: shared.name_of(from), description, keys });
         return Err(refused(Refusal::Consent { plan: text }));
+    }
+    if refresh && from != shared.me && shared.reshares.awaits_change(|id| body.keys.iter().any(|key| key.key_id == *id)) {
+        return Err(refused(Refusal::Awaited));
     }
     Ok(Checked { me, sources, refresh, plan })
 }

@@ -20,6 +20,8 @@ use crate::{
 const WAIT_FOR_ANOTHER: Duration = Duration::from_secs(3);
 /// How long an operator's consent stands.
 const CONSENT: Duration = Duration::from_secs(24 * 60 * 60);
+/// How long refreshes wait for a change that an operator consented to.
+const AWAITED: Duration = Duration::from_secs(60 * 60);
 /// How many wallets a description names.
 const MAX_NAMED: usize = 16;
 /// How many plans that nobody consented to yet are remembered for listing.
@@ -35,6 +37,8 @@ pub struct PlannedChange {
     pub proposer: String,
     /// The change in words.
     pub description: String,
+    /// The keys that it changes, as far as they are known here.
+    pub(crate) keys: Vec<[u8; 32]>,
 }
 
 /// The keys that are being dealt anew, and the plans for others.
@@ -49,7 +53,14 @@ pub(crate) struct Reshares {
 #[derive(Default)]
 pub(super) struct Plans {
     pub(super) proposed: Vec<PlannedChange>,
-    pub(super) consented: BTreeMap<Plan, Instant>,
+    pub(super) consented: BTreeMap<Plan, Consented>,
+}
+
+/// An operator's consent to a plan.
+pub(super) struct Consented {
+    pub(super) since: Instant,
+    /// The keys that the plan changes; none, if it was not proposed here before.
+    pub(super) keys: Vec<[u8; 32]>,
 }
 
 impl Reshares {
@@ -59,8 +70,14 @@ impl Reshares {
 
     pub(super) fn plans<T>(&self, with: impl FnOnce(&mut Plans) -> T) -> T {
         let mut plans = self.plans.lock().unwrap_or_else(PoisonError::into_inner);
-        plans.consented.retain(|_, since| since.elapsed() < CONSENT);
+        plans.consented.retain(|_, consented| consented.since.elapsed() < CONSENT);
         with(&mut plans)
+    }
+
+    /// Whether a change of one of these keys is about to come, and goes before a refresh.
+    pub(super) fn awaits_change(&self, keys: impl Fn(&[u8; 32]) -> bool) -> bool {
+        let is_near = |consented: &Consented| consented.since.elapsed() < AWAITED && consented.keys.iter().any(&keys);
+        self.plans(|plans| plans.consented.values().any(is_near))
     }
 
     pub(in crate::cosigner) fn is_consented(&self, plan: Plan) -> bool {

@@ -142,7 +142,7 @@ pub(super) async fn propose(
     shared: &Arc<Shared>,
     keys: &[Stored<AnyKeyShare>],
     (receivers, placement): (Peers, Placement),
-    (epochs, lead): (&BTreeMap<PeerId, Vec<KeyEpochs>>, u64),
+    epochs: &BTreeMap<PeerId, Vec<KeyEpochs>>,
 ) -> Result<ReshareProposal, CosignerError> {
     let first = keys.first().ok_or(CosignerError::Bug("no keys"))?;
     let mut has_all: BTreeMap<PeerId, bool> = epochs.keys().map(|peer| (*peer, true)).collect();
@@ -178,7 +178,6 @@ pub(super) async fn propose(
             epoch: key.share.epoch(),
             digest: key.share.package_digest(),
             new_epoch: next_number(own, change, epochs.keys().filter(|peer| believed(**peer)).filter_map(seen))
-                .and_then(|number| number.checked_add(if change { lead } else { 0 }))
                 .ok_or_else(|| RequestError::NoMoreEpochs { key: key.share.key_id().to_string() })?,
             old: Vec::new(),
         });
