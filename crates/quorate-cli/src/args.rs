@@ -220,7 +220,7 @@ pub(crate) struct ImportArgs {
     /// The public key that it must have, in hexadecimal digits: 32 bytes for ed25519, else 33.
     #[arg(long, value_name = "HEX")]
     pub(crate) public_key: String,
-    /// The chain code that the key's children were derived with, 64 hexadecimal digits [default: random].
+    /// The chain code that the key's children were derived with, 64 hexadecimal digits [default: derived from the key].
     #[arg(long, value_name = "HEX")]
     pub(crate) chain_code: Option<String>,
     /// How many participants sign.

@@ -132,7 +132,7 @@ pub struct ImportRequest {
     pub seed: bool,
     /// The public key, in hexadecimal digits of the suite's standard encoding: nothing is imported if it is not the secret key's.
     pub public_key: String,
-    /// The chain code, 64 hexadecimal digits; random if absent.
+    /// The chain code, 64 hexadecimal digits; derived from the key if absent.
     #[serde(default)]
     pub chain_code: Option<String>,
     /// How many participants sign.

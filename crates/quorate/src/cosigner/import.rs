@@ -9,10 +9,12 @@ use quorate_core::{
     Identifier, PeerId, Placement, SessionId, SuiteId, Threshold,
     danger::{self, Import, ImportedKey},
     derive::ChainCode,
+    domain,
     ecdsa::EcdsaSecp256k1,
     frost::{Bip340, Ed25519},
     keys::VerifyingKey,
     reshare::Outcome,
+    transcript::Hash,
 };
 use quorate_storage::AuditKind;
 use zeroize::Zeroizing;
@@ -75,6 +77,11 @@ impl WholeKey {
         Self::scalar(SuiteId::Ed25519, danger::ed25519_scalar(seed))
     }
 
+    /// A chain code for a key that has none: the same whenever it is asked for, so that the plan that operators consent to is, too.
+    fn chain_code(&self) -> [u8; 32] {
+        Hash::new(domain::CEREMONY_IMPORT).field(b"chain code").field(self.secret.as_slice()).finish()
+    }
+
     /// The public key that it stands for, in the suite's standard encoding. Compare it with what you know before you import it.
     #[must_use]
     pub fn public_key(&self) -> &[u8] {
@@ -108,7 +115,7 @@ impl ImportRequest {
         self
     }
 
-    /// The chain code that the key's children were derived with; random otherwise.
+    /// The chain code that the key's children were derived with; one that is derived from the key otherwise.
     #[must_use]
     pub const fn chain_code(mut self, chain_code: [u8; 32]) -> Self {
         self.chain_code = Some(chain_code);
@@ -145,7 +152,7 @@ impl Cosigner {
         let placement = rows.into_iter().fold(placement, |placement, (identifier, row)| placement.participant(identifier, row));
         let (wallet, suites, placement) = (request.wallet, vec![request.key.suite], placement.build()?);
         let keygen = KeygenProposal { wallet, suites, placement, peers };
-        let chain_code = request.chain_code.map_or_else(fresh, Ok)?;
+        let chain_code = request.chain_code.unwrap_or_else(|| request.key.chain_code());
         let body = ImportProposal { keygen, key: request.key.public.clone(), chain_code };
         let (_, _reserved) = check(shared, &body.keygen, shared.me).await?;
         let id = request.request.map_or_else(fresh, Ok)?;

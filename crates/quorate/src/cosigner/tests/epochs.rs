@@ -172,6 +172,13 @@ async fn refresh_that_nobody_begins_yields_to_the_eviction_of_who_proposed_it() 
     for index in [1, 2] {
         team.cosigners[index].consent(plan).await.unwrap();
     }
+    // From now on she need not try another one there.
+    let body = ReshareProposal {
+        dealers: ParticipantSet::new([1, 2, 3].map(id)).unwrap(),
+        ..team.proposal(0, &[(1, 0), (2, 1), (3, 2)], 1000).await
+    };
+    let reason = crate::cosigner::reshare::refusal(team.cosigners[1].shared(), &body, team.peer(2)).await;
+    assert!(reason.as_ref().is_some_and(|reason| reason.contains("it comes first")), "{reason:?}");
     // Carol's attempt would stand in the way until the deadline and ten seconds more; that is longer than anything waits for it.
     assert!(team.cosigners[0].reshare(evict).await.unwrap().effective);
 }

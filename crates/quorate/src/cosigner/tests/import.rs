@@ -22,7 +22,7 @@ async fn whole_key_is_dealt_by_consent_signs_in_shares_and_is_refreshed() {
     for suite in [SuiteId::Ed25519, SuiteId::Bip340, SuiteId::EcdsaSecp256k1] {
         let key = scalar(suite);
         let public = key.public_key().to_vec();
-        let request = || ImportRequest::new("old", key.clone(), 2).chain_code([5; 32]);
+        let request = || ImportRequest::new("old", key.clone(), 2);
         let refused = team.cosigners[0].import(request()).await;
         assert!(matches!(&refused, Err(CosignerError::Refused { reason, .. }) if reason.contains("consent")), "{refused:?}");
         let plans = [team.plan_at(1).await, team.plan_at(2).await];
