@@ -345,10 +345,10 @@ fn ceremony() -> Seeds {
     seeds.push(("message-01-presign".to_owned(), message(1, &presign).1));
     seeds.extend([1, 2, 3, 4].map(|lack| (format!("message-14-{lack}"), message(14, &|out| out.u8(lack)).1)));
     seeds.extend([
-        ("message-20".to_owned(), [&[1, 20, 2, 1][..], &[9; 32], &[0; 7], &[5, 0, 0, 0, 3], b"why", &[0]].concat()),
+        ("message-20".to_owned(), [&[1, 20, 2, 1][..], &[9; 32], &[0; 7], &[5, 0, 0, 0, 3], b"why", &[7; 64]].concat()),
         (
             "message-20-signed".to_owned(),
-            [&[1, 20, 1][..], &[8; 32], &[2], &REQUESTER, &[0; 7], &[5, 0, 0, 0, 1], b"x", &[1], &[7; 64]].concat(),
+            [&[1, 20, 1][..], &[8; 32], &[2], &REQUESTER, &[0; 7], &[5, 0, 0, 0, 1], b"x", &[7; 64]].concat(),
         ),
         message(21, &|out| out.u8(1)),
         message(22, &|_| {}),
