@@ -283,6 +283,14 @@ pub enum RequestError {
         "this is no secret key of the suite: it must be between one and the order of the group, in the suite's standard encoding"
     )]
     WholeKey,
+    /// A key that there are shares of already.
+    #[error(
+        "this key is held in shares already, in the wallet {wallet}; one secret key signs for one suite alone, and has one set of shares"
+    )]
+    KeyHeld {
+        /// The wallet.
+        wallet: String,
+    },
     /// A public key that is not the secret key's.
     #[error("the secret key's public key is {public_key}, and not the one that was named; nothing was imported")]
     OtherPublicKey {

@@ -155,6 +155,7 @@ impl Cosigner {
         let chain_code = request.chain_code.unwrap_or_else(|| request.key.chain_code());
         let body = ImportProposal { keygen, key: request.key.public.clone(), chain_code };
         let (_, _reserved) = check(shared, &body.keygen, shared.me).await?;
+        check_alone(shared, &body.key).await?;
         let id = request.request.map_or_else(fresh, Ok)?;
         let proposal = Proposal { request: id, body: ProposalBody::Import(body.clone()) };
         let (randoms, mut answers) = answer::propose(shared, &proposal, me, &others, shared.deadline).await?;
@@ -177,6 +178,7 @@ pub(super) async fn take_part(
         return Err(denied(Refusal::KeyList));
     }
     let (me, _reserved) = check(shared, &body.keygen, from).await?;
+    check_alone(shared, &body.key).await?;
     let owner = body.keygen.peers.identifier(from).ok_or_else(|| denied(Refusal::StrangeProposer))?;
     shared.trust_all(body.keygen.peers.iter().map(|(_, peer)| peer).collect()).await?;
     let plan = body.plan();
@@ -190,6 +192,26 @@ pub(super) async fn take_part(
     run(shared, proposal, body, (me, owner, None), &randoms).await?;
     shared.reshares.forget_consent(plan);
     Ok(())
+}
+
+/// Refuses a key that is held here already, under whatever suite: one secret key signs for one suite alone, and has one set of shares.
+async fn check_alone(shared: &Shared, public: &[u8]) -> Result<(), CosignerError> {
+    // Keys of BIP-340 and ECDSA are points of one curve; the sign of one makes no other secret.
+    let point = |key: &[u8]| key.last_chunk::<32>().copied();
+    let mut after = None;
+    loop {
+        let page = shared.vault.list(after.as_ref(), 256).await?;
+        for summary in page.keys.iter().filter(|summary| summary.active.is_some()) {
+            let held = shared.load(&summary.key_id).await?;
+            if point(&held.share.public_key()) == point(public) {
+                return Err(RequestError::KeyHeld { wallet: held.wallet }.into());
+            }
+        }
+        after = page.next;
+        if after.is_none() {
+            return Ok(());
+        }
+    }
 }
 
 /// An import in words.

@@ -10,9 +10,13 @@ use crate::{
 };
 
 fn scalar(suite: SuiteId) -> WholeKey {
+    number(suite, if suite == SuiteId::Bip340 { 8 } else { 7 })
+}
+
+fn number(suite: SuiteId, number: u8) -> WholeKey {
     let mut secret = Zeroizing::new([0; 32]);
     let place = if suite == SuiteId::Ed25519 { 0 } else { 31 };
-    secret[place] = 7;
+    secret[place] = number;
     WholeKey::scalar(suite, secret).unwrap()
 }
 
@@ -38,6 +42,14 @@ async fn whole_key_is_dealt_by_consent_signs_in_shares_and_is_refreshed() {
         let again = team.cosigners[0].import(request()).await;
         assert!(matches!(again, Err(CosignerError::Request(crate::RequestError::WalletExists { .. }))), "{again:?}");
         assert!(!team.cosigners[1].shared().reshares.is_consented(plans[0].plan));
+    }
+    // One secret for two suites, or with two sets of shares, is refused by everyone that holds it.
+    for key in [number(SuiteId::EcdsaSecp256k1, 8), number(SuiteId::Ed25519, 7)] {
+        for importer in 0..3 {
+            let twice = team.cosigners[importer].import(ImportRequest::new("twice", key.clone(), 2)).await;
+            let held = matches!(&twice, Err(CosignerError::Request(crate::RequestError::KeyHeld { wallet })) if wallet == "old");
+            assert!(held, "{twice:?}");
+        }
     }
     let refresh = crate::ReshareRequest::refresh(["old".to_owned()]);
     assert!(team.cosigners[2].reshare(refresh).await.unwrap().effective);
