@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// A vault of format version 1: see `crates/quorate-storage/tests/it/formats.rs`.
-const VAULT: &str = include_str!("../../crates/quorate-storage/tests/data/vault-v1.txt");
+const VAULT: &str = include_str!("../../../crates/quorate-storage/tests/data/vault-v1.txt");
 const KEY: [u8; 32] = [0x4b; 32];
 
 /// Its records and epoch keys, by name.

@@ -5,10 +5,10 @@
 //! which needs neither the fuzzer nor a nightly compiler:
 //!
 //! ```text
-//! cargo test --manifest-path fuzz/Cargo.toml                            # replays the corpora
-//! cargo run --manifest-path fuzz/Cargo.toml --bin seeds                 # makes the seeds again
+//! cargo test -p quorate-fuzz-targets                                     # replays the corpora
+//! cargo run -p quorate-fuzz-targets --bin seeds                         # makes the seeds again
 //! scripts/fuzz 60                                                       # fuzzes all targets, 60 seconds in all
-//! QUORATE_FUZZ=payload cargo fuzz run any fuzz/corpus/payload --features libfuzzer     # one target, with cargo-fuzz
+//! QUORATE_FUZZ=payload cargo fuzz run any fuzz/corpus/payload                          # one target, with cargo-fuzz
 //! ```
 //!
 //! All generators start from fixed seeds. The library mixes a counter of the process into what it draws (and storage asks the system),

@@ -14,7 +14,7 @@ use crate::{
     records::same,
 };
 
-const KEY_FILE: &str = include_str!("../../crates/quorate-storage/tests/data/backup-key.txt");
+const KEY_FILE: &str = include_str!("../../../crates/quorate-storage/tests/data/backup-key.txt");
 
 /// Whatever is read encodes to the same bytes, and nothing opens: no encrypted part is one.
 pub(crate) fn backup(data: &[u8]) {

@@ -5,13 +5,13 @@
 use std::{fs, io, path::Path};
 
 fn main() -> io::Result<()> {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let here = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
     if std::env::args().nth(1).as_deref() == Some("fixtures") {
-        return quorate_fuzz::seeds::fixtures()
+        return quorate_fuzz_targets::seeds::fixtures()
             .into_iter()
             .try_for_each(|(name, bytes)| fs::write(here.join("fixtures").join(name), bytes));
     }
-    for (target, seeds) in quorate_fuzz::seeds::all() {
+    for (target, seeds) in quorate_fuzz_targets::seeds::all() {
         let folder = here.join("corpus").join(target);
         fs::create_dir_all(&folder)?;
         for (name, bytes) in seeds {

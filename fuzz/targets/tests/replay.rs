@@ -2,10 +2,10 @@
 
 use std::{fs, path::Path};
 
-use quorate_fuzz::{TARGETS, seeds};
+use quorate_fuzz_targets::{TARGETS, seeds};
 
 fn corpus() -> std::path::PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus")
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../corpus")).to_path_buf()
 }
 
 #[test]
@@ -30,7 +30,7 @@ fn every_folder_has_a_target_and_all_of_them_are_small() {
     for folder in fs::read_dir(corpus()).unwrap() {
         let folder = folder.unwrap();
         let name = folder.file_name().into_string().unwrap();
-        assert!(quorate_fuzz::target(&name).is_some(), "corpus/{name} belongs to no target");
+        assert!(quorate_fuzz_targets::target(&name).is_some(), "corpus/{name} belongs to no target");
         total += fs::read_dir(folder.path()).unwrap().map(|file| file.unwrap().metadata().unwrap().len()).sum::<u64>();
     }
     assert!(total < 300_000, "the corpora have {total} bytes");
@@ -41,7 +41,7 @@ fn every_seed_of_the_generator_is_committed() {
     for (target, seeds) in seeds::all() {
         for (name, _) in seeds {
             let path = corpus().join(target).join(&name);
-            assert!(path.exists(), "{}: run `cargo run --manifest-path fuzz/Cargo.toml --bin seeds`", path.display());
+            assert!(path.exists(), "{}: run `cargo run -p quorate-fuzz-targets --bin seeds`", path.display());
         }
     }
 }

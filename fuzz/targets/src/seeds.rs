@@ -487,10 +487,10 @@ fn api_json() -> Seeds {
     named((0_u8..).zip(bodies).map(|(kind, body)| (format!("body-{kind}"), [&[kind][..], body.as_bytes()].concat())))
 }
 
-const PSBT: &str = include_str!("../../examples/data/transfer.psbt");
-const WPKH: &str = include_str!("../../examples/data/transfer-p2wpkh.psbt");
-const EVM: &str = include_str!("../../examples/data/transfer.evm");
-const SOLANA: &str = include_str!("../../examples/data/transfer.solana");
+const PSBT: &str = include_str!("../../../examples/data/transfer.psbt");
+const WPKH: &str = include_str!("../../../examples/data/transfer-p2wpkh.psbt");
+const EVM: &str = include_str!("../../../examples/data/transfer.evm");
+const SOLANA: &str = include_str!("../../../examples/data/transfer.solana");
 
 fn payload() -> Seeds {
     use quorate::payload::{EvmTransaction, KeyUse, Payload as _, template};

@@ -31,12 +31,12 @@ pub(crate) fn unchecked(min: u16, max: u16) -> Placement {
 pub(crate) fn shares<C: Curve>() -> &'static [Arc<KeyShare<C>>] {
     cached(|| {
         let records: Vec<Vec<u8>> = match C::SUITE {
-            SuiteId::Ed25519 => parts(include_bytes!("../fixtures/shares-1")),
-            SuiteId::Bip340 => parts(include_bytes!("../fixtures/shares-2")),
-            SuiteId::Ristretto255 => parts(include_bytes!("../fixtures/shares-3")),
-            SuiteId::Secp256k1 => parts(include_bytes!("../fixtures/shares-4")),
-            SuiteId::EcdsaSecp256k1 => parts(include_bytes!("../fixtures/shares-6")),
-            _ => parts(include_bytes!("../fixtures/shares-5")),
+            SuiteId::Ed25519 => parts(include_bytes!("../../fixtures/shares-1")),
+            SuiteId::Bip340 => parts(include_bytes!("../../fixtures/shares-2")),
+            SuiteId::Ristretto255 => parts(include_bytes!("../../fixtures/shares-3")),
+            SuiteId::Secp256k1 => parts(include_bytes!("../../fixtures/shares-4")),
+            SuiteId::EcdsaSecp256k1 => parts(include_bytes!("../../fixtures/shares-6")),
+            _ => parts(include_bytes!("../../fixtures/shares-5")),
         };
         records.iter().map(|record| Arc::new(KeyShare::<C>::from_secret_bytes(record).unwrap())).collect::<Vec<_>>()
     })
