@@ -178,6 +178,19 @@ impl<'a> Reader<'a> {
         self.array().map(|[byte]| byte)
     }
 
+    /// Takes one byte that is 0 for no and 1 for yes.
+    ///
+    /// # Errors
+    ///
+    /// [`DecodeError::Truncated`] if none is left, [`DecodeError::InvalidValue`] if it is another.
+    pub fn flag(&mut self) -> Result<bool, DecodeError> {
+        match self.u8()? {
+            0 => Ok(false),
+            1 => Ok(true),
+            _ => Err(DecodeError::InvalidValue("flag")),
+        }
+    }
+
     /// Takes a big-endian `u16`.
     ///
     /// # Errors

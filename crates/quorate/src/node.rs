@@ -11,7 +11,7 @@ use core::time::Duration;
 use std::{
     io,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Weak},
 };
 
 use quorate_core::PeerId;
@@ -33,6 +33,9 @@ use crate::{
     freeze::frozen_in,
     share::{AnyKeyShare, IdentityRecord, Stored},
 };
+
+/// How long a cosigner that stops waits for what is in the middle of a step.
+const STOP_WITHIN: Duration = Duration::from_secs(10);
 
 /// Why a node cannot be made, or cannot run.
 #[derive(Debug, thiserror::Error)]
@@ -94,6 +97,8 @@ pub enum NodeError {
 /// The store of a directory with what opens it.
 pub(crate) struct Opened {
     pub(crate) vault: Vault,
+    /// To see when nobody uses the store any more.
+    store: Weak<dyn Store>,
 }
 
 /// Makes a cosigner in `directory`: store, key-encryption key under `passphrase`, vault and identity. Returns its identity.
@@ -159,7 +164,8 @@ pub(crate) async fn open(directory: &Path, passphrase: Zeroizing<String>) -> Res
     let store: Arc<dyn Store> = Arc::new(RedbStore::open(&place)?);
     let epochs: Arc<dyn EpochKeys> = Arc::new(FileEpochKeys::open(&place)?);
     let kek = Arc::new(Passphrase::open(&store, passphrase).await?);
-    Ok(Opened { vault: Vault::open(store, epochs, kek).await? })
+    let used = Arc::downgrade(&store);
+    Ok(Opened { vault: Vault::open(store, epochs, kek).await?, store: used })
 }
 
 /// Reads the roster of a directory.
@@ -226,6 +232,16 @@ pub async fn run(
     control.close();
     cosigner.stop().await;
     control.closed().await;
+    drop(cosigner);
+    // Tasks that were told to stop may be in the middle of a step; whoever opens the store next must find it closed.
+    let closed = async {
+        while opened.store.strong_count() > 0 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    if tokio::time::timeout(STOP_WITHIN, closed).await.is_err() {
+        tracing::warn!("the store is still in use although the cosigner has stopped; it is closed when the process ends");
+    }
     Ok(())
 }
 

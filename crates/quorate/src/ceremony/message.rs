@@ -172,15 +172,7 @@ fn write_former(former: Option<&[HolderSet]>, out: &mut Writer) {
 }
 
 fn read_former(input: &mut Reader<'_>) -> Result<Option<Vec<HolderSet>>, DecodeError> {
-    if read_flag(input)? { Ok(Some(input.sequence(MAX_SETS, SMALLEST_SET)?)) } else { Ok(None) }
-}
-
-fn read_flag(input: &mut Reader<'_>) -> Result<bool, DecodeError> {
-    match input.u8()? {
-        0 => Ok(false),
-        1 => Ok(true),
-        _ => Err(DecodeError::InvalidValue("flag")),
-    }
+    if input.flag()? { Ok(Some(input.sequence(MAX_SETS, SMALLEST_SET)?)) } else { Ok(None) }
 }
 
 impl Message {
@@ -309,11 +301,9 @@ impl Encoding for Message {
             12 => Self::Done { proposal: input.array()? },
             13 => Self::Pair(PairMessage::read(input)?),
             14 => Self::Lacks { proposal: input.array()?, lack: read_lack(input)? },
-            15 => Self::AskEpochs {
-                question: input.array()?,
-                former: read_flag(input)?,
-                keys: input.sequence(MAX_RESHARE_KEYS, 32)?,
-            },
+            15 => {
+                Self::AskEpochs { question: input.array()?, former: input.flag()?, keys: input.sequence(MAX_RESHARE_KEYS, 32)? }
+            }
             16 => Self::Epochs { question: input.array()?, epochs: input.sequence(MAX_RESHARE_KEYS, 36)? },
             17 => Self::NewEpoch { suite: SuiteId::read(input)?, record: input.bytes(MAX_RECORD)?.to_vec() },
             18 => Self::Confirmation { question: input.array()?, record: input.bytes(MAX_RECORD)?.to_vec() },

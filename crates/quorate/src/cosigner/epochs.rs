@@ -174,12 +174,7 @@ impl Encoding for EpochNote {
         if version != VERSION {
             return Err(DecodeError::UnsupportedVersion { found: version });
         }
-        let flag = |input: &mut Reader<'_>| match input.u8()? {
-            0 => Ok(false),
-            1 => Ok(true),
-            _ => Err(DecodeError::InvalidValue("flag")),
-        };
-        let (promised, key_print, effective, overflowed) = (input.option()?, input.option()?, input.option()?, flag(input)?);
+        let (promised, key_print, effective, overflowed) = (input.option()?, input.option()?, input.option()?, input.flag()?);
         let mut sets = BTreeMap::new();
         for _ in 0..input.length(MAX_SETS)? {
             let (number, set) = (input.u64()?, HolderSet::read(input)?);
@@ -188,7 +183,7 @@ impl Encoding for EpochNote {
             }
             sets.insert(set, number);
         }
-        let retired = if flag(input)? {
+        let retired = if input.flag()? {
             Some(Retired { epoch: input.u64()?, digest: input.array()?, record: input.bytes(MAX_CERTIFICATE)?.to_vec() })
         } else {
             None

@@ -6,13 +6,14 @@
 use std::sync::Arc;
 
 use quorate_core::{
-    Identifier, PeerId, Placement, SessionId, SuiteId, Threshold,
+    Identifier, PeerId, SessionId, SuiteId,
     danger::{self, Import, ImportedKey},
     derive::ChainCode,
     domain,
     ecdsa::EcdsaSecp256k1,
     frost::{Bip340, Ed25519},
     keys::VerifyingKey,
+    placement::Counting,
     reshare::Outcome,
     transcript::Hash,
 };
@@ -21,7 +22,7 @@ use zeroize::Zeroizing;
 
 use super::{
     Cosigner, Shared, WalletKey, answer, fresh,
-    keygen::{Confirmed, activate, certify, check, exposures, participants},
+    keygen::{Confirmed, activate, certify, check, exposures, made_before, participants, placed},
     reshare::PlannedChange,
 };
 use crate::{
@@ -128,6 +129,14 @@ impl ImportRequest {
         self.request = Some(request);
         self
     }
+
+    /// What its id stands for.
+    fn digest(&self) -> [u8; 32] {
+        let hash = Hash::new(domain::REQUEST_WORK).field(b"import").field(self.wallet.as_bytes()).value(&self.key.suite);
+        let hash = hash.field(&self.key.public).number(self.min_signers.into()).list(self.participants.len());
+        let hash = self.participants.iter().fold(hash, |hash, name| hash.field(name.as_bytes()));
+        hash.field(self.chain_code.as_ref().map_or(&[], |code| code.as_slice())).finish()
+    }
 }
 
 impl Cosigner {
@@ -141,26 +150,37 @@ impl Cosigner {
     /// # Errors
     ///
     /// As for [`keygen`](Self::keygen); [`CosignerError::Refused`] names whose operator has not consented.
+    ///
+    /// A request with an id of its own may be made again after whatever became of it, as one for a new key.
     pub async fn import(&self, request: ImportRequest) -> Result<WalletKey, CosignerError> {
-        let shared = self.shared();
+        let (shared, digest, id) = (self.shared(), request.digest(), request.request);
+        if let Some(id) = &id
+            && let Some(made) = made_before(shared, id, digest).await?.pop()
+        {
+            shared.finish_work(id, made.share.key_id().as_bytes().to_vec()).await;
+            return Ok(made);
+        }
         let peers = participants(shared, &request.participants)?;
         let me = peers.identifier(shared.me).ok_or(RequestError::NotParticipating)?;
         let others: Vec<_> = peers.iter().filter(|(_, peer)| *peer != shared.me).collect();
         let rows = exposures(shared, me, &others).await?;
-        let count = u16::try_from(peers.iter().len()).map_err(|_| RequestError::DuplicateParticipant)?;
-        let placement = Placement::builder(Threshold::new(request.min_signers, count)?);
-        let placement = rows.into_iter().fold(placement, |placement, (identifier, row)| placement.participant(identifier, row));
-        let (wallet, suites, placement) = (request.wallet, vec![request.key.suite], placement.build()?);
-        let keygen = KeygenProposal { wallet, suites, placement, peers };
+        let placement = placed(request.min_signers, rows, Counting::default(), [])?;
+        let keygen = KeygenProposal { wallet: request.wallet, suites: vec![request.key.suite], placement, peers };
         let chain_code = request.chain_code.unwrap_or_else(|| request.key.chain_code());
         let body = ImportProposal { keygen, key: request.key.public.clone(), chain_code };
         let (_, _reserved) = check(shared, &body.keygen, shared.me).await?;
         check_alone(shared, &body.key).await?;
-        let id = request.request.map_or_else(fresh, Ok)?;
-        let proposal = Proposal { request: id, body: ProposalBody::Import(body.clone()) };
+        if let Some(id) = &id {
+            shared.begin_work(id, digest, Vec::new()).await?;
+        }
+        let proposal = Proposal { request: id.map_or_else(fresh, Ok)?, body: ProposalBody::Import(body.clone()) };
         let (randoms, mut answers) = answer::propose(shared, &proposal, me, &others, shared.deadline).await?;
-        let key = run(shared, &proposal, &body, (me, me, Some(request.key.secret)), &randoms).await?;
+        let owner = Owner { secret: request.key.secret, noted: id };
+        let key = run(shared, &proposal, &body, (me, me, Some(owner)), &randoms).await?;
         answer::all_done(shared, &mut answers, &others).await;
+        if let Some(id) = &id {
+            shared.finish_work(id, key.share.key_id().as_bytes().to_vec()).await;
+        }
         Ok(key)
     }
 }
@@ -228,8 +248,14 @@ fn describe(shared: &Shared, body: &ImportProposal) -> String {
     )
 }
 
-/// Who takes part as whom: this participant, the key's owner, and the whole key if they are the same.
-type Roles = (Identifier, Identifier, Option<Zeroizing<[u8; 32]>>);
+/// What the owner alone has: the whole key, and the id under which it remembers what it makes.
+struct Owner {
+    secret: Zeroizing<[u8; 32]>,
+    noted: Option<RequestId>,
+}
+
+/// Who takes part as whom: this participant, the key's owner, and what that one has if they are the same.
+type Roles = (Identifier, Identifier, Option<Owner>);
 
 async fn run(
     shared: &Arc<Shared>,
@@ -256,7 +282,7 @@ async fn run(
 async fn one<C: HeldSuite>(
     shared: &Arc<Shared>,
     body: &ImportProposal,
-    (me, owner, secret): Roles,
+    (me, owner, own): Roles,
     id: SessionId,
 ) -> Result<WalletKey, DriveError> {
     let KeygenProposal { wallet, placement, peers, .. } = &body.keygen;
@@ -264,13 +290,13 @@ async fn one<C: HeldSuite>(
     let key = VerifyingKey::<C>::from_bytes(&body.key).map_err(quorate_core::Error::from)?;
     let key = ImportedKey::new(owner, key, ChainCode::new(body.chain_code), placement.clone());
     let rng = &mut getrandom::SysRng;
-    let machine = match &secret {
-        Some(secret) => Import::<C>::start_owner(&session, secret, key, rng)?,
+    let machine = match &own {
+        Some(own) => Import::<C>::start_owner(&session, &own.secret, key, rng)?,
         None => Import::<C>::start_receiver(&session, key, me, rng)?,
     };
-    drop(secret);
+    let noted = own.and_then(|own| own.noted);
     let mut drive = Drive::open(machine, &shared.network, id, peers, shared.deadline)?;
-    let mut confirmed = Confirmed { shared, key: None };
+    let mut confirmed = Confirmed { shared, key: None, noted };
     let stored = |share| Stored { wallet: wallet.clone(), peers: peers.clone(), since: shared.clock.now(), share };
     let Outcome::Holds(share) = certify::<C, _>(shared, &stored, &mut drive, &mut confirmed).await? else {
         return Err(CosignerError::Bug("an owner without a share").into());

@@ -9,18 +9,18 @@ use quorate_core::{
     keygen::Keygen,
     keys::PendingShare,
     machine::Protocol,
-    placement::{Counting, Exposure, Waiver},
+    placement::{Counting, Exposure, PlacementBuilder, Waiver},
     transcript::Hash,
 };
 use quorate_storage::{AuditKind, KeyRef, VaultError, vault::VaultInputError};
 use tokio::task::JoinSet;
 
-use super::{ANSWER_WITHIN, Cosigner, Reserved, Shared, answer, fresh, recover};
+use super::{ANSWER_WITHIN, Cosigner, Reserved, Shared, answer, fresh, recover, reshare::ask_which};
 use crate::{
     audit,
     ceremony::{
         keygen as rules,
-        message::{KeygenProposal, Message, Proposal, ProposalBody, Random, RequestId},
+        message::{KeyEpochs, KeygenProposal, Message, Proposal, ProposalBody, Random, RequestId},
         run::{Drive, DriveError, Stop},
     },
     error::{CosignerError, RequestError},
@@ -82,6 +82,19 @@ impl KeygenRequest {
         self.request = Some(request);
         self
     }
+
+    /// What its id stands for.
+    pub(super) fn digest(&self) -> [u8; 32] {
+        let hash = Hash::new(domain::REQUEST_WORK).field(b"keygen").field(self.wallet.as_bytes()).list(self.suites.len());
+        let hash = self.suites.iter().fold(hash, |hash, suite| hash.value(suite)).number(self.min_signers.into());
+        let names = self.participants.iter();
+        let hash = names.fold(hash.list(self.participants.len()), |hash, name| hash.field(name.as_bytes()));
+        let hash = hash.number(u64::from(self.counting == Counting::Joint)).list(self.waivers.len());
+        let waived = |hash: Hash, waiver: &Waiver| {
+            hash.value(waiver.domain()).field(waiver.reason().as_bytes()).field(waiver.date().to_string().as_bytes())
+        };
+        self.waivers.iter().fold(hash, waived).finish()
+    }
 }
 
 /// One key of a wallet, as this cosigner holds it.
@@ -116,31 +129,32 @@ impl Cosigner {
     /// A request with an id of its own may be made again after whatever became of it: what it made is not made twice. It gives the keys if
     /// they are there, makes those that are not, and is [`RequestError::WalletInProgress`] as long as one of them may still come about.
     pub async fn keygen(&self, request: KeygenRequest) -> Result<Vec<WalletKey>, CosignerError> {
-        let shared = self.shared();
-        let peers = participants(shared, &request.participants)?;
-        let me = peers.identifier(shared.me).ok_or(RequestError::NotParticipating)?;
-        let others: Vec<_> = peers.iter().filter(|(_, peer)| *peer != shared.me).collect();
-        let rows = exposures(shared, me, &others).await?;
-        let count = u16::try_from(peers.iter().len()).map_err(|_| RequestError::DuplicateParticipant)?;
-        let mut placement = Placement::builder(Threshold::new(request.min_signers, count)?).counting(request.counting);
-        placement = rows.into_iter().fold(placement, |placement, (identifier, row)| placement.participant(identifier, row));
-        placement = request.waivers.into_iter().fold(placement, quorate_core::placement::PlacementBuilder::waive);
-        let mut body = KeygenProposal { wallet: request.wallet, suites: request.suites, placement: placement.build()?, peers };
-        let mut made = match &request.request {
-            Some(id) => made_before(shared, id, &body).await?,
+        let (shared, digest, id) = (self.shared(), request.digest(), request.request);
+        let mut made = match &id {
+            Some(id) => made_before(shared, id, digest).await?,
             None => Vec::new(),
         };
-        body.suites.retain(|suite| made.iter().all(|key| key.share.suite() != *suite));
-        if !body.suites.is_empty() || made.is_empty() {
+        let mut suites = request.suites;
+        suites.retain(|suite| made.iter().all(|key| key.share.suite() != *suite));
+        if !suites.is_empty() || made.is_empty() {
+            let peers = participants(shared, &request.participants)?;
+            let me = peers.identifier(shared.me).ok_or(RequestError::NotParticipating)?;
+            let others: Vec<_> = peers.iter().filter(|(_, peer)| *peer != shared.me).collect();
+            let rows = exposures(shared, me, &others).await?;
+            let placement = placed(request.min_signers, rows, request.counting, request.waivers)?;
+            let body = KeygenProposal { wallet: request.wallet, suites, placement, peers };
             let (_, _reserved) = check(shared, &body, shared.me).await?;
-            let proposal =
-                Proposal { request: request.request.map_or_else(fresh, Ok)?, body: ProposalBody::Keygen(body.clone()) };
+            if let Some(id) = &id {
+                // Only now: a request that does not fit has made nothing that it could be answered with.
+                shared.begin_work(id, digest, Vec::new()).await?;
+            }
+            let proposal = Proposal { request: id.map_or_else(fresh, Ok)?, body: ProposalBody::Keygen(body.clone()) };
             let (randoms, mut answers) = answer::propose(shared, &proposal, me, &others, shared.deadline).await?;
-            made.extend(run(shared, &proposal, &body, me, &randoms).await?);
+            made.extend(run(shared, &proposal, &body, (me, id), &randoms).await?);
             answer::all_done(shared, &mut answers, &others).await;
         }
-        if let Some(id) = &request.request {
-            shared.finish_work(id, Vec::new()).await;
+        if let Some(id) = &id {
+            shared.finish_work(id, made.iter().flat_map(|key| *key.share.key_id().as_bytes()).collect()).await;
         }
         made.sort_unstable_by_key(|key| key.share.suite());
         Ok(made)
@@ -174,53 +188,42 @@ impl Cosigner {
     }
 }
 
-/// The keys that a request with this id has made before; none if it is new.
-pub(super) async fn made_before(
-    shared: &Arc<Shared>,
-    id: &RequestId,
-    body: &KeygenProposal,
-) -> Result<Vec<WalletKey>, CosignerError> {
-    let hash = Hash::new(domain::REQUEST_WORK).field(b"keygen").field(body.wallet.as_bytes()).list(body.suites.len());
-    let hash = body.suites.iter().fold(hash, |hash, suite| hash.value(suite));
-    let digest = hash.value(&body.placement).field(&body.peers.digest()).finish();
-    if shared.begin_work(id, digest, Vec::new()).await?.is_none() {
-        return Ok(Vec::new());
-    }
-    // A share that waits for its certificate may be a key soon: it is, or the request waits.
-    for key in pending_of(shared, &body.wallet).await? {
-        if !recover::complete(shared, &key).await? {
-            return Err(RequestError::WalletInProgress { wallet: body.wallet.clone() }.into());
-        }
-    }
+/// The keys that a request with this id has made before; none if it is new, or if all its attempts came to nothing.
+///
+/// # Errors
+///
+/// [`RequestError::WalletInProgress`] as long as a share waits for its certificate, and nobody says that there will be none: it may be a
+/// key soon.
+pub(super) async fn made_before(shared: &Arc<Shared>, id: &RequestId, digest: [u8; 32]) -> Result<Vec<WalletKey>, CosignerError> {
     let mut made = Vec::new();
-    for suite in &body.suites {
-        match shared.find(&body.wallet, Some(*suite)).await {
+    let Some(work) = shared.work(id, digest).await? else { return Ok(made) };
+    for key_id in work.keys() {
+        match shared.vault.load_pending::<Stored<AnyPendingShare>>(&key_id, 0).await {
+            Ok((key, pending)) => {
+                if !recover::complete(shared, &key).await? && !came_to_nothing(shared, &key_id, &pending.peers).await? {
+                    return Err(RequestError::WalletInProgress { wallet: pending.wallet }.into());
+                }
+            }
+            Err(VaultError::Input(VaultInputError::UnknownKey | VaultInputError::NoPendingShare { .. })) => {}
+            Err(error) => return Err(error.into()),
+        }
+        match shared.find(&hex::encode(key_id), None).await {
             Ok(stored) => made.push(stored.into()),
-            Err(CosignerError::Request(RequestError::UnknownKey { .. })) => {}
+            // What was made once is not made a second time, whatever became of it.
+            Err(CosignerError::Request(RequestError::UnknownKey { .. })) if !work.done => {}
             Err(error) => return Err(error),
         }
     }
     Ok(made)
 }
 
-/// The shares of a wallet's keys that are new and wait for their certificates.
-async fn pending_of(shared: &Shared, wallet: &str) -> Result<Vec<KeyRef>, CosignerError> {
-    let (mut found, mut after) = (Vec::new(), None);
-    loop {
-        let page = shared.vault.list(after.as_ref(), 256).await?;
-        let new = page.keys.iter().filter(|key| key.active.is_none() && key.pending.iter().any(|slot| slot.epoch == 0));
-        let new: Vec<_> = new.map(|key| key.key_id).collect();
-        for key_id in new {
-            let (name, pending) = shared.vault.load_pending::<Stored<AnyPendingShare>>(&key_id, 0).await?;
-            if pending.wallet == wallet {
-                found.push(name);
-            }
-        }
-        after = page.next;
-        if after.is_none() {
-            return Ok(found);
-        }
-    }
+/// Whether a participant has never stored a share of a new key. It has not confirmed one then, and what the others have stored waits in
+/// vain. One that lies makes a second key at most: what is stored stays, for a certificate that comes after all.
+async fn came_to_nothing(shared: &Arc<Shared>, key_id: &[u8; 32], peers: &Peers) -> Result<bool, CosignerError> {
+    let others = peers.iter().map(|(_, peer)| peer).filter(|peer| *peer != shared.me).collect();
+    let epochs = ask_which(shared, (vec![*key_id], false), &others, ANSWER_WITHIN).await?;
+    let knows_nothing = |known: &KeyEpochs| known.highest.is_none() && known.lowest.is_none();
+    Ok(epochs.iter().any(|(peer, known)| *peer != shared.me && known.iter().all(knows_nothing)))
 }
 
 /// Numbers the participants.
@@ -237,6 +240,19 @@ pub(super) fn participants(shared: &Shared, names: &[String]) -> Result<Peers, C
         entries.push((Identifier::new(number)?, entry.identity));
     }
     Ok(Peers::new(entries)?)
+}
+
+/// Who can reach what, from the participants' rows.
+pub(super) fn placed(
+    min_signers: u16,
+    rows: Vec<(Identifier, Exposure)>,
+    counting: Counting,
+    waivers: impl IntoIterator<Item = Waiver>,
+) -> Result<Placement, CosignerError> {
+    let count = u16::try_from(rows.len()).map_err(|_| RequestError::DuplicateParticipant)?;
+    let placement = Placement::builder(Threshold::new(min_signers, count)?).counting(counting);
+    let placement = rows.into_iter().fold(placement, |placement, (identifier, row)| placement.participant(identifier, row));
+    Ok(waivers.into_iter().fold(placement, PlacementBuilder::waive).build()?)
 }
 
 /// Asks every participant for its own row.
@@ -304,15 +320,15 @@ pub(super) async fn take_part(shared: &Arc<Shared>, from: PeerId, proposal: &Pro
     shared.trust_all(body.peers.iter().map(|(_, peer)| peer).collect()).await?;
     let participants = body.peers.iter().map(|(identifier, _)| identifier);
     let randoms = answer::accept(shared, from, proposal, me, participants).await?;
-    run(shared, proposal, body, me, &randoms).await.map(|_| ())
+    run(shared, proposal, body, (me, None), &randoms).await.map(|_| ())
 }
 
-/// All key generations of the wallet, side by side.
+/// All key generations of the wallet, side by side. `noted` is the id under which the proposer remembers what it makes.
 async fn run(
     shared: &Arc<Shared>,
     proposal: &Proposal,
     body: &KeygenProposal,
-    me: Identifier,
+    (me, noted): (Identifier, Option<RequestId>),
     randoms: &[Random],
 ) -> Result<Vec<WalletKey>, CosignerError> {
     let mut tasks = JoinSet::new();
@@ -321,9 +337,9 @@ async fn run(
         let session = proposal.session_id(randoms, index);
         tasks.spawn(async move {
             let outcome = match suite {
-                SuiteId::Ed25519 => one::<Ed25519>(&shared, &body, me, session).await,
-                SuiteId::Bip340 => one::<Bip340>(&shared, &body, me, session).await,
-                SuiteId::EcdsaSecp256k1 => one::<EcdsaSecp256k1>(&shared, &body, me, session).await,
+                SuiteId::Ed25519 => one::<Ed25519>(&shared, &body, (me, noted), session).await,
+                SuiteId::Bip340 => one::<Bip340>(&shared, &body, (me, noted), session).await,
+                SuiteId::EcdsaSecp256k1 => one::<EcdsaSecp256k1>(&shared, &body, (me, noted), session).await,
                 SuiteId::Ristretto255 | SuiteId::Secp256k1 | SuiteId::P256 | SuiteId::EcdsaP256 | _ => {
                     Err(CosignerError::Bug("a suite that was refused before").into())
                 }
@@ -349,13 +365,13 @@ async fn run(
 async fn one<C: HeldSuite>(
     shared: &Arc<Shared>,
     body: &KeygenProposal,
-    me: Identifier,
+    (me, noted): (Identifier, Option<RequestId>),
     id: SessionId,
 ) -> Result<WalletKey, DriveError> {
     let session = shared.session(id, &body.peers);
     let machine = Keygen::<C>::start(&session, body.placement.clone(), me, &mut getrandom::SysRng)?;
     let mut drive = Drive::open(machine, &shared.network, id, &body.peers, shared.deadline)?;
-    let mut confirmed = Confirmed { shared, key: None };
+    let mut confirmed = Confirmed { shared, key: None, noted };
     let stored = |share| Stored { wallet: body.wallet.clone(), peers: body.peers.clone(), since: shared.clock.now(), share };
     let share = certify::<C, _>(shared, &stored, &mut drive, &mut confirmed).await?;
     let record =
@@ -370,6 +386,8 @@ async fn one<C: HeldSuite>(
 pub(super) struct Confirmed<'a> {
     pub(super) shared: &'a Shared,
     pub(super) key: Option<KeyRef>,
+    /// The request that remembers the key as its own.
+    pub(super) noted: Option<RequestId>,
 }
 
 impl Drop for Confirmed<'_> {
@@ -395,6 +413,9 @@ pub(super) async fn certify<C: HeldSuite, P: Protocol<Held = Arc<PendingShare<C>
                 let pending = drive.machine.pending().ok_or(CosignerError::Bug("nothing is held"))?;
                 let record = stored(C::pending(Arc::clone(pending.value()?)));
                 let key = record.share.key_ref();
+                if let Some(request) = &confirmed.noted {
+                    shared.note_key(request, key.key_id()).await?;
+                }
                 shared.hold(&record).await?;
                 confirmed.key = Some(key);
                 pending.stored()?;

@@ -321,6 +321,15 @@ pub(super) async fn answer_epochs(shared: &Arc<Shared>, from: PeerId, question: 
     let mut epochs = Vec::with_capacity(keys.len());
     let mut room = MAX_FORMER;
     for key_id in keys {
+        if let Err(error) = shared.seen(key_id).await {
+            // That a store does not answer is no word on what is in it.
+            let reason = super::answer::describe(&error);
+            return tracing::warn!(
+                key = hex::encode(key_id),
+                reason,
+                "what is known of a key cannot be read; the question stays open"
+            );
+        }
         let mut known = epochs_of(shared, key_id).await;
         if former {
             let sets = shared.former(key_id).await.ok().flatten();

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 #[cfg(test)]
 pub(super) use self::join::refusal;
 pub(crate) use self::plans::Reshares;
+pub(super) use self::propose::ask_which;
 use self::request::Bases;
 use self::{
     join::{Consent, check, promise, run},
@@ -94,19 +95,16 @@ impl Cosigner {
 /// Deals keys anew; a request with an id of its own that came about before is not carried out again.
 pub(crate) async fn reshare(shared: &Arc<Shared>, request: &ReshareRequest) -> Result<Reshared, CosignerError> {
     let Some(id) = &request.request else { return attempts(shared, request).await };
-    match begin(shared, id, request).await? {
+    let reshared = match begin(shared, id, request).await? {
         Some(work) if work.done => {
             return Reshared::from_bytes(&work.what).map_err(|error| CosignerError::Protocol(error.into()));
         }
         Some(work) => {
             let before = Bases::from_bytes(&work.what).map_err(|error| CosignerError::Protocol(error.into()))?;
-            if let Some(reshared) = came_about(shared, &before).await? {
-                return Ok(reshared);
-            }
+            the_rest(shared, &before, request).await?
         }
-        None => {}
-    }
-    let reshared = attempts(shared, request).await?;
+        None => attempts(shared, request).await?,
+    };
     shared.finish_work(id, reshared.to_bytes()).await;
     Ok(reshared)
 }
@@ -118,17 +116,37 @@ pub(super) async fn begin(shared: &Shared, id: &RequestId, request: &ReshareRequ
     shared.begin_work(id, request.digest(), bases.to_bytes()).await
 }
 
-/// What an attempt amounted to whose end nobody saw: all keys have later epochs. Whether it is effective, a refresh will tell.
-async fn came_about(shared: &Shared, before: &Bases) -> Result<Option<Reshared>, CosignerError> {
-    let mut keys = Vec::new();
+/// Carries out what an attempt left undone whose end nobody saw. Whether it is effective for the keys that it reached, a refresh will
+/// tell.
+async fn the_rest(shared: &Arc<Shared>, before: &Bases, request: &ReshareRequest) -> Result<Reshared, CosignerError> {
+    let (mut keys, mut open) = (Vec::new(), Vec::new());
     for (key_id, epoch) in &before.0 {
         let key = shared.load(key_id).await?;
-        if key.share.epoch() <= *epoch {
-            return Ok(None);
+        if key.share.epoch() > *epoch && has_what_it_asks_for(shared, &key, request) {
+            keys.push(ResharedKey { wallet: key.wallet, key_id: *key_id, suite: key.share.suite(), epoch: key.share.epoch() });
+        } else {
+            open.push(hex::encode(key_id));
         }
-        keys.push(ResharedKey { wallet: key.wallet, key_id: *key_id, suite: key.share.suite(), epoch: key.share.epoch() });
     }
-    Ok(Some(Reshared { keys, destroyed: Vec::new(), outstanding: Vec::new(), effective: false, margin: 0 }))
+    if open.is_empty() {
+        return Ok(Reshared { keys, destroyed: Vec::new(), outstanding: Vec::new(), effective: false, margin: 0 });
+    }
+    let mut rest = attempts(shared, &request.clone().of(open)).await?;
+    if !keys.is_empty() {
+        (rest.effective, rest.margin) = (false, 0);
+        rest.keys.append(&mut keys);
+        rest.keys.sort_unstable_by_key(|key| key.key_id);
+    }
+    Ok(rest)
+}
+
+/// Whether a key with a later epoch is as the request wants it: another one's refresh may have come in between. A change of places
+/// alone is asked for again, which changes nothing where it was made.
+fn has_what_it_asks_for(shared: &Shared, key: &Stored<AnyKeyShare>, request: &ReshareRequest) -> bool {
+    let holds = |name: &String| key.peers.iter().any(|(_, peer)| peer.to_string() == *name || shared.name_of(peer) == *name);
+    let signs = |min_signers| key.share.placement().threshold().min_signers() == min_signers;
+    let only_moved = request.moved && request.keeps_holders();
+    !only_moved && request.add.iter().all(holds) && !request.remove.iter().any(holds) && request.min_signers.is_none_or(signs)
 }
 
 /// Tries again where somebody was behind.

@@ -299,7 +299,7 @@ async fn one<C: HeldSuite>(
     drop(source);
     let receivers = body.receivers().ok_or(CosignerError::Bug("nobody receives"))?;
     let mut drive = Drive::open(machine, &shared.network, id, &body.peers, shared.deadline)?;
-    let mut confirmed = Confirmed { shared, key: None };
+    let mut confirmed = Confirmed { shared, key: None, noted: None };
     let stored = |share| Stored { wallet: key.wallet.clone(), peers: receivers.clone(), since: shared.clock.now(), share };
     match certify::<C, _>(shared, &stored, &mut drive, &mut confirmed).await? {
         Outcome::Holds(share) => {

@@ -8,7 +8,7 @@ use std::{
 
 use quorate_core::{Identifier, PeerId, Peers, Threshold};
 
-use super::{Reshared, ResharedKey, propose::ask_which};
+use super::{Reshared, ResharedKey, ask_which};
 use crate::{
     ceremony::message::{KeyEpochs, Message, ReshareKey, ReshareProposal},
     cosigner::{

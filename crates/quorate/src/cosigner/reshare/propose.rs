@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use quorate_core::{Identifier, ParticipantSet, PeerId, Peers, Placement, Threshold};
+use quorate_core::{Identifier, ParticipantSet, PeerId, Peers, Placement};
 
 use super::ReshareRequest;
 use crate::{
@@ -15,7 +15,7 @@ use crate::{
         ANSWER_WITHIN, Shared,
         epochs::{LONG_STEP, MAX_SETS, SHORT_STEP},
         fresh,
-        keygen::exposures,
+        keygen::{exposures, placed},
         recover::{self, epochs_of},
     },
     error::{CosignerError, RequestError},
@@ -59,12 +59,9 @@ pub(super) async fn new_holders(
     let me = peers.identifier(shared.me).ok_or(RequestError::NotParticipating)?;
     let others: Vec<_> = peers.iter().filter(|(_, peer)| *peer != shared.me).collect();
     let rows = exposures(shared, me, &others).await?;
-    let count = u16::try_from(peers.iter().len()).map_err(|_| RequestError::DuplicateParticipant)?;
     let min_signers = request.min_signers.unwrap_or_else(|| placement.threshold().min_signers());
-    let mut new = Placement::builder(Threshold::new(min_signers, count)?).counting(placement.counting().unwrap_or_default());
-    new = rows.into_iter().fold(new, |new, (identifier, row)| new.participant(identifier, row));
-    new = placement.waivers().iter().cloned().fold(new, quorate_core::placement::PlacementBuilder::waive);
-    Ok((peers, new.build()?))
+    let (counting, waivers) = (placement.counting().unwrap_or_default(), placement.waivers().iter().cloned());
+    Ok((peers, placed(min_signers, rows, counting, waivers)?))
 }
 
 /// What everyone who can be reached knows of the keys' epochs. Whoever leaves is asked only if too few others are there to deal: it
@@ -84,7 +81,7 @@ pub(super) async fn ask_epochs(
     ask_which(shared, (ids, false), &everyone, ANSWER_WITHIN.min(shared.deadline)).await
 }
 
-pub(super) async fn ask_which(
+pub(in crate::cosigner) async fn ask_which(
     shared: &Arc<Shared>,
     (ids, former): (Vec<[u8; 32]>, bool),
     everyone: &BTreeSet<PeerId>,

@@ -92,7 +92,18 @@ impl ReshareRequest {
     }
 
     pub(super) const fn is_refresh(&self) -> bool {
-        self.min_signers.is_none() && self.add.is_empty() && self.remove.is_empty() && !self.moved
+        self.keeps_holders() && !self.moved
+    }
+
+    /// Whether holders and threshold stay what they are.
+    pub(super) const fn keeps_holders(&self) -> bool {
+        self.min_signers.is_none() && self.add.is_empty() && self.remove.is_empty()
+    }
+
+    /// The same for these keys only.
+    pub(super) fn of(mut self, keys: Vec<String>) -> Self {
+        self.keys = keys;
+        self
     }
 }
 
@@ -175,11 +186,7 @@ impl Encoding for Reshared {
             (0..count).map(|_| read_text(input)).collect()
         };
         let (destroyed, outstanding) = (names()?, names()?);
-        let effective = match input.u8()? {
-            0 => false,
-            1 => true,
-            _ => return Err(DecodeError::InvalidValue("flag")),
-        };
+        let effective = input.flag()?;
         let margin = usize::try_from(input.u64()?).map_err(|_| DecodeError::InvalidValue("margin"))?;
         Ok(Self { keys, destroyed, outstanding, effective, margin })
     }

@@ -27,6 +27,7 @@ async fn whole_key_is_dealt_by_consent_signs_in_shares_and_is_refreshed() {
         let key = scalar(suite);
         let public = key.public_key().to_vec();
         let request = || ImportRequest::new("old", key.clone(), 2);
+        let named = || request().request_id([suite.to_u8(); 32]);
         let refused = team.cosigners[0].import(request()).await;
         assert!(matches!(&refused, Err(CosignerError::Refused { reason, .. }) if reason.contains("consent")), "{refused:?}");
         let plans = [team.plan_at(1).await, team.plan_at(2).await];
@@ -34,13 +35,15 @@ async fn whole_key_is_dealt_by_consent_signs_in_shares_and_is_refreshed() {
         for index in [1, 2] {
             team.cosigners[index].consent(plans[0].plan).await.unwrap();
         }
-        let made = team.cosigners[0].import(request()).await.unwrap();
+        let made = team.cosigners[0].import(named()).await.unwrap();
         assert_eq!(made.share.public_key(), public);
         let hello = SignRequest::new("old", message("hello")).suite(suite).signers([NAMES[2].to_owned()]);
         team.cosigners[1].sign(hello).await.unwrap();
         // The consent was for this import; the next of the same name is refused before that, for its name.
         let again = team.cosigners[0].import(request()).await;
         assert!(matches!(again, Err(CosignerError::Request(crate::RequestError::WalletExists { .. }))), "{again:?}");
+        let repeated = team.cosigners[0].import(named()).await.unwrap();
+        assert_eq!(repeated.share.key_id(), made.share.key_id());
         assert!(!team.cosigners[1].shared().reshares.is_consented(plans[0].plan));
     }
     // One secret for two suites, or with two sets of shares, is refused by everyone that holds it.

@@ -13,8 +13,8 @@ fn keygen(id: [u8; 32]) -> KeygenRequest {
     KeygenRequest::new("w", [SuiteId::Ed25519, SuiteId::Bip340], 2).request_id(id)
 }
 
-/// The first participant's share of a key that all have dealt and nobody has confirmed.
-fn pending_share(body: &KeygenProposal) -> Arc<PendingShare<Ed25519>> {
+/// The shares of a key that all have dealt and nobody has confirmed.
+fn pending_shares(body: &KeygenProposal) -> Vec<Arc<PendingShare<Ed25519>>> {
     let session = quorate_core::Session::new(SessionId::new([8; 32]), body.peers.clone());
     let start = |(identifier, _)| {
         let machine = Keygen::<Ed25519>::start(&session, body.placement.clone(), identifier, &mut getrandom::SysRng);
@@ -32,7 +32,7 @@ fn pending_share(body: &KeygenProposal) -> Arc<PendingShare<Ed25519>> {
             machines.get_mut(&message.to).unwrap().handle(from, &message.bytes).unwrap();
         }
     }
-    Arc::clone(machines.values_mut().next().unwrap().pending().unwrap().value().unwrap())
+    machines.values_mut().map(|machine| Arc::clone(machine.pending().unwrap().value().unwrap())).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -45,26 +45,62 @@ async fn keys_are_made_once_for_an_id_and_given_to_whoever_asks_again() {
     assert_eq!((ids(&made), team.cosigners[0].keys().await.unwrap().len()), (ids(&again), 2));
     let other = team.cosigners[0].keygen(keygen([1; 32]).participants([NAMES[0].to_owned(), NAMES[1].to_owned()])).await;
     assert!(matches!(other, Err(CosignerError::Request(RequestError::OtherContent))), "{other:?}");
-    let without = team.cosigners[0].keygen(keygen([2; 32])).await;
-    assert!(matches!(without, Err(CosignerError::Request(RequestError::WalletExists { .. }))), "{without:?}");
+    // What another request made is not given to this one, however often it asks.
+    for _ in 0..2 {
+        let exists = team.cosigners[0].keygen(keygen([2; 32])).await;
+        assert!(matches!(exists, Err(CosignerError::Request(RequestError::WalletExists { .. }))), "{exists:?}");
+    }
+    // What it made is given without asking anybody.
+    let alone = Team::start(1).await;
+    let unavailable = alone.cosigners[0].keygen(keygen([1; 32])).await;
+    assert!(matches!(unavailable, Err(CosignerError::Unavailable { .. })), "{unavailable:?}");
+    for cosigner in team.cosigners.drain(1..) {
+        cosigner.shutdown().await;
+    }
+    assert_eq!(ids(&team.cosigners[0].keygen(keygen([1; 32])).await.unwrap()), ids(&made));
 }
 
-/// The proposer dies when its share of a key is stored and not certified: asked again, it makes no second key.
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_that_a_request_has_not_made_yet_are_made_when_it_is_asked_again() {
+    let team = Team::start(3).await;
+    let (id, alice) = ([7; 32], team.cosigners[0].shared());
+    // It was cut off when one of two keys was there.
+    let one = team.cosigners[0].keygen(KeygenRequest::new("w", [SuiteId::Bip340], 2)).await.unwrap();
+    assert!(alice.begin_work(&id, keygen(id).digest(), Vec::new()).await.unwrap().is_none());
+    alice.note_key(&id, one[0].share.key_id().as_bytes()).await.unwrap();
+    let made = team.cosigners[0].keygen(keygen(id)).await.unwrap();
+    assert_eq!((made.len(), made[0].share.suite(), made[1].share.key_id()), (2, SuiteId::Ed25519, one[0].share.key_id()));
+    // Keys that are gone since are not made again.
+    alice.finish_work(&id, vec![9; 32]).await;
+    let gone = team.cosigners[0].keygen(keygen(id)).await;
+    assert!(matches!(gone, Err(CosignerError::Request(RequestError::UnknownKey { .. }))), "{gone:?}");
+}
+
+/// The proposer dies when its share of a key is stored and not certified: asked again, it makes no second key as long as there may be one.
 #[tokio::test(flavor = "multi_thread")]
 async fn key_that_may_still_come_about_is_not_made_a_second_time() {
-    let team = Team::start(3).await;
-    let (id, alice) = ([3; 32], team.cosigners[0].shared());
+    let mut team = Team::start(3).await;
+    let (id, alice) = ([3; 32], Arc::clone(team.cosigners[0].shared()));
     let ProposalBody::Keygen(body) = team.keygen_proposal("w", &[0, 1, 2]).body else { panic!("another kind") };
-    let body = KeygenProposal { suites: vec![SuiteId::Ed25519, SuiteId::Bip340], ..body };
-    assert!(made_before(alice, &id, &body).await.unwrap().is_empty());
-    // Nobody else has ever confirmed this share.
-    let pending = pending_share(&body);
-    let record = Stored { wallet: "w".to_owned(), peers: body.peers.clone(), since: 0, share: AnyPendingShare::Ed25519(pending) };
-    team.vaults[0].put_pending(&record.share.key_ref(), &record).await.unwrap();
+    assert!(made_before(&alice, &id, keygen(id).digest()).await.unwrap().is_empty());
+    assert!(alice.begin_work(&id, keygen(id).digest(), Vec::new()).await.unwrap().is_none());
+    // Carol may have confirmed, and is not there.
+    for (vault, pending) in team.vaults.iter().zip(pending_shares(&body)).take(2) {
+        let share = AnyPendingShare::Ed25519(pending);
+        let record = Stored { wallet: "w".to_owned(), peers: body.peers.clone(), since: 0, share };
+        alice.note_key(&id, record.share.key_ref().key_id()).await.unwrap();
+        vault.put_pending(&record.share.key_ref(), &record).await.unwrap();
+    }
+    team.cosigners.pop().unwrap().shutdown().await;
     let waits = team.cosigners[0].keygen(keygen(id)).await;
     assert!(matches!(waits, Err(CosignerError::Request(RequestError::WalletInProgress { .. }))), "{waits:?}");
-    // Under another id it is another request.
-    team.cosigners[0].keygen(keygen([4; 32])).await.unwrap();
+    // She has not: then it came to nothing, and is made anew.
+    team.cosigners.push(team.boot(2, |builder| builder).await);
+    for cosigner in &team.cosigners {
+        assert!(cosigner.connected(Duration::from_secs(20)).await);
+    }
+    let made = team.cosigners[0].keygen(keygen(id)).await.unwrap();
+    assert_eq!((made.len(), team.cosigners[0].keys().await.unwrap().len()), (2, 2));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -85,6 +121,27 @@ async fn reshare_that_came_about_is_not_carried_out_again() {
     team.cosigners[0].reshare(ReshareRequest::refresh(["w".to_owned()])).await.unwrap();
     let reshared = team.cosigners[1].reshare(begun()).await.unwrap();
     assert_eq!((reshared.keys[0].epoch, reshared.effective), (2, false));
+}
+
+/// Another one's refresh, between the beginning of an eviction and its repetition, is no eviction.
+#[tokio::test(flavor = "multi_thread")]
+async fn change_that_did_not_come_about_is_carried_out_when_it_is_asked_again() {
+    let team = Team::start(3).await;
+    team.cosigners[0].keygen(KeygenRequest::new("w", [SuiteId::Ed25519, SuiteId::Bip340], 2)).await.unwrap();
+    let (id, alice) = ([6; 32], Arc::clone(team.cosigners[0].shared()));
+    let evict = ReshareRequest::refresh(["w".to_owned()]).without_holder("carol").request_id(id);
+    assert!(begin(&alice, &id, &evict).await.unwrap().is_none());
+    team.cosigners[1].reshare(ReshareRequest::refresh(["w".to_owned()])).await.unwrap();
+    // One of its two keys was reached.
+    let half = ReshareRequest::refresh(["w".to_owned()]).suite(SuiteId::Bip340).without_holder("carol");
+    team.agreed(0, &half, &[1]).await.unwrap();
+    let reshared = team.agreed(0, &evict, &[1]).await.unwrap();
+    // Attempts that were refused have used up numbers.
+    assert!(reshared.keys.len() == 2 && reshared.keys.iter().all(|key| key.epoch >= 2), "{reshared:?}");
+    for key in team.cosigners[0].keys().await.unwrap() {
+        assert_eq!(key.peers.iter().count(), 2);
+    }
+    assert_eq!(team.cosigners[0].reshare(evict).await.unwrap(), reshared);
 }
 
 #[tokio::test(flavor = "multi_thread")]
