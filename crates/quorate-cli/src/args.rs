@@ -2,6 +2,7 @@
 
 mod audit;
 mod backup;
+mod placement;
 mod request;
 mod reshare;
 mod sign;
@@ -13,10 +14,11 @@ use clap::{Args, Parser, Subcommand};
 
 pub(crate) use audit::{AuditArgs, AuditCommand};
 pub(crate) use backup::{BackupArgs, BackupCommand, BackupMakeArgs, BackupRestoreArgs, BackupVerifyArgs};
+pub(crate) use placement::{PlacementArgs, PlacementCommand};
 pub(crate) use request::{ApproveArgs, FreezeArgs, Requested, RequesterArgs, RequesterCommand, ResumeArgs};
 pub(crate) use reshare::{ConsentArgs, Dealt, EvictArgs, ReshareArgs};
 pub(crate) use sign::{AddressKind, Network, SignArgs, SignKind, Signer, Signing, Text, VerifyArgs, VerifyKind};
-pub(crate) use team::{InitArgs, NodeArgs, PlacementArgs, PlacementCommand, RosterArgs, RosterCommand};
+pub(crate) use team::{InitArgs, NodeArgs, RosterArgs, RosterCommand};
 
 /// What `quorate --help` says at its end.
 const EXIT_CODES: &str = "\

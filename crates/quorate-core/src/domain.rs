@@ -54,6 +54,10 @@ labels! {
     IMPORT = "import";
     /// Challenge of an attestation.
     ATTEST = "attest";
+    /// An amendment of a placement.
+    AMENDMENT = "amendment";
+    /// Challenge of an amendment's approval.
+    AMEND = "amend";
     /// Seed of hedged randomness.
     HEDGE = "hedge/seed";
     /// Expansion of hedged randomness.

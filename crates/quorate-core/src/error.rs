@@ -73,6 +73,7 @@ impl Fault {
                 | FaultKind::WrongConfirmation
                 | FaultKind::WrongSignatureShare
                 | FaultKind::WrongAttestation
+                | FaultKind::WrongApproval
                 | FaultKind::InvalidElement
                 | FaultKind::CopiedCommitments
                 | FaultKind::WrongNonceProduct,
@@ -129,6 +130,9 @@ pub enum FaultKind {
     /// An attestation does not verify under the sender's verifying share.
     #[error("an attestation does not verify")]
     WrongAttestation,
+    /// An approval of an amendment is missing, or does not verify under the participant's verifying share.
+    #[error("an approval of an amendment is missing or does not verify")]
+    WrongApproval,
     /// A participant signs another message, key or set than we do.
     #[error("a participant is at work on a different request")]
     DifferentRequest,

@@ -67,6 +67,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod amend;
 pub mod attest;
 pub mod curve;
 pub mod danger;

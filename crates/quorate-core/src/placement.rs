@@ -16,6 +16,7 @@
 //! A placement checks what is declared, not what is true: every participant must approve its own row before key generation. Domains
 //! with two names are two domains here, so a team must agree on the names of its providers.
 
+mod amended;
 mod breach;
 mod encoding;
 mod error;
@@ -37,6 +38,7 @@ use crate::{
     wire::Encoding,
 };
 
+pub use amended::{AmendedPlacement, MAX_AMENDMENTS};
 pub use breach::Breach;
 pub use error::PlacementError;
 pub use explain::{Explanation, Loss};
@@ -192,7 +194,12 @@ impl Placement {
     /// Works out, in words and data, what it takes to steal the key and what each loss does to signing.
     #[must_use]
     pub fn explain(&self) -> Explanation {
-        Explanation::new(self)
+        Explanation::new(&self.view())
+    }
+
+    fn view(&self) -> View<'_> {
+        let rows = self.rows().map(|(participant, row)| (participant, alloc::vec![row])).collect();
+        View { threshold: self.threshold, counting: self.counting(), waivers: self.waivers(), rows }
     }
 
     const fn checked(&self) -> Option<&Rows> {
@@ -200,6 +207,28 @@ impl Placement {
             Content::Unchecked => None,
             Content::Checked(rows) => Some(rows),
         }
+    }
+}
+
+/// What there is to explain.
+struct View<'a> {
+    threshold: Threshold,
+    /// None if nothing was declared.
+    counting: Option<Counting>,
+    waivers: &'a [Waiver],
+    /// For each share the rows that it has had, the latest one last.
+    rows: Vec<(Identifier, Vec<&'a Exposure>)>,
+}
+
+impl<'a> View<'a> {
+    /// All rows, those of a participant side by side.
+    fn all(&self) -> impl Iterator<Item = (Identifier, &'a Exposure)> {
+        self.rows.iter().flat_map(|(participant, rows)| rows.iter().map(|row| (*participant, *row)))
+    }
+
+    /// The row that each participant has now.
+    fn latest(&self) -> impl Iterator<Item = (Identifier, &'a Exposure)> {
+        self.rows.iter().filter_map(|(participant, rows)| Some((*participant, *rows.last()?)))
     }
 }
 

@@ -49,4 +49,4 @@ pub const CHUNK_BYTES: usize = 1 << 20;
 pub const MAX_PART: usize = 4 << 20;
 
 const MAGIC: &[u8; 15] = b"quorate-backup\n";
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;

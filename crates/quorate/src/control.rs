@@ -12,6 +12,7 @@
 //! | `POST /v1/freeze-signed` | [`SignedFreeze`](api::SignedFreeze) | [`FreezeInfo`](api::FreezeInfo) |
 //! | `POST /v1/resume` | [`ResumeRequest`](api::ResumeRequest) | list of [`FreezeInfo`](api::FreezeInfo) |
 //! | `POST /v1/attest` | [`AttestRequest`](api::AttestRequest) | list of [`AttestResult`](api::AttestResult) |
+//! | `POST /v1/amend` | [`AmendRequest`](api::AmendRequest) | list of [`AmendResult`](api::AmendResult) |
 //! | `POST /v1/backup` | [`BackupRequest`](api::BackupRequest) | [`BackupResult`](api::BackupResult) |
 //! | `POST /v1/reshare` | [`ReshareRequest`](api::ReshareRequest) | [`ReshareResult`](api::ReshareResult) |
 //! | `GET /v1/plans` | – | list of [`PlanInfo`](api::PlanInfo) |
@@ -25,6 +26,7 @@
 //! Errors come as a status of 400 (the request is wrong), 403 (a policy denied it), 404 (no such key), 409 (a participant broke the
 //! protocol or refused), 423 (the key is frozen), 503 (participants do not answer) or 500, with an [`ApiError`](api::ApiError) as body.
 
+mod amend;
 pub mod api;
 mod audit;
 mod backup;

@@ -34,6 +34,7 @@ use crate::{
     witness::Witnesses,
 };
 
+pub(crate) mod amend;
 mod answer;
 mod answers;
 mod attest;
@@ -50,6 +51,7 @@ mod sign;
 #[cfg(test)]
 mod tests;
 
+pub use amend::AmendedKey;
 pub(crate) use answer::describe;
 pub(crate) use answers::Answers;
 use answers::{Asked, Waiting};

@@ -337,8 +337,8 @@ pub enum RequestError {
     },
     /// A key was made without this backup in its placement.
     #[error(
-        "the placement of the key {key} does not declare a backup at {location} with its key at {key_domain}: it takes an amendment of the \
-         placement, or a reshare{}", refusal_note(refusal.as_deref())
+        "the placement of the key {key} does not declare a backup at {location} with its key at {key_domain}: have all participants \
+         approve it with `quorate placement amend`, or reshare the key{}", refusal_note(refusal.as_deref())
     )]
     BackupUndeclared {
         /// The key's id.

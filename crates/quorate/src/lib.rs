@@ -53,8 +53,8 @@ mod witness;
 
 pub use clock::{Clock, utc};
 pub use cosigner::{
-    Attested, Cosigner, CosignerBuilder, KeygenRequest, PlannedChange, ReshareRequest, Reshared, ResharedKey, SignRequest,
-    Signed, WalletKey,
+    AmendedKey, Attested, Cosigner, CosignerBuilder, KeygenRequest, PlannedChange, ReshareRequest, Reshared, ResharedKey,
+    SignRequest, Signed, WalletKey,
 };
 pub use error::{CosignerError, Lack, RequestError};
 pub use quorate_core as core;

@@ -55,6 +55,8 @@ macro_rules! for_any {
     };
 }
 
+mod amend;
+
 /// What stays the same of a key through all its epochs: name, suite, public key and chain code.
 fn key_print<C: Curve>(package: &PublicKeyPackage<C>) -> [u8; 32] {
     Hash::new(domain::CEREMONY_KEY)

@@ -39,7 +39,7 @@ pub(crate) fn examples() -> [(&'static str, Vec<u8>); 3] {
     let key_id = *share.key_id().as_bytes();
     let (package, certificate) = (share.package().to_bytes(), share.certificate().to_bytes());
     let active = Some(PublicSlot { epoch: 0, participant: id(1), package, certificate });
-    let entry = Entry { key_id, suite: SuiteId::Ed25519, highest_epoch: 0, active, pending: Vec::new() };
+    let entry = Entry { key_id, suite: SuiteId::Ed25519, highest_epoch: 0, active, amendment: Vec::new(), pending: Vec::new() };
     let preamble = Preamble {
         id: [1; 32],
         cosigner: PeerId::new([2; 32]),

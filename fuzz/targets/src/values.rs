@@ -5,7 +5,8 @@ use quorate_core::{
     derive::{ChainCode, DerivationPath},
     frost::{Bip340, Ed25519, FrostSuite, P256, Ristretto255, Secp256k1, Signature, Target},
     keys::{KeyId, VerifyingKey},
-    placement::{Counting, DomainPath, Exposure},
+    placement::{AmendedPlacement, Counting, DomainPath, Exposure},
+    wire::Encoding as _,
 };
 use quorate_storage::KeyRef;
 
@@ -65,4 +66,23 @@ pub(crate) fn placement(data: &[u8]) {
             }
         }
     }
+    amend(&placement, &rows);
+}
+
+/// Shares that move to each other's stores, as far as the rule lets them.
+fn amend(placement: &Placement, rows: &[(Identifier, Exposure)]) {
+    let mut amended = AmendedPlacement::new(placement.clone());
+    for ((id, row), (_, other)) in rows.iter().zip(rows.iter().skip(1)) {
+        let moved = Exposure::new(row.operator().clone(), row.runtime().clone(), other.storage().clone());
+        if amended.amend(*id, 1, moved.with_deployer(row.deployer().clone())).is_err() {
+            continue;
+        }
+        let min = usize::from(placement.threshold().min_signers());
+        let provider = other.storage().store().provider();
+        let waived = placement.waivers().iter().any(|waiver| *waiver.domain() == provider);
+        assert!(waived || placement.counting() != Some(Counting::Strict) || amended.fallen(&[provider]).len() < min);
+    }
+    let latest = amended.latest();
+    assert_eq!(Placement::from_bytes(&latest.to_bytes()), Ok(latest));
+    assert!(!amended.explain().to_string().is_empty());
 }

@@ -4,25 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::{Connection, PassphraseArgs};
-
-/// What `quorate placement explain --help` says.
-const EXPLAIN: &str = "\
-Say which smallest sets of providers take a key, and what each loss does to signing.
-
-Of a wallet that exists (WALLET, asks a running cosigner), of a placement file (--file), or of the configurations of cosigners that \
-could make one (--config, once for each). A placement in which one provider reaches the key is refused with exit code 2.
-
-A placement file:
-
-  min_signers = 2
-  [participants.alice]
-  operator = \"acme/alice\"
-  runtime = \"aws/111122223333/eu-west-1\"
-  store = \"aws/111122223333/ebs\"
-  key_services = [\"acme/alice\"]
-  [participants.bob]
-  ...";
+use super::PassphraseArgs;
 
 #[derive(Args, Debug)]
 pub(crate) struct InitArgs {
@@ -112,36 +94,5 @@ pub(crate) enum RosterCommand {
         /// Check that the roster has the digest that another operator told you.
         #[arg(long, value_name = "HEX")]
         digest: Option<String>,
-    },
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct PlacementArgs {
-    #[command(subcommand)]
-    pub(crate) command: PlacementCommand,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum PlacementCommand {
-    /// Say which smallest sets of providers take a key, and what each loss does to signing.
-    #[command(long_about = EXPLAIN)]
-    Explain {
-        /// A wallet's name or a key's id, at the running cosigner of --dir or --socket.
-        #[arg(value_name = "WALLET", required_unless_present_any = ["file", "configs"], conflicts_with_all = ["file", "configs"])]
-        key: Option<String>,
-        /// Only the key of this suite.
-        #[arg(long, value_name = "SUITE", conflicts_with_all = ["file", "configs"])]
-        suite: Option<String>,
-        /// A placement file, before any key is made.
-        #[arg(long, value_name = "FILE", conflicts_with = "configs")]
-        file: Option<PathBuf>,
-        /// The quorate.toml of a cosigner, before any key is made. Repeat it for each.
-        #[arg(long = "config", value_name = "FILE")]
-        configs: Vec<PathBuf>,
-        /// How many participants sign, with --config.
-        #[arg(long, value_name = "COUNT", default_value_t = 2)]
-        min_signers: u16,
-        #[command(flatten)]
-        connection: Connection,
     },
 }

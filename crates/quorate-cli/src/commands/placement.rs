@@ -7,16 +7,22 @@ use std::{
 
 use quorate::{
     config::{Config, PlacementConfig},
+    control::api::{AmendRequest, KeyInfo},
     core::{
         Identifier, Placement, Threshold,
-        placement::{Counting, Waiver},
+        placement::{AmendedPlacement, Counting, Exposure, Waiver},
         wire::Encoding as _,
     },
 };
 use serde::Deserialize;
 
 use super::{client, read_text};
-use crate::{args::PlacementCommand, failure::Failure, key, output::Output};
+use crate::{
+    args::{Connection, PlacementCommand},
+    failure::Failure,
+    key,
+    output::{Output, row, table},
+};
 
 /// A placement before there is a key.
 #[derive(Deserialize)]
@@ -39,7 +45,12 @@ struct WaiverRow {
 }
 
 pub(super) fn run(command: PlacementCommand, output: Output) -> Result<(), Failure> {
-    let PlacementCommand::Explain { key, suite, file, configs, min_signers, connection } = command;
+    let (key, suite, file, configs, min_signers, connection) = match command {
+        PlacementCommand::Explain { key, suite, file, configs, min_signers, connection } => {
+            (key, suite, file, configs, min_signers, connection)
+        }
+        PlacementCommand::Amend { key, suite, connection } => return amend(key, suite, &connection, output),
+    };
     match (key, file) {
         (Some(key), _) => {
             let mut texts = Vec::new();
@@ -48,7 +59,7 @@ pub(super) fn run(command: PlacementCommand, output: Output) -> Result<(), Failu
                 let names =
                     info.participants.iter().map(|participant| (participant.identifier, participant.name.clone())).collect();
                 let title = format!("{} {}", info.wallet, info.suite);
-                let placement = decode(&info.placement)?;
+                let placement = amended(&info)?;
                 texts.push(text(&title, &names, &placement));
                 values.push(value(&title, &names, &placement));
             }
@@ -59,7 +70,32 @@ pub(super) fn run(command: PlacementCommand, output: Output) -> Result<(), Failu
     }
 }
 
+/// Agrees with all participants where this cosigner's shares are.
+fn amend(key: String, suite: Option<String>, connection: &Connection, output: Output) -> Result<(), Failure> {
+    let client = client(connection);
+    let spinner = output.spinner("asking the participants for their approval");
+    let results = client.amend(&AmendRequest { key, suite })?;
+    drop(spinner);
+    let mut rows = vec![row(["wallet", "suite", "key", "placement"])];
+    rows.extend(results.iter().map(|result| {
+        let said = result.number.map_or_else(|| "said so already".to_owned(), |number| format!("amended (number {number})"));
+        row([result.wallet.as_str(), &result.suite, &result.key_id, &said])
+    }));
+    output.answer(&results, &table(&rows))
+}
+
+/// The placement of a key with what was amended since.
+fn amended(info: &KeyInfo) -> Result<AmendedPlacement, Failure> {
+    let mut placement = AmendedPlacement::new(decode(&info.placement)?);
+    for amendment in &info.amendments {
+        let bytes = hex::decode(&amendment.row).map_err(|_| quorate::core::DecodeError::InvalidValue("row"))?;
+        placement.amend(Identifier::new(amendment.participant)?, amendment.number, Exposure::from_bytes(&bytes)?)?;
+    }
+    Ok(placement)
+}
+
 fn told((names, placement): &(Names, Placement), output: Output) -> Result<(), Failure> {
+    let placement = &AmendedPlacement::new(placement.clone());
     output.answer(&[value("before key generation", names, placement)], &text("before key generation", names, placement))
 }
 
@@ -106,12 +142,18 @@ fn build(file: File) -> Result<(Names, Placement), Failure> {
     Ok((names, builder.build()?))
 }
 
-fn text(title: &str, names: &Names, placement: &Placement) -> String {
+fn text(title: &str, names: &Names, placement: &AmendedPlacement) -> String {
     let people: Vec<_> = names.iter().map(|(number, name)| format!("{number} is {name}")).collect();
-    format!("{title}: participant {}\n{placement}\n{}", people.join(", "), placement.explain())
+    let (now, base) = (placement.latest(), placement.base());
+    let before = if now == *base {
+        String::new()
+    } else {
+        format!("\nAmended: old places count until the next reshare, and are counted below. The key was made with\n{base}\n")
+    };
+    format!("{title}: participant {}\n{now}\n{before}{}", people.join(", "), placement.explain())
 }
 
-fn value(title: &str, names: &Names, placement: &Placement) -> serde_json::Value {
+fn value(title: &str, names: &Names, placement: &AmendedPlacement) -> serde_json::Value {
     let explanation = placement.explain();
     let sets: Vec<Vec<&str>> =
         explanation.breach().sets().iter().map(|set| set.iter().map(|domain| domain.as_str()).collect()).collect();
@@ -129,9 +171,10 @@ fn value(title: &str, names: &Names, placement: &Placement) -> serde_json::Value
     serde_json::json!({
         "key": title,
         "participants": names,
-        "min_signers": placement.threshold().min_signers(),
-        "max_signers": placement.threshold().max_signers(),
-        "separated": !placement.is_unchecked(),
+        "min_signers": placement.base().threshold().min_signers(),
+        "max_signers": placement.base().threshold().max_signers(),
+        "separated": !placement.base().is_unchecked(),
+        "amended": placement.latest() != *placement.base(),
         "domains_needed_to_take_the_key": explanation.breach().size(),
         "exact": explanation.breach().is_exact(),
         "smallest_sets": sets,

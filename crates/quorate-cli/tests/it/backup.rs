@@ -97,3 +97,32 @@ fn cosigner_comes_back_from_its_backup_on_the_command_line() {
     let sign = || place.at("alice", "sign message treasury hello --suite ed25519");
     until("signed", sign, |said| said.code == 0);
 }
+
+#[test]
+fn backup_that_a_key_does_not_declare_is_made_after_an_amendment() {
+    let place = Place::new();
+    place.write("key", KEY_FILE, 0o600);
+    let mut nodes = place.start_team(&NAMES);
+    place.at("alice", "keygen treasury --suite ed25519").succeeds();
+    assert_eq!(nodes.remove(0).stop(), 0);
+    declare(&place, "alice");
+    nodes.push(place.start("alice"));
+    place.wait_for_links(&NAMES);
+    make(&place, "b1", "vault-alice/s3", RECIPIENT, "").fails(2, "quorate placement amend");
+    let bob = nodes.remove(0);
+    assert_eq!(bob.stop(), 0);
+    place.at("alice", "placement amend treasury").fails(3, "bob");
+    nodes.push(place.start("bob"));
+    place.wait_for_links(&NAMES);
+    let said = until("amended", || place.at("alice", "placement amend treasury"), |said| said.code == 0).succeeds();
+    assert!(said.contains("amended (number 1)"), "{said}");
+    assert!(place.at("alice", "placement amend treasury").succeeds().contains("said so already"));
+    make(&place, "b1", "vault-alice/s3", RECIPIENT, "").succeeds();
+    verify(&place, "b1", &[]).succeeds();
+    let said = place.at("carol", "placement explain treasury").succeeds();
+    assert!(said.contains("Amended") && said.contains("vault-alice/s3"), "{said}");
+    assert!(place.at("carol", "audit show").succeeds().contains("placement-amended"));
+    place.at("bob", "refresh treasury").succeeds();
+    let said = place.at("carol", "placement explain treasury").succeeds();
+    assert!(!said.contains("Amended") && said.contains("vault-alice/s3"), "{said}");
+}

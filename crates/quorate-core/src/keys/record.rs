@@ -18,6 +18,8 @@ pub(crate) enum RecordKind {
     SignatureShare,
     Attestation,
     Confirmation,
+    Approval,
+    ApprovedAmendment,
 }
 
 impl RecordKind {
@@ -32,6 +34,8 @@ impl RecordKind {
             Self::SignatureShare => 7,
             Self::Attestation => 8,
             Self::Confirmation => 9,
+            Self::Approval => 10,
+            Self::ApprovedAmendment => 11,
         }
     }
 }

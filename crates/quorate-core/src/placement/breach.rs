@@ -10,7 +10,7 @@ use alloc::{
     vec::Vec,
 };
 
-use super::{Counting, Exposure, path::DomainPath, path::prefixes};
+use super::{Counting, Exposure, View, path::DomainPath, path::prefixes};
 
 /// The most domains whose sets are searched exhaustively.
 const EXACT: usize = 24;
@@ -66,13 +66,8 @@ impl Breach {
     }
 
     /// Computes the smallest sets without the domains of `waived`.
-    pub(super) fn compute<'a>(
-        rows: impl Iterator<Item = &'a Exposure>,
-        counting: Counting,
-        waived: &BTreeSet<&str>,
-        min_signers: u16,
-    ) -> Self {
-        Problem::new(rows, counting, waived, min_signers).solve()
+    pub(super) fn compute<'a>(view: &View<'a>, counting: Counting, waived: &BTreeSet<&str>) -> Self {
+        Problem::new(view, counting, waived).solve()
     }
 }
 
@@ -84,18 +79,19 @@ struct Problem<'a> {
 }
 
 impl<'a> Problem<'a> {
-    fn new(rows: impl Iterator<Item = &'a Exposure>, counting: Counting, waived: &BTreeSet<&str>, min_signers: u16) -> Self {
+    fn new(view: &View<'a>, counting: Counting, waived: &BTreeSet<&str>) -> Self {
         let topmost = |path: &'a str| prefixes(path).take_while(|prefix| !waived.contains(prefix)).last();
-        let clauses = |row: &'a Exposure| -> Vec<BTreeSet<&'a str>> {
-            row.clauses(counting).into_iter().filter_map(|clause| clause.into_iter().map(topmost).collect()).collect()
+        let clauses = |rows: &[&'a Exposure]| -> Vec<BTreeSet<&'a str>> {
+            let clauses = rows.iter().flat_map(|row| row.clauses(counting));
+            clauses.filter_map(|clause| clause.into_iter().map(topmost).collect()).collect()
         };
-        let rows: Vec<_> = rows.map(clauses).collect();
+        let rows: Vec<_> = view.rows.iter().map(|(_, rows)| clauses(rows)).collect();
         let domains: BTreeSet<_> = rows.iter().flatten().flatten().copied().collect();
         let numbers: BTreeMap<_, _> = domains.iter().enumerate().map(|(number, domain)| (*domain, number)).collect();
         let number =
             |clause: BTreeSet<&str>| -> Vec<usize> { clause.iter().filter_map(|domain| numbers.get(domain).copied()).collect() };
         let rows = rows.into_iter().map(|clauses| minimal(clauses.into_iter().map(number).collect())).collect();
-        Self { domains: domains.into_iter().collect(), rows, needed: min_signers.into() }
+        Self { domains: domains.into_iter().collect(), rows, needed: view.threshold.min_signers().into() }
     }
 
     fn solve(&self) -> Breach {

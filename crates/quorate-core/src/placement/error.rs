@@ -60,6 +60,29 @@ pub enum PlacementError {
         /// The participant.
         participant: Identifier,
     },
+    /// An amendment for one that holds no share, or of a placement in which nothing was declared.
+    #[error("participant {participant} has no row in this placement that could be amended")]
+    Stranger {
+        /// The participant.
+        participant: Identifier,
+    },
+    /// An amendment that changes more than places at rest.
+    #[error(
+        "the operator, the deployer and the runtime of participant {participant} are what the key was made with, and a copy of its share may \
+         be left there; reshare the key to change them"
+    )]
+    NeedsReshare {
+        /// The participant.
+        participant: Identifier,
+    },
+    /// An amendment with the number of another one.
+    #[error("amendment {number} of participant {participant} is another one; take the next number")]
+    OtherAmendment {
+        /// The participant.
+        participant: Identifier,
+        /// The number.
+        number: u32,
+    },
     /// A store without a key service.
     #[error("a share at rest needs at least one key service that wraps it; a store alone would hold it in the clear")]
     NoKeyService,
@@ -93,6 +116,9 @@ impl From<PlacementError> for DecodeError {
             PlacementError::UselessWaiver { .. } | PlacementError::DuplicateWaiver { .. } => "placement: a waiver waives nothing",
             PlacementError::RowCount { .. } | PlacementError::DuplicateParticipant { .. } => {
                 "placement: not one row per participant"
+            }
+            PlacementError::Stranger { .. } | PlacementError::NeedsReshare { .. } | PlacementError::OtherAmendment { .. } => {
+                "placement: an amendment"
             }
             PlacementError::NoKeyService | PlacementError::TooMany { .. } => "placement: a row",
             PlacementError::InvalidReason | PlacementError::InvalidDate => "placement: a waiver",

@@ -7,7 +7,7 @@ use alloc::{
 use core::{cmp::Reverse, fmt};
 
 use super::{
-    Breach, Counting, Placement, Waiver,
+    Breach, Counting, View, Waiver,
     error::People,
     path::{DomainPath, parent, prefixes},
     rule,
@@ -29,24 +29,24 @@ pub struct Explanation {
 }
 
 impl Explanation {
-    pub(super) fn new(placement: &Placement) -> Self {
-        let (threshold, counting) = (placement.threshold(), placement.counting().unwrap_or_default());
-        let compute = |waived: &BTreeSet<&str>| match placement.is_unchecked() {
-            true => Breach::unknown(),
-            false => Breach::compute(placement.rows().map(|(_, row)| row), counting, waived, threshold.min_signers()),
+    pub(super) fn new(view: &View<'_>) -> Self {
+        let counting = view.counting.unwrap_or_default();
+        let compute = |waived: &BTreeSet<&str>| match view.counting {
+            None => Breach::unknown(),
+            Some(counting) => Breach::compute(view, counting, waived),
         };
-        let mut waivers: Vec<_> = placement.waivers().iter().map(|waiver| (waiver.clone(), Vec::new())).collect();
+        let mut waivers: Vec<_> = view.waivers.iter().map(|waiver| (waiver.clone(), Vec::new())).collect();
         if !waivers.is_empty() {
-            let mut reach = rule::reach(placement.rows(), counting);
+            let mut reach = rule::reach(view.all(), counting);
             for (waiver, reached) in &mut waivers {
                 *reached = reach.remove(waiver.domain().as_str()).unwrap_or_default();
             }
         }
         let breach = compute(&BTreeSet::new());
-        let waived: BTreeSet<_> = placement.waivers().iter().map(|waiver| waiver.domain().as_str()).collect();
+        let waived: BTreeSet<_> = view.waivers.iter().map(|waiver| waiver.domain().as_str()).collect();
         let breach_without_waived = if waived.is_empty() { breach.clone() } else { compute(&waived) };
-        let losses = losses(placement);
-        Self { threshold, counting: placement.counting(), waivers, breach, breach_without_waived, losses }
+        let losses = losses(view);
+        Self { threshold: view.threshold, counting: view.counting, waivers, breach, breach_without_waived, losses }
     }
 
     /// The key's threshold.
@@ -128,14 +128,14 @@ impl Loss {
     }
 }
 
-fn losses(placement: &Placement) -> Vec<Loss> {
+fn losses(view: &View<'_>) -> Vec<Loss> {
     let mut lost: BTreeMap<&str, (Vec<Identifier>, Vec<Identifier>)> = BTreeMap::new();
     let add = |list: &mut Vec<Identifier>, participant| {
         if list.last() != Some(&participant) {
             list.push(participant);
         }
     };
-    for (participant, row) in placement.rows() {
+    for (participant, row) in view.latest() {
         for domain in row.needed_to_sign().flat_map(prefixes) {
             add(&mut lost.entry(domain).or_default().0, participant);
         }
@@ -148,7 +148,7 @@ fn losses(placement: &Placement) -> Vec<Loss> {
         domain: DomainPath::of_prefix(domain),
         unavailable: unavailable.clone(),
         cut_off: cut_off.clone(),
-        threshold: placement.threshold(),
+        threshold: view.threshold,
     });
     let mut losses: Vec<_> = told.collect();
     losses.sort_by_key(|loss| (Reverse(loss.unavailable.len()), Reverse(loss.cut_off.len())));

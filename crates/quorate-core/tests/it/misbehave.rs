@@ -15,6 +15,7 @@
     reason = "tests"
 )]
 
+mod amending;
 mod attesting;
 mod keygen;
 mod kit;

@@ -87,6 +87,8 @@ kinds! {
     PlanConsented = 33, "plan-consented";
     /// It proposed an epoch that is active everywhere it has to be: who destroyed what is before it, and whether that is enough.
     EpochJudged = 34, "epoch-judged";
+    /// It approved that a share rests elsewhere, or all have.
+    PlacementAmended = 35, "placement-amended";
     /// A freeze is in force.
     Frozen = 40, "frozen";
     /// An operator, here or of another cosigner, wants a freeze to end.
@@ -235,6 +237,7 @@ mod tests {
             "32 share-retired",
             "33 plan-consented",
             "34 epoch-judged",
+            "35 placement-amended",
             "40 frozen",
             "41 resume-approved",
             "42 thawed",

@@ -129,6 +129,9 @@ pub struct Entry {
     pub highest_epoch: u64,
     /// The certified share.
     pub active: Option<PublicSlot>,
+    /// The record of the approved amendment that declares the backup, where the placement of the certified share's package does not; empty
+    /// otherwise. It stands behind all entries of a chunk, and not with [`Encoding`].
+    pub amendment: Vec<u8>,
     /// The shares that were not certified, by ascending epoch.
     pub pending: Vec<PublicSlot>,
 }
@@ -161,6 +164,7 @@ impl Encoding for Entry {
             suite: SuiteId::read(input)?,
             highest_epoch: input.u64()?,
             active: input.option()?,
+            amendment: Vec::new(),
             pending: input.sequence(MAX_PENDING, SMALLEST_SLOT)?,
         };
         let epochs: Vec<u64> = entry.slots().map(|slot| slot.epoch).collect();
@@ -175,13 +179,19 @@ impl Encoding for Entry {
 pub(super) fn write_entries(entries: &[Entry]) -> Vec<u8> {
     let mut out = Writer::default();
     out.sequence(entries);
+    entries.iter().for_each(|entry| out.bytes(&entry.amendment));
     out.into_bytes()
 }
 
-/// Reads what [`write_entries`] wrote: at least one key, by ascending id.
-pub(super) fn read_entries(bytes: &[u8]) -> Result<Vec<Entry>, DecodeError> {
+/// Reads what [`write_entries`] wrote: at least one key, by ascending id. Version 1 knew of no amendments.
+pub(super) fn read_entries(bytes: &[u8], version: u8) -> Result<Vec<Entry>, DecodeError> {
     let mut input = Reader::new(bytes);
-    let entries: Vec<Entry> = input.sequence(MAX_CHUNK_KEYS, SMALLEST_ENTRY)?;
+    let mut entries: Vec<Entry> = input.sequence(MAX_CHUNK_KEYS, SMALLEST_ENTRY)?;
+    if version > 1 {
+        for entry in &mut entries {
+            entry.amendment = input.bytes(MAX_SECRET)?.to_vec();
+        }
+    }
     input.finish()?;
     let ascending = entries.is_sorted_by(|a, b| a.key_id < b.key_id);
     if ascending && !entries.is_empty() { Ok(entries) } else { Err(DecodeError::NotCanonical) }

@@ -25,6 +25,7 @@ const MAX_NAME: usize = 64;
 #[derive(Debug)]
 pub struct BackupReader<R> {
     input: R,
+    version: u8,
     preamble: Preamble,
     digest: [u8; 32],
     chunks: u64,
@@ -46,13 +47,13 @@ impl<R: Read> BackupReader<R> {
         if magic != MAGIC {
             return Err(BackupError::NotABackup);
         }
-        match version {
-            [VERSION] => {}
-            _ => return Err(BackupError::UnsupportedVersion { found: version.first().copied().unwrap_or_default() }),
+        let version = version.first().copied().unwrap_or_default();
+        if !(1..=VERSION).contains(&version) {
+            return Err(BackupError::UnsupportedVersion { found: version });
         }
         let preamble = Preamble::from_bytes(&part(&mut input, MAX_PREAMBLE)?)?;
         let digest = preamble.digest();
-        Ok(Self { input, preamble, digest, chunks: 0, keys: 0, keys_digest: keys_digest([]), last: None })
+        Ok(Self { input, version, preamble, digest, chunks: 0, keys: 0, keys_digest: keys_digest([]), last: None })
     }
 
     /// The beginning. Nothing vouches for it but the proofs of the chunks.
@@ -72,7 +73,7 @@ impl<R: Read> BackupReader<R> {
             return self.end().map(|()| None);
         }
         let public = part(&mut self.input, MAX_PART)?;
-        let entries = read_entries(&public)?;
+        let entries = read_entries(&public, self.version)?;
         let sealed = part(&mut self.input, MAX_PART)?;
         let shares = entries.iter().flat_map(Entry::slots).count();
         let proofs = (0..shares).map(|_| part(&mut self.input, MAX_PROOF)).collect::<Result<_, _>>()?;

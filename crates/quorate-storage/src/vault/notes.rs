@@ -29,6 +29,8 @@ pub enum Shelf {
     Freezes,
     /// Which epochs of a key were promised, who may hold shares of them, and by which certificate a share was given up.
     Epochs,
+    /// Where shares of a key's epoch rest that were elsewhere when it began.
+    Amendments,
 }
 
 impl Shelf {
@@ -39,6 +41,7 @@ impl Shelf {
             Self::Limits => "limits",
             Self::Freezes => "freezes",
             Self::Epochs => "epoch-notes",
+            Self::Amendments => "amendments",
         }
     }
 

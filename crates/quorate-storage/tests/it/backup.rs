@@ -14,6 +14,7 @@ const RECIPIENT: &str = include_str!("../data/backup-recipient.txt");
 const KEY_FILE: &str = include_str!("../data/backup-key.txt");
 /// Written by `write_the_current_format` below.
 const V1: &[u8] = include_bytes!("../data/backup-v1.bin");
+const V2: &[u8] = include_bytes!("../data/backup-v2.bin");
 const MARK: &[u8] = b"the secret of a share, found by its words";
 
 fn keys() -> OpeningKeys {
@@ -33,7 +34,14 @@ fn key_id(number: u32) -> [u8; 32] {
 
 fn entry(number: u32) -> Entry {
     let pending = if number % 2 == 1 { vec![slot(6, false), slot(7, false)] } else { Vec::new() };
-    Entry { key_id: key_id(number), suite: SuiteId::Bip340, highest_epoch: 9, active: Some(slot(4, true)), pending }
+    Entry {
+        key_id: key_id(number),
+        suite: SuiteId::Bip340,
+        highest_epoch: 9,
+        active: Some(slot(4, true)),
+        amendment: b"an amendment".to_vec(),
+        pending,
+    }
 }
 
 fn record(number: u32, place: usize) -> Vec<u8> {
@@ -160,7 +168,7 @@ fn other_files_and_later_versions_are_told_apart() {
     assert!(matches!(BackupReader::new(&b"age-encryption.org/v1\n"[..]), Err(BackupError::NotABackup)));
     let mut later = backup(&preamble(1, false), 0..1, 1);
     later[15] = 2;
-    assert!(matches!(BackupReader::new(&later[..]), Err(BackupError::UnsupportedVersion { found: 2 })));
+    assert!(matches!(BackupReader::new(&later[..]), Err(BackupError::UnsupportedVersion { found: 3 })));
 }
 
 #[test]
@@ -210,32 +218,36 @@ fn key_files_and_recipients_that_are_none_are_refused() {
 }
 
 #[test]
-fn backup_of_version_1_still_opens() {
-    let (entries, opened) = read(V1).unwrap();
-    assert_eq!(entries, (0..3).map(entry).collect::<Vec<_>>());
-    assert_eq!(**opened[0].identity.as_ref().unwrap(), [0x77; 32]);
-    assert_eq!(*opened[0].keys[2].records[0], record(2, 0));
+fn backups_of_all_versions_still_open() {
+    // Version 1 knew of no amendments.
+    for (bytes, amendment) in [(V1, &b""[..]), (V2, b"an amendment")] {
+        let (entries, opened) = read(bytes).unwrap();
+        assert_eq!(entries, (0..3).map(|number| Entry { amendment: amendment.to_vec(), ..entry(number) }).collect::<Vec<_>>());
+        assert_eq!(**opened[0].identity.as_ref().unwrap(), [0x77; 32]);
+        assert_eq!(*opened[0].keys[2].records[0], record(2, 0));
+    }
 }
 
 /// What is not encrypted is the same byte for byte, and so are the statements.
 #[test]
-fn clear_parts_of_version_1_keep_their_bytes() {
+fn clear_parts_of_version_2_keep_their_bytes() {
     let now = backup(&preamble(3, true), 0..3, 3);
     let clear = |bytes: &[u8]| {
         let mut reader = BackupReader::new(bytes).unwrap();
         let chunk = reader.next_chunk().unwrap().unwrap();
-        let public: Vec<_> = chunk.entries().iter().map(Encoding::to_bytes).collect();
-        (reader.preamble().to_bytes(), reader.preamble().digest(), public)
+        (reader.preamble().to_bytes(), reader.preamble().digest(), chunk.entries().to_vec())
     };
-    assert_eq!(clear(V1), clear(&now));
-    assert_eq!(V1[..16 + 4 + 200], now[..16 + 4 + 200]);
+    assert_eq!(clear(V2), clear(&now));
+    let length = u32::from_be_bytes(now[16 + 4 + preamble(3, true).to_bytes().len()..][..4].try_into().unwrap());
+    let public = 16 + 4 + preamble(3, true).to_bytes().len() + 4 + usize::try_from(length).unwrap();
+    assert_eq!(V2[..public], now[..public]);
 }
 
 /// Writes the current format. Run it once for a new version: `cargo test write_the_current_backup -- --ignored`.
 #[test]
 #[ignore = "writes test data for a new format version"]
 fn write_the_current_backup() {
-    std::fs::write("tests/data/backup-v1.bin", backup(&preamble(3, true), 0..3, 3)).unwrap();
+    std::fs::write("tests/data/backup-v2.bin", backup(&preamble(3, true), 0..3, 3)).unwrap();
 }
 
 #[test]

@@ -128,8 +128,14 @@ fn backup_leaves_no_plaintext_of_what_it_seals_and_opens() {
             certificate: vec![1],
         };
         let suite = quorate_core::SuiteId::Bip340;
-        let entry =
-            quorate_storage::backup::Entry { key_id: KEY, suite, highest_epoch: 0, active: Some(slot), pending: Vec::new() };
+        let entry = quorate_storage::backup::Entry {
+            key_id: KEY,
+            suite,
+            highest_epoch: 0,
+            active: Some(slot),
+            amendment: Vec::new(),
+            pending: Vec::new(),
+        };
         chunk.push(entry, "", &[secret]);
         assert!(needle.hits() > 0, "the search does not find what is there");
         let sealed = writer.seal(&chunk).unwrap();

@@ -4,11 +4,13 @@ use std::io::Read;
 
 use quorate_core::{
     Error, PeerId, SuiteId, Threshold,
+    amend::Approved,
     attest::Attestation,
     curve::Curve,
     ecdsa::EcdsaSecp256k1,
     frost::{Bip340, Ed25519},
     keys::{Certificate, KeyId, PublicKeyPackage},
+    placement::Exposure,
     wire::Encoding,
 };
 use quorate_storage::{
@@ -212,9 +214,16 @@ fn check_slot<C: Curve>(
     }
     let attestation = Attestation::<C>::from_bytes(proof).map_err(Error::from)?;
     attestation.verify(&package, slot.participant, PeerId::new(*chunk.statement()), &preamble.id)?;
-    let row = package.placement().exposure(slot.participant);
-    if !row.is_some_and(|row| declares(row, &preamble.location, &preamble.key)) {
-        return Err(KeyProblem::Undeclared);
+    let declared = |row: &Exposure| declares(row, &preamble.location, &preamble.key);
+    if !package.placement().exposure(slot.participant).is_some_and(declared) {
+        if entry.amendment.is_empty() {
+            return Err(KeyProblem::Undeclared);
+        }
+        // It is of one epoch: another slot's package is not what it was approved for.
+        let approved = Approved::<C>::from_record(&entry.amendment, &package)?;
+        if approved.amendment().participant() != slot.participant || !declared(approved.amendment().row()) {
+            return Err(KeyProblem::Undeclared);
+        }
     }
     Ok(KeyReport {
         key_id: entry.key_id,

@@ -131,10 +131,10 @@ async fn make(shared: &Shared, request: &BackupRequest) -> Result<BackupMade, Co
     let mut chunk = ChunkContent::new(identity.as_ref().map(|identity| &*identity.0));
     for key_id in &keys {
         let export: Export = shared.vault.export_key(key_id).await?;
-        check(&export, target)?;
+        let amendment = check(shared, &export, target).await?;
         made.active = made.active.saturating_add(export.active.iter().len());
         made.pending = made.pending.saturating_add(export.pending.len());
-        chunk.push(entry(&export), export.name.as_deref().unwrap_or_default(), &records(&export));
+        chunk.push(entry(&export, &amendment), export.name.as_deref().unwrap_or_default(), &records(&export));
         exports.push(export);
         if chunk.is_full() {
             write(&mut writer, &chunk, &exports, &made.preamble.id)?;
@@ -193,8 +193,12 @@ async fn choose(shared: &Shared, target: &BackupTarget, partial: bool) -> Result
         }
         for summary in page.keys.iter().filter(|summary| has_shares(summary)) {
             let export = shared.vault.export_key(&summary.key_id).await.map_err(CosignerError::from);
-            match export.and_then(|export: Export| Ok(check(&export, target)?)) {
-                Ok(()) => keys.push(summary.key_id),
+            let checked = match export {
+                Ok(export) => check(shared, &export, target).await,
+                Err(error) => Err(error),
+            };
+            match checked {
+                Ok(_amendment) => keys.push(summary.key_id),
                 Err(error) if partial => {
                     left_out.push(LeftOut { key: hex::encode(summary.key_id), problem: describe(&error) });
                 }
@@ -213,28 +217,41 @@ const fn has_shares(summary: &KeySummary) -> bool {
     summary.active.is_some() || !summary.pending.is_empty()
 }
 
-/// Every share's placement must declare the backup.
-fn check(export: &Export, target: &BackupTarget) -> Result<(), RequestError> {
+/// Every share's placement must declare the backup, or an amendment that all have approved. Gives the record of that one, or nothing.
+async fn check(shared: &Shared, export: &Export, target: &BackupTarget) -> Result<Vec<u8>, CosignerError> {
     let key = || hex::encode(export.key_id);
-    let active = export.active.iter().map(|(key, stored)| (key, stored.share.placement()));
-    let pending = export.pending.iter().map(|(key, stored)| (key, stored.share.placement()));
-    let mut shares = active.chain(pending).peekable();
-    if shares.peek().is_none() {
-        return Err(RequestError::BackupOutrun { key: key() });
-    }
-    shares.try_for_each(|(share, placement): (&KeyRef, &Placement)| {
-        let row = placement.exposure(share.participant());
-        if row.is_some_and(|row| target.is_declared(row)) {
-            return Ok(());
+    let mut record = Vec::new();
+    if let Some((share, stored)) = &export.active {
+        let placement = stored.share.placement();
+        if !is_declared(placement, share, target) {
+            let known = shared.amendments(&export.key_id, &stored.share.package_digest()).await?;
+            let mine = known.approved().filter(|known| known.amendment.participant() == share.participant());
+            let declares = mine.filter(|known| target.is_declared(known.amendment.row())).last();
+            record.clone_from(&declares.ok_or_else(|| undeclared(placement, share, (key(), target)))?.record);
         }
-        let refusal = row.and_then(|_| target.added_to(placement, share.participant()).err()).map(Box::new);
-        let (location, key_domain) = (target.location().clone(), target.key().clone());
-        Err(RequestError::BackupUndeclared { key: key(), location, key_domain, refusal })
-    })
+    } else if export.pending.is_empty() {
+        return Err(RequestError::BackupOutrun { key: key() }.into());
+    }
+    for (share, stored) in &export.pending {
+        if !is_declared(stored.share.placement(), share, target) {
+            return Err(undeclared(stored.share.placement(), share, (key(), target)).into());
+        }
+    }
+    Ok(record)
+}
+
+fn is_declared(placement: &Placement, share: &KeyRef, target: &BackupTarget) -> bool {
+    placement.exposure(share.participant()).is_some_and(|row| target.is_declared(row))
+}
+
+fn undeclared(placement: &Placement, share: &KeyRef, (key, target): (String, &BackupTarget)) -> RequestError {
+    let row = placement.exposure(share.participant());
+    let refusal = row.and_then(|_| target.added_to(placement, share.participant()).err()).map(Box::new);
+    RequestError::BackupUndeclared { key, location: target.location().clone(), key_domain: target.key().clone(), refusal }
 }
 
 /// What the backup says of a key in clear.
-fn entry(export: &Export) -> Entry {
+fn entry(export: &Export, amendment: &[u8]) -> Entry {
     let slot = |key: &KeyRef, package, certificate| PublicSlot {
         epoch: key.epoch(),
         participant: key.participant(),
@@ -247,6 +264,7 @@ fn entry(export: &Export) -> Entry {
         suite: export.suite,
         highest_epoch: export.highest_epoch,
         active: active.map(|(key, stored)| slot(key, stored.share.package_record(), stored.share.certificate_record())),
+        amendment: amendment.to_vec(),
         pending: export.pending.iter().map(|(key, stored)| slot(key, stored.share.package_record(), Vec::new())).collect(),
     }
 }

@@ -2,6 +2,7 @@
 
 use quorate_core::{
     DecodeError, Identifier, PeerId, SuiteId,
+    amend::Amendment,
     identifier::MAX_PARTICIPANTS,
     placement::Exposure,
     wire::{Encoding, Reader, WIRE_VERSION, Writer},
@@ -10,7 +11,10 @@ use quorate_core::{
 use quorate_storage::vault::Stamp;
 
 use crate::{
-    cosigner::epochs::{HolderSet, MAX_SETS},
+    cosigner::{
+        amend::MAX_KNOWN,
+        epochs::{HolderSet, MAX_SETS},
+    },
     error::Lack,
     freeze::FreezeMessage,
     pairing::message::PairMessage,
@@ -25,7 +29,7 @@ pub(crate) const MAX_RESHARE_KEYS: usize = 1024;
 /// Of holders that nobody is one of.
 pub(super) const SMALLEST_SET: usize = 2 + 4;
 /// The longest record that answers a question.
-pub(super) const MAX_RECORD: usize = 1 << 20;
+pub(crate) const MAX_RECORD: usize = 1 << 20;
 
 pub(crate) use super::proposal::{
     ImportProposal, KeygenProposal, PresignProposal, Proposal, ProposalBody, ReshareKey, ReshareProposal, SignProposal,
@@ -104,6 +108,12 @@ pub(crate) enum Message {
     Witness { question: [u8; 32], now: Stamp, then: Option<[u8; 32]>, given_up: u64, seen: Option<Stamp> },
     /// About freezes.
     Freeze(FreezeMessage),
+    /// "Do you approve this row of mine?" With all that everyone has approved before.
+    AskApproval { question: RequestId, key_id: [u8; 32], amendment: Amendment, known: Vec<Vec<u8>> },
+    /// The approval; empty with a reason if not.
+    Approval { question: RequestId, record: Vec<u8>, reason: String },
+    /// "Everyone has approved this", unasked.
+    Amended { key_id: [u8; 32], record: Vec<u8> },
 }
 
 fn write_parts(out: &mut Writer, kind: u8, parts: &[&[u8; 32]]) {
@@ -205,6 +215,24 @@ impl Message {
         }
     }
 
+    fn write_amendments(&self, out: &mut Writer) {
+        if let Self::AskApproval { question, key_id, amendment, known } = self {
+            write_parts(out, 27, &[question, key_id]);
+            amendment.write(out);
+            out.length(known.len());
+            known.iter().for_each(|record| out.bytes(record));
+        }
+        if let Self::Approval { question, record, reason } = self {
+            write_parts(out, 28, &[question]);
+            out.bytes(record);
+            write_text(reason, out);
+        }
+        if let Self::Amended { key_id, record } = self {
+            write_parts(out, 29, &[key_id]);
+            out.bytes(record);
+        }
+    }
+
     fn write_witness(&self, out: &mut Writer) {
         if let Self::AskWitness { question, seen } = self {
             write_parts(out, 25, &[question]);
@@ -278,6 +306,7 @@ impl Encoding for Message {
             | Self::Confirmation { .. }
             | Self::Destroyed { .. } => self.write_epochs(out),
             Self::AskWitness { .. } | Self::Witness { .. } => self.write_witness(out),
+            Self::AskApproval { .. } | Self::Approval { .. } | Self::Amended { .. } => self.write_amendments(out),
         }
     }
 
@@ -317,6 +346,16 @@ impl Encoding for Message {
                 seen: input.option()?,
             },
             number @ 20..=23 => Self::Freeze(FreezeMessage::read(number, input)?),
+            27 => {
+                let (question, key_id, amendment) = (input.array()?, input.array()?, Amendment::read(input)?);
+                let count = input.length(MAX_KNOWN)?;
+                let known = (0..count).map(|_| Ok(input.bytes(MAX_RECORD)?.to_vec())).collect::<Result<_, DecodeError>>()?;
+                Self::AskApproval { question, key_id, amendment, known }
+            }
+            28 => {
+                Self::Approval { question: input.array()?, record: input.bytes(MAX_RECORD)?.to_vec(), reason: read_text(input)? }
+            }
+            29 => Self::Amended { key_id: input.array()?, record: input.bytes(MAX_RECORD)?.to_vec() },
             _ => return Err(DecodeError::InvalidValue("message kind")),
         })
     }

@@ -8,7 +8,11 @@
 
 use std::collections::BTreeSet;
 
-use quorate_core::{Identifier, PeerId, Peers, domain, placement::Exposure, transcript::Hash};
+use quorate_core::{
+    Identifier, PeerId, Peers, Placement, domain,
+    placement::{AmendedPlacement, Exposure},
+    transcript::Hash,
+};
 use quorate_transport::Roster;
 
 use super::{
@@ -77,7 +81,7 @@ pub(crate) fn check(
     Ok(identifier)
 }
 
-/// Checks one key that this cosigner holds a share of, of the epoch that is to be dealt. Returns whether it is a mere refresh.
+/// Checks one key that this cosigner holds a share of, of the epoch that is to be dealt. Returns whether its holders stay the same.
 pub(crate) fn check_held(proposal: &ReshareProposal, key: &ReshareKey, held: &Stored<AnyKeyShare>) -> Result<bool, Refusal> {
     if held.share.suite() != key.suite || held.share.package_digest() != key.digest || held.wallet != key.wallet {
         return Err(Refusal::OtherKey);
@@ -98,8 +102,19 @@ pub(crate) fn check_held(proposal: &ReshareProposal, key: &ReshareKey, held: &St
             return Err(Refusal::Renumbered(identifier));
         }
     }
-    let same_peers = proposal.receivers().is_some_and(|peers| peers == held.peers);
-    Ok(same_peers && proposal.placement.digest() == held.share.placement().digest())
+    Ok(proposal.receivers().is_some_and(|peers| peers == held.peers))
+}
+
+/// Whether a placement is what all have agreed on: that of the key, with any of the rows that its shares have had since. Which of them
+/// holds now, each participant says of its own.
+pub(crate) fn is_agreed(new: &Placement, amended: &AmendedPlacement) -> bool {
+    let base = amended.base();
+    let row = |(participant, row): (Identifier, &Exposure)| amended.exposures(participant).any(|known| known == row);
+    new.digest() == base.digest()
+        || !new.is_unchecked()
+            && (new.threshold(), new.counting(), new.participants()) == (base.threshold(), base.counting(), base.participants())
+            && new.waivers().iter().all(|waiver| base.waivers().contains(waiver))
+            && new.rows().all(row)
 }
 
 /// Checks one key that this cosigner holds no share of: it is new to it, or lost its share.

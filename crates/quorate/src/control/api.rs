@@ -1,5 +1,6 @@
 //! The types of the control API, as JSON has them. Binary values are lower-case hexadecimal, payloads base64.
 
+mod amend;
 mod audit;
 mod reshare;
 mod witness;
@@ -7,6 +8,7 @@ mod witness;
 use serde::{Deserialize, Serialize};
 
 pub use super::people::{Approval, Authorization, FreezeInfo, FreezeRequest, ResumeRequest, SignedFreeze};
+pub use amend::{AmendRequest, AmendResult, AmendmentInfo};
 pub use audit::{AuditEntries, AuditEntryInfo, AuditRequest, AuditVerified};
 pub use reshare::{ConsentRequest, PlanInfo, ReshareRequest, ReshareResult, ResharedKeyInfo};
 pub use witness::{AcceptRejoinRequest, AcceptedRejoinInfo, LostShareInfo, RejoinReport, SeenInfo};
@@ -205,6 +207,9 @@ pub struct KeyInfo {
     pub participants: Vec<ParticipantInfo>,
     /// The encoded placement, for [`quorate_core::Placement`]'s decoder.
     pub placement: String,
+    /// What was amended since the key has this epoch.
+    #[serde(default)]
+    pub amendments: Vec<AmendmentInfo>,
     /// Whether the placement was checked. A key that was not is for development only.
     pub separated: bool,
 }

@@ -119,6 +119,7 @@ pub fn serve(cosigner: Arc<Cosigner>, socket: &Path) -> std::io::Result<ControlS
         .route("/v1/forgive", post(forgive))
         .route("/v1/backup", post(super::backup::backup))
         .route("/v1/shutdown", post(shutdown))
+        .merge(super::amend::routes())
         .merge(super::audit::routes())
         .merge(super::reshare::routes())
         .merge(super::witness::routes())
@@ -217,13 +218,14 @@ async fn status(State(context): State<Context>) -> Answer<Status> {
     Ok(Json(status))
 }
 
-fn key_info(cosigner: &Cosigner, key: &WalletKey) -> KeyInfo {
+async fn key_info(cosigner: &Cosigner, key: &WalletKey) -> Result<KeyInfo, CosignerError> {
     let threshold = key.share.placement().threshold();
     let participants = key.peers.iter().map(|(identifier, peer)| {
         let name = cosigner.roster().cosigner(peer).map_or_else(|| peer.to_string(), |entry| entry.name.clone());
         ParticipantInfo::new(identifier.to_u16(), name, peer.to_string())
     });
-    KeyInfo {
+    let amendments = super::amend::known(cosigner, key).await?;
+    Ok(KeyInfo {
         wallet: key.wallet.clone(),
         suite: key.share.suite().name().to_owned(),
         key_id: key.share.key_id().to_string(),
@@ -237,13 +239,22 @@ fn key_info(cosigner: &Cosigner, key: &WalletKey) -> KeyInfo {
         participant: key.share.identifier().to_u16(),
         participants: participants.collect(),
         placement: hex::encode(key.share.placement().to_bytes()),
+        amendments,
         separated: !key.share.placement().is_unchecked(),
+    })
+}
+
+async fn key_infos(cosigner: &Cosigner, keys: &[WalletKey]) -> Answer<Vec<KeyInfo>> {
+    let mut infos = Vec::new();
+    for key in keys {
+        infos.push(key_info(cosigner, key).await?);
     }
+    Ok(Json(infos))
 }
 
 async fn keys(State(context): State<Context>) -> Answer<Vec<KeyInfo>> {
     let keys = context.cosigner.keys().await?;
-    Ok(Json(keys.iter().map(|key| key_info(&context.cosigner, key)).collect()))
+    key_infos(&context.cosigner, &keys).await
 }
 
 async fn keygen(State(context): State<Context>, request: Body<KeygenRequest>) -> Answer<Vec<KeyInfo>> {
@@ -262,7 +273,7 @@ async fn keygen(State(context): State<Context>, request: Body<KeygenRequest>) ->
         keygen = keygen.request_id(id);
     }
     let keys = context.cosigner.keygen(keygen).await?;
-    Ok(Json(keys.iter().map(|key| key_info(&context.cosigner, key)).collect()))
+    key_infos(&context.cosigner, &keys).await
 }
 
 async fn import(State(context): State<Context>, request: Body<ImportRequest>) -> Answer<KeyInfo> {
@@ -289,7 +300,7 @@ async fn import(State(context): State<Context>, request: Body<ImportRequest>) ->
         import = import.request_id(id);
     }
     let key = context.cosigner.import(import).await?;
-    Ok(Json(key_info(&context.cosigner, &key)))
+    Ok(Json(key_info(&context.cosigner, &key).await?))
 }
 
 async fn sign(State(context): State<Context>, request: Body<SignRequest>) -> Answer<Signed> {

@@ -65,6 +65,8 @@ fn answer(shared: &Arc<Shared>, work: &mut Work, from: PeerId, message: Message)
         | Message::AskCertificate { .. }
         | Message::AskEpochs { .. }
         | Message::AskWitness { .. }
+        | Message::AskApproval { .. }
+        | Message::Amended { .. }
         | Message::Freeze(_)
         | Message::NewEpoch { .. } => work.begin(shared, from, message),
         Message::Pair(PairMessage::Hello { boot }) => shared.learn_boot(from, *boot),
@@ -87,6 +89,7 @@ fn answer(shared: &Arc<Shared>, work: &mut Work, from: PeerId, message: Message)
         | Message::Attestation { challenge: topic, .. }
         | Message::Certificate { question: topic, .. }
         | Message::Confirmation { question: topic, .. }
+        | Message::Approval { question: topic, .. }
         | Message::Epochs { question: topic, .. } => shared.route((shared.me, *topic), from, message),
         Message::Begin { proposal: topic, .. } | Message::Cancel { proposal: topic } => {
             shared.route((from, *topic), from, message)
@@ -140,6 +143,10 @@ async fn work_on(shared: &Arc<Shared>, from: PeerId, message: Message) {
                 tracing::error!(from = %shared.name_of(from), reason, "a new epoch could not be taken over");
             }
         }
+        Message::AskApproval { question, key_id, amendment, known } => {
+            super::amend::answer(shared, from, (question, key_id), amendment, known).await;
+        }
+        Message::Amended { key_id, record } => super::amend::hear(shared, from, &key_id, record).await,
         Message::AskWitness { question, seen } => shared.show_witness(from, question, seen).await,
         Message::Freeze(message) => shared.hear_freeze(from, message).await,
         Message::Pair(PairMessage::Offer { random, .. }) => shared.answer_offer(from, random).await,
@@ -158,6 +165,7 @@ async fn work_on(shared: &Arc<Shared>, from: PeerId, message: Message) {
         | Message::Certificate { .. }
         | Message::Confirmation { .. }
         | Message::Epochs { .. }
+        | Message::Approval { .. }
         | Message::Witness { .. } => {}
     }
 }

@@ -48,7 +48,7 @@ pub struct CosignerBuilder {
     roster: Roster,
     wire: Arc<dyn Wire>,
     vault: Vault,
-    exposure: Exposure,
+    pub(super) exposure: Exposure,
     policy: Arc<dyn Policy>,
     accepts: Accepts,
     deadline: Duration,

@@ -18,7 +18,7 @@ use self::{
     join::{Consent, check, promise, run},
     outcome::{absent, judge, listening, outcome, words},
     plans::{Consented, Opened},
-    propose::{ask_epochs, new_holders, propose},
+    propose::{ask_epochs, latest, new_holders, propose},
 };
 pub use self::{
     plans::PlannedChange,
@@ -181,8 +181,15 @@ async fn reshare_once(shared: &Arc<Shared>, request: &ReshareRequest) -> Result<
         return Err(RequestError::OtherHolders.into());
     }
     let (peers, placement) = new_holders(shared, first, request).await?;
+    if request.is_refresh() {
+        for key in &keys {
+            if latest(shared, key).await? != placement {
+                return Err(RequestError::OtherHolders.into());
+            }
+        }
+    }
     let epochs = ask_epochs(shared, &keys, (&first.peers, &peers)).await?;
-    let proposal = propose(shared, &keys, (peers, placement), &epochs).await?;
+    let proposal = propose(shared, &keys, (peers, placement), !request.is_refresh(), &epochs).await?;
     let request = request.request.map_or_else(fresh, Ok)?;
     deal(shared, request, proposal, &first.peers, first.share.placement().threshold()).await
 }

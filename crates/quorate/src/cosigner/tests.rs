@@ -37,6 +37,7 @@ use crate::{
     share::{IdentityRecord, Stored},
 };
 
+mod amend;
 mod ecdsa;
 mod epochs;
 mod freeze;

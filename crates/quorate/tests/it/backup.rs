@@ -231,7 +231,7 @@ async fn backup_that_is_not_declared_is_not_made() {
     assert!(matches!(ask("nowhere", false).await, Err(RequestError::BackupNotConfigured { .. })));
     let undeclared = ask("elsewhere", false).await.unwrap_err();
     assert!(matches!(undeclared, RequestError::BackupUndeclared { refusal: None, .. }), "{undeclared}");
-    assert!(undeclared.to_string().contains("amendment of the placement, or a reshare"), "{undeclared}");
+    assert!(undeclared.to_string().contains("`quorate placement amend`, or reshare the key"), "{undeclared}");
     // Bob's share falls to gcp already; with this backup Alice's would too.
     let refused = ask("gcp/backups", false).await.unwrap_err();
     let RequestError::BackupUndeclared { refusal: Some(refusal), .. } = &refused else { panic!("{refused}") };

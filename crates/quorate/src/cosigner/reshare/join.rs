@@ -85,6 +85,8 @@ pub(super) enum Source {
     Certified {
         certified: AnyCertified,
         known: bool,
+        /// Whether the placement stays what all have agreed on.
+        agreed: bool,
     },
 }
 
@@ -158,14 +160,18 @@ async fn source(shared: &Arc<Shared>, body: &ReshareProposal, key: &ReshareKey, 
     }
     if known.active.is_some() {
         let held = recover::current(shared, &key.key_id, key.epoch, from).await?;
-        let refresh = rules::check_held(body, key, &held).map_err(refused)?;
+        let same_holders = rules::check_held(body, key, &held).map_err(refused)?;
+        let known = shared.amendments(&key.key_id, &key.digest).await?;
+        let refresh = same_holders && rules::is_agreed(&body.placement, &known.all(held.share.placement()));
         return Ok(Source::Held { held, refresh });
     }
     let certified = AnyCertified::from_record(key.suite, &key.old).map_err(|_| refused(Refusal::OtherKey))?;
     rules::check_certified(body, key, &certified).map_err(refused)?;
     check_name(shared, key).await?;
     let known = is_known(shared, &key.key_id, certified.key_print()).await?;
-    Ok(Source::Certified { certified, known })
+    let amendments = shared.amendments(&key.key_id, &key.digest).await?;
+    let agreed = rules::is_agreed(&body.placement, &amendments.all(certified.placement()));
+    Ok(Source::Certified { certified, known, agreed })
 }
 
 /// What a proposal changes, in words; nothing if it is a mere refresh, or gives back what this cosigner lost.
@@ -187,7 +193,7 @@ fn change(shared: &Shared, body: &ReshareProposal, sources: &[Source]) -> Result
     }
     let refresh = sources.iter().all(|source| match source {
         Source::Held { refresh, .. } => *refresh,
-        Source::Certified { known, .. } => *known && source.placement().digest() == body.placement.digest(),
+        Source::Certified { known, agreed, .. } => *known && *agreed,
     });
     if refresh {
         return Ok(None);

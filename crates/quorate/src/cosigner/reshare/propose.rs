@@ -33,7 +33,7 @@ pub(super) async fn new_holders(
 ) -> Result<(Peers, Placement), CosignerError> {
     let placement = old.share.placement();
     if request.is_refresh() {
-        return Ok((old.peers.clone(), placement.clone()));
+        return Ok((old.peers.clone(), latest(shared, old).await?));
     }
     let peer = |name: &String| {
         let unknown = || RequestError::UnknownCosigner { name: name.clone() };
@@ -62,6 +62,12 @@ pub(super) async fn new_holders(
     let min_signers = request.min_signers.unwrap_or_else(|| placement.threshold().min_signers());
     let (counting, waivers) = (placement.counting().unwrap_or_default(), placement.waivers().iter().cloned());
     Ok((peers, placed(min_signers, rows, counting, waivers)?))
+}
+
+/// The placement of a key with its shares where everyone has agreed that they are now.
+pub(super) async fn latest(shared: &Shared, key: &Stored<AnyKeyShare>) -> Result<Placement, CosignerError> {
+    let known = shared.amendments(key.share.key_id().as_bytes(), &key.share.package_digest()).await?;
+    Ok(known.agreed(key.share.placement()).latest())
 }
 
 /// What everyone who can be reached knows of the keys' epochs. Whoever leaves is asked only if too few others are there to deal: it
@@ -139,6 +145,7 @@ pub(super) async fn propose(
     shared: &Arc<Shared>,
     keys: &[Stored<AnyKeyShare>],
     (receivers, placement): (Peers, Placement),
+    change: bool,
     epochs: &BTreeMap<PeerId, Vec<KeyEpochs>>,
 ) -> Result<ReshareProposal, CosignerError> {
     let first = keys.first().ok_or(CosignerError::Bug("no keys"))?;
@@ -163,7 +170,6 @@ pub(super) async fn propose(
         return Err(RequestError::TooFewSigners { needed, given: dealers.len() }.into());
     }
     let believed = |peer: PeerId| stays(peer) || dealers.iter().any(|(_, dealer)| *dealer == peer);
-    let change = receivers != first.peers || placement.digest() != first.share.placement().digest();
     let mut list = Vec::new();
     for (index, key) in keys.iter().enumerate() {
         let seen = |peer: &PeerId| epochs.get(peer).and_then(|epochs| epochs.get(index)?.highest);
