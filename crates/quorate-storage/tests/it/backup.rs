@@ -167,7 +167,7 @@ fn chunks_left_out_added_swapped_or_of_another_backup_are_refused() {
 fn other_files_and_later_versions_are_told_apart() {
     assert!(matches!(BackupReader::new(&b"age-encryption.org/v1\n"[..]), Err(BackupError::NotABackup)));
     let mut later = backup(&preamble(1, false), 0..1, 1);
-    later[15] = 2;
+    later[15] = 3;
     assert!(matches!(BackupReader::new(&later[..]), Err(BackupError::UnsupportedVersion { found: 3 })));
 }
 
