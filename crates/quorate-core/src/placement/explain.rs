@@ -17,7 +17,7 @@ use crate::{identifier::Identifier, threshold::Threshold};
 /// How many losses are printed.
 const PRINTED: usize = 64;
 
-/// What a [`Placement`] means. Its `Display` says it in words, waivers first.
+/// What a [`Placement`](super::Placement) means. Its `Display` says it in words, waivers first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Explanation {
     threshold: Threshold,
