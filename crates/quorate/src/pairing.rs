@@ -188,6 +188,12 @@ impl Pairings {
         self.peers.get(&peer).and_then(|entry| entry.state().usable(self.max_age))
     }
 
+    /// The boot that a peer told last.
+    #[cfg(test)]
+    pub(crate) fn boot_of(&self, peer: PeerId) -> Option<Boot> {
+        self.peers.get(&peer).and_then(|entry| entry.state().boot)
+    }
+
     /// Whether there is one.
     fn has(&self, peer: PeerId) -> bool {
         self.peers.get(&peer).is_some_and(|entry| entry.state().usable(self.max_age).is_some())

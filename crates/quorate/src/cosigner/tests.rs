@@ -134,6 +134,23 @@ impl Team {
     }
 }
 
+/// Carries what machines say to each other until each has a share that waits to be stored.
+fn drive_until_pending<P: quorate_core::machine::Protocol>(
+    machines: &mut BTreeMap<Identifier, quorate_core::machine::Machine<P>>,
+) {
+    while machines.values_mut().any(|machine| machine.pending().is_none()) {
+        let mut sent = Vec::new();
+        for (from, machine) in &mut *machines {
+            while let Some(message) = machine.next_outgoing() {
+                sent.push((*from, message));
+            }
+        }
+        for (from, message) in sent {
+            machines.get_mut(&message.to).unwrap().handle(from, &message.bytes).unwrap();
+        }
+    }
+}
+
 fn message(text: &str) -> AnyPayload {
     AnyPayload::new(payload::Message::new(text).unwrap())
 }

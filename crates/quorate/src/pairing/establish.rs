@@ -61,6 +61,7 @@ impl Shared {
         if last.failed.is_some_and(|began| began >= asked) {
             return Err(self.silent(peer));
         }
+        entry.state().failed = None;
         for _ in 1..ATTEMPTS {
             match self.attempt(peer, entry, &mut last).await {
                 Err(error) if error.lack() == Some(Lack::Pairing) => {
@@ -76,10 +77,10 @@ impl Shared {
     async fn attempt(self: &Arc<Self>, peer: PeerId, entry: &Peer, last: &mut Last) -> Result<Arc<Pairing>, CosignerError> {
         self.admit(peer).await?;
         if let Some(began) = last.began {
-            // The peer may make the next attempt before it is this side's turn.
-            let made = entry.until(|state| state.usable(self.pairings.max_age));
-            if let Ok(pairing) = tokio::time::timeout_at(began + PAUSE, made).await {
-                return Ok(pairing);
+            // The peer may make the next attempt before it is this side's turn, and be found out in it.
+            let made = entry.until(|state| self.success_or_fault(state));
+            if let Ok(made) = tokio::time::timeout_at(began + PAUSE, made).await {
+                return made;
             }
         }
         let began = Instant::now();
@@ -156,7 +157,14 @@ impl Shared {
     async fn ask(self: &Arc<Self>, peer: PeerId, entry: &Peer) -> Result<Arc<Pairing>, CosignerError> {
         let topic = fresh()?;
         let mut answers = self.expect(self.me, topic, [peer])?;
-        entry.state().failed = None;
+        {
+            let mut state = entry.state();
+            // A fault is the end of it, whichever offer it was found in; why else an earlier one failed is of no interest any more.
+            if let Some(outcome) = self.success_or_fault(&mut state) {
+                return outcome;
+            }
+            state.failed = None;
+        }
         // While an offer is being answered, the other side may have the pairing already: a question would end it.
         let asked = entry.until(|state| match self.outcome(state) {
             None if state.answering.is_none() => Some(Err(state.accepted)),
@@ -190,6 +198,12 @@ impl Shared {
     /// What came of the last answer to an offer, for whoever asked for the offer.
     fn outcome(&self, state: &mut State) -> Option<Result<Arc<Pairing>, CosignerError>> {
         state.usable(self.pairings.max_age).map(Ok).or_else(|| state.failed.take().map(Err))
+    }
+
+    /// The same, where only a fault counts as a failure.
+    fn success_or_fault(&self, state: &mut State) -> Option<Result<Arc<Pairing>, CosignerError>> {
+        let fault = |state: &mut State| state.failed.take_if(|error| matches!(error, CosignerError::Fault { .. })).map(Err);
+        state.usable(self.pairings.max_age).map(Ok).or_else(|| fault(state))
     }
 
     /// The lower side: is asked for an offer.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use quorate_core::{ParticipantSet, session::ProtocolId};
+use quorate_core::{ParticipantSet, ecdsa::Boot, session::ProtocolId};
 
 use super::*;
 use crate::{
@@ -52,6 +52,10 @@ impl Team {
         for other in &self.cosigners {
             assert!(other.connected(Duration::from_secs(20)).await);
         }
+        // A link that ended may count as one until that is noticed.
+        let boot = self.shared(index).pairings.boot;
+        let knows = |other: usize| other == index || self.shared(other).pairings.boot_of(self.peer(index)) == Some(boot);
+        eventually("all know the new boot", || (0..self.cosigners.len()).all(knows)).await;
     }
 
     async fn faults(&self, of: usize, at: usize) -> u32 {
@@ -225,6 +229,8 @@ async fn cheat_in_a_pairing_is_named_counted_for_good_and_waits() {
     let carol = team.peer(2);
     eventually("what was paired before the restarts is gone", || team.shared(0).pairings.held(carol).is_none()).await;
     cheat::set(carol, Some(IN_PAIRING));
+    // The first attempt finds out that Carol is of another boot than was thought, and her offer is answered all the same.
+    team.shared(0).learn_boot(carol, Boot::new(0, [0; 16]));
     let failed = team.sign(0, &[2]).await;
     assert!(matches!(&failed, Err(CosignerError::Fault { names, .. }) if names == &["carol"]), "{failed:?}");
     assert_eq!((team.faults(2, 0).await, team.faults(1, 0).await), (1, 0));

@@ -21,17 +21,7 @@ fn pending_shares(body: &KeygenProposal) -> Vec<Arc<PendingShare<Ed25519>>> {
         (identifier, machine.unwrap())
     };
     let mut machines: BTreeMap<_, _> = body.peers.iter().map(start).collect();
-    while machines.values_mut().any(|machine| machine.pending().is_none()) {
-        let mut sent = Vec::new();
-        for (from, machine) in &mut machines {
-            while let Some(message) = machine.next_outgoing() {
-                sent.push((*from, message));
-            }
-        }
-        for (from, message) in sent {
-            machines.get_mut(&message.to).unwrap().handle(from, &message.bytes).unwrap();
-        }
-    }
+    drive_until_pending(&mut machines);
     machines.values_mut().map(|machine| Arc::clone(machine.pending().unwrap().value().unwrap())).collect()
 }
 

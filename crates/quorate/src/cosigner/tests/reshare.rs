@@ -335,17 +335,7 @@ async fn pending_everywhere(team: &Team, epoch: u64) -> BTreeMap<Identifier, Arc
         let share = Ed25519::held(&key.share).unwrap();
         machines.insert(key.share.identifier(), Reshare::start_dealer(&session, share, new, &mut getrandom::SysRng).unwrap());
     }
-    while machines.values_mut().any(|machine| machine.pending().is_none()) {
-        let mut sent = Vec::new();
-        for (from, machine) in &mut machines {
-            while let Some(message) = machine.next_outgoing() {
-                sent.push((*from, message));
-            }
-        }
-        for (from, message) in sent {
-            machines.get_mut(&message.to).unwrap().handle(from, &message.bytes).unwrap();
-        }
-    }
+    drive_until_pending(&mut machines);
     let mut pending = BTreeMap::new();
     for (index, (identifier, machine)) in machines.iter_mut().enumerate() {
         let share = Arc::clone(machine.pending().unwrap().value().unwrap());
