@@ -101,6 +101,8 @@ impl Run {
         self.world.trace.choose("-- the end: everything is healed and started");
         self.world.heal();
         self.world.nodes.iter().filter_map(|node| node.running.as_ref()).for_each(|running| running.gate.clear());
+        // Also one that died of what was planned for it between two looks.
+        self.world.reap().await;
         self.start_all().await;
         for index in 0..self.world.nodes.len() {
             let Some(running) = self.world.cosigner(index) else { continue };
@@ -164,7 +166,8 @@ impl Run {
         for wallet in 0..self.wallets.len() {
             for key in 0..self.wallets[wallet].keys.len() {
                 let holdings = self.world.holdings(&self.wallets[wallet].keys[key].id).await;
-                for (index, holding) in holdings {
+                // Epoch keys do not go back with a store: its newest copy may be put in place again, and needs them.
+                for (index, holding) in holdings.into_iter().filter(|(index, _)| !self.world.nodes[*index].lost) {
                     let held = &self.wallets[wallet].keys[key].held;
                     let is_left = |epoch: &u64| {
                         let has_share = holding.pending.contains(epoch) || holding.active == Some(*epoch);
@@ -318,11 +321,14 @@ impl Run {
             let Some(running) = self.world.cosigner(index) else { return };
             let request = quorate::ReshareRequest::refresh([name.clone()]).suite(suite);
             self.ceremonies += 1;
-            let call = Call::Reshare { wallet, attempt: usize::MAX, request, consenting: Vec::new(), withheld: None };
+            // One whose store was put back to before it had the key is asked to take a share of a key that it does not know. It is not
+            // in the way of its operator, who knows what was put back.
+            let consenting = lost.iter().filter_map(|index| self.world.cosigner(*index)).collect();
+            let call = Call::Reshare { wallet, attempt: usize::MAX, request, consenting, withheld: None };
             let outcome = operate::run(running, call).await;
             last = words(&outcome);
             self.world.trace.saw(&format!("{} refreshes at the end: {last}", NAMES[index]));
-            if let Outcome::Reshared(reshared) = outcome {
+            if let Outcome::Reshared(reshared, _) = outcome {
                 if !reshared.effective {
                     self.world.trace.violation(format!("{name}: a refresh with all of its holders is not effective"));
                 }
@@ -362,7 +368,7 @@ fn words(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Keygen(_) => "made".to_owned(),
         Outcome::Signed(_) => "signed".to_owned(),
-        Outcome::Reshared(_) => "reshared".to_owned(),
+        Outcome::Reshared(..) => "reshared".to_owned(),
         Outcome::Failed(error) => format!("failed: {}", chain(error)),
         Outcome::Died => "died".to_owned(),
         Outcome::Hangs => "hangs".to_owned(),

@@ -41,7 +41,8 @@ pub(crate) enum Expect {
 pub(crate) enum Outcome {
     Keygen(Vec<WalletKey>),
     Signed(Box<Signed>),
-    Reshared(Reshared),
+    /// And the keys as the proposer holds them then.
+    Reshared(Reshared, Vec<WalletKey>),
     Failed(CosignerError),
     /// The proposer crashed.
     Died,
@@ -62,7 +63,11 @@ pub(crate) async fn run(proposer: Running, call: Call) -> Outcome {
         match call {
             Call::Keygen { request, .. } => cosigner.keygen(request).await.map(Outcome::Keygen),
             Call::Sign { request, .. } => cosigner.sign(request).await.map(|signed| Outcome::Signed(Box::new(signed))),
-            Call::Reshare { request, consenting, .. } => reshare(cosigner, request, &consenting).await.map(Outcome::Reshared),
+            Call::Reshare { request, consenting, .. } => {
+                let reshared = reshare(cosigner, request, &consenting).await;
+                let keys = if reshared.is_ok() { cosigner.keys().await.unwrap_or_default() } else { Vec::new() };
+                reshared.map(|reshared| Outcome::Reshared(reshared, keys))
+            }
         }
     };
     tokio::select! {

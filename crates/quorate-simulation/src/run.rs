@@ -424,7 +424,8 @@ impl Run {
         }
         let min_signers = 2 + min_signers % (holders.len() - 1);
         let names = holders.iter().map(|index| NAMES[*index].to_owned());
-        let name = format!("w{}", self.step);
+        self.requests += 1;
+        let name = format!("w{}", self.requests);
         let request = KeygenRequest::new(&name, [SuiteId::Ed25519], u16::try_from(min_signers).ok()?).participants(names);
         Some((running, Call::Keygen { wallet, request }))
     }
@@ -453,13 +454,13 @@ impl Run {
                 self.world.trace.saw(&format!("{name} signs with wallet {wallet}: {what}"));
                 self.signed(name, (wallet, key), text, expect, &signed);
             }
-            (Call::Reshare { wallet, attempt, withheld, .. }, Outcome::Reshared(reshared)) => {
+            (Call::Reshare { wallet, attempt, withheld, .. }, Outcome::Reshared(reshared, keys)) => {
                 self.world.trace.saw(&format!("{name} reshares wallet {wallet} (attempt {attempt}): {what}"));
                 if let Some(withheld) = withheld {
                     let text = format!("a change without the consent of {} succeeds", NAMES[withheld]);
                     self.world.trace.violation(text);
                 }
-                self.reshared(wallet, attempt, &reshared);
+                self.reshared(wallet, attempt, &reshared, &keys);
             }
             (Call::Keygen { wallet, .. }, _) => self.world.trace.saw(&format!("{name} makes wallet {wallet}: {what}")),
             (Call::Sign { wallet, .. }, _) => self.world.trace.saw(&format!("{name} signs with wallet {wallet}: {what}")),
@@ -483,7 +484,7 @@ impl Run {
         self.finished.push(Finished { wallet, key, id: signed.request, text, signers });
     }
 
-    fn reshared(&mut self, wallet: usize, attempt: usize, reshared: &Reshared) {
+    fn reshared(&mut self, wallet: usize, attempt: usize, reshared: &Reshared, keys: &[WalletKey]) {
         let known = &mut self.wallets[wallet];
         for made in &reshared.keys {
             if let Some(key) = known.keys.iter_mut().find(|key| key.id == made.key_id) {
@@ -498,8 +499,17 @@ impl Run {
                 }
             }
         }
-        let Some(made) = known.attempts.get(attempt) else { return };
-        (known.holders, known.min_signers) = (made.holders.clone(), made.min_signers);
+        // Another change may have come between the request and what was made of it.
+        let is_made = |key: &&WalletKey| {
+            reshared.keys.iter().any(|made| (&made.key_id, made.epoch) == (key.share.key_id().as_bytes(), key.share.epoch()))
+        };
+        let made = keys.iter().find(is_made);
+        let Some(attempt) = known.attempts.get_mut(attempt) else { return };
+        if let Some(made) = made {
+            attempt.holders = made.peers.iter().filter_map(|(_, peer)| self.world.index_of(peer)).collect();
+            attempt.min_signers = made.share.placement().threshold().min_signers().into();
+        }
+        (known.holders, known.min_signers) = (attempt.holders.clone(), attempt.min_signers);
     }
 
     fn describe(&mut self, outcome: &Outcome) -> String {
@@ -508,7 +518,7 @@ impl Run {
             Outcome::Signed(signed) => {
                 format!("signed by {}", signed.signers.iter().map(|id| id.to_string()).collect::<Vec<_>>().join(", "))
             }
-            Outcome::Reshared(reshared) => {
+            Outcome::Reshared(reshared, _) => {
                 let epochs: Vec<_> = reshared.keys.iter().map(|key| key.epoch).collect();
                 let words = if reshared.effective { "effective" } else { "not effective" };
                 format!("epoch {epochs:?}, {words}, destroyed {:?}, outstanding {:?}", reshared.destroyed, reshared.outstanding)

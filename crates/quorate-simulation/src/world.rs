@@ -42,7 +42,7 @@ pub(crate) struct Node {
     /// Looks at what is durable, past every fault.
     pub(crate) vault: Vault,
     pub(crate) running: Option<Running>,
-    /// Its store went back to an older copy, and its shares were not repaired since.
+    /// Its store went back to an older copy at some time.
     pub(crate) lost: bool,
     /// Its operator had it rejoin since; whoever sees an alarm about it may accept it.
     pub(crate) rejoined: bool,

@@ -273,6 +273,14 @@ impl AnyCertified {
         for_any!(Self, self, certified => certified.package().epoch())
     }
 
+    pub(crate) const fn suite(&self) -> SuiteId {
+        match self {
+            Self::Ed25519(_) => SuiteId::Ed25519,
+            Self::Bip340(_) => SuiteId::Bip340,
+            Self::EcdsaSecp256k1(_) => SuiteId::EcdsaSecp256k1,
+        }
+    }
+
     pub(crate) fn placement(&self) -> &Placement {
         for_any!(Self, self, certified => certified.package().placement())
     }

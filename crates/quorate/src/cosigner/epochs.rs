@@ -285,6 +285,16 @@ impl Shared {
         Ok(before.former())
     }
 
+    /// Joins an attempt to deal a key of another cosigner anew, and goes no further.
+    #[cfg(test)]
+    pub(crate) async fn promise_only(&self, key: &Stored<AnyKeyShare>, epoch: u64) {
+        let (key_id, former) = (key.share.key_id(), &[]);
+        let to = HolderSet::new(&key.peers, key.share.placement().threshold().min_signers());
+        let key_print = key.share.key_print();
+        let attempt = Attempt { key_id: key_id.as_bytes(), epoch, key_print, base: None, to, former, refresh: false };
+        self.promise(attempt).await.unwrap();
+    }
+
     /// The holders of all that was joined since the last epoch that is known to be effective.
     pub(super) async fn former(&self, key_id: &[u8; 32]) -> Result<Former, VaultError> {
         Ok(self.epoch_note(key_id).await?.former())

@@ -440,6 +440,10 @@ pub(super) async fn activate(shared: &Shared, record: &Stored<AnyKeyShare>) -> R
     let before = shared.load(key.key_id()).await.ok();
     shared.promote(record).await?;
     shared.freeze_new_share(record).await?;
+    let threshold = |record: &Stored<AnyKeyShare>| record.share.placement().threshold();
+    if before.as_ref().is_none_or(|before| before.peers != record.peers || threshold(before) != threshold(record)) {
+        shared.reshares.has_changed(key.key_id());
+    }
     // A freeze must not outlast the eviction of who made it, or the two would block each other.
     let evicted =
         before.iter().flat_map(|before| before.peers.iter()).filter(|(_, peer)| record.peers.identifier(*peer).is_none());
@@ -451,5 +455,7 @@ pub(super) async fn activate(shared: &Shared, record: &Stored<AnyKeyShare>) -> R
     let kind = if key.epoch() == 0 { AuditKind::KeyMade } else { AuditKind::EpochActive };
     let made = audit::entry(kind).key(*key.key_id()).epoch(key.epoch());
     shared.audit.note(made.reason(&key_name(wallet, key.suite()))).await;
+    // They have come as far: a store that goes back from here should be missed.
+    record.peers.iter().map(|(_, peer)| peer).filter(|peer| *peer != shared.me).for_each(|peer| shared.witness.want(peer));
     Ok(())
 }

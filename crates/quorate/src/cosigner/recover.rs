@@ -37,6 +37,11 @@ const AT_ONCE: usize = 32;
 
 /// Asks for the certificates of shares that are pending at the start, and of those that `incomplete` names later.
 pub(super) async fn complete_pending(shared: Arc<Shared>, mut incomplete: mpsc::UnboundedReceiver<KeyRef>) {
+    let next = |open: &mut VecDeque<KeyRef>, key: KeyRef| {
+        if !open.contains(&key) {
+            open.push_front(key);
+        }
+    };
     let mut open = match pending(&shared).await {
         Ok(open) => open,
         Err(error) => {
@@ -53,7 +58,7 @@ pub(super) async fn complete_pending(shared: Arc<Shared>, mut incomplete: mpsc::
             rest.extend(complete_some(&shared, some).await);
             // The newest first, so that old ones that nobody can complete are no hindrance.
             while let Ok(key) = incomplete.try_recv() {
-                open.push_front(key);
+                next(&mut open, key);
                 pause = FIRST_PAUSE;
             }
         }
@@ -61,7 +66,7 @@ pub(super) async fn complete_pending(shared: Arc<Shared>, mut incomplete: mpsc::
         let wait = if open.is_empty() { Duration::MAX } else { pause };
         match tokio::time::timeout(wait, incomplete.recv()).await {
             Ok(Some(key)) => {
-                open.push_front(key);
+                next(&mut open, key);
                 pause = FIRST_PAUSE;
             }
             Ok(None) => return,
@@ -116,10 +121,8 @@ pub(super) async fn complete(shared: &Arc<Shared>, key: &KeyRef) -> Result<bool,
     let pending = match shared.vault.load_pending::<Stored<AnyPendingShare>>(key.key_id(), key.epoch()).await {
         Ok((_, pending)) => pending,
         // Its own ceremony completed it in the meantime, or a higher epoch did away with it. What failed may have been the last step.
-        Err(VaultError::Input(VaultInputError::NoPendingShare { .. })) => {
-            shared.vault.finish_destruction(key.key_id()).await?;
-            return Ok(true);
-        }
+        Err(VaultError::Input(VaultInputError::NoPendingShare { .. })) => return finish(shared, key).await,
+        Err(VaultError::Input(VaultInputError::UnknownKey)) => return Ok(true),
         Err(error) => return Err(error.into()),
     };
     let (mut confirmations, mut share) = (BTreeMap::new(), None);
@@ -156,6 +159,29 @@ pub(super) async fn complete(shared: &Arc<Shared>, key: &KeyRef) -> Result<bool,
     let entry = audit::entry(AuditKind::CertificateCompleted).key(*key.key_id()).epoch(key.epoch());
     shared.audit.note(entry).await;
     Ok(true)
+}
+
+/// Finishes the destruction of what was before an epoch. Gives whether this cosigner has come as far.
+async fn finish(shared: &Arc<Shared>, key: &KeyRef) -> Result<bool, CosignerError> {
+    shared.finish_destruction(key.key_id()).await?;
+    if !shared.holds_below(key.key_id(), key.epoch()).await? {
+        return Ok(true);
+    }
+    // The certificate by which it is given up came, and was not stored.
+    let others: Vec<_> = shared.roster.iter().map(|entry| entry.identity).filter(|peer| *peer != shared.me).collect();
+    let mut answers = ask(shared, key.key_id(), key.epoch(), &others)?;
+    let certificate = async {
+        while let Some((_, message)) = answers.next().await {
+            if let Message::Certificate { record, .. } = message {
+                learn(shared, key.suite(), &record).await?;
+                if !shared.holds_below(key.key_id(), key.epoch()).await? {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
+    };
+    tokio::time::timeout(ANSWER_WITHIN, certificate).await.unwrap_or(Ok(false))
 }
 
 /// Asks for a certificate of this epoch or a later one. Peers that cannot be asked are left out.
@@ -223,12 +249,17 @@ pub(super) fn new_epoch(key: &Stored<AnyKeyShare>) -> Message {
 /// enough shares of it.
 pub(super) async fn learn(shared: &Arc<Shared>, suite: SuiteId, record: &[u8]) -> Result<(), CosignerError> {
     let Ok(certified) = AnyCertified::from_record(suite, record) else { return Ok(()) };
-    let (key_id, epoch) = (*certified.key_id().as_bytes(), certified.epoch());
     // A key that this cosigner has nothing to do with, or something that calls itself by its name.
-    if shared.print_of(&key_id).await? != Some(certified.key_print()) {
+    if shared.print_of(certified.key_id().as_bytes()).await? != Some(certified.key_print()) {
         return Ok(());
     }
-    if shared.is_past(&certified).await? {
+    // Whoever handed it over may not come again.
+    learn_from(shared, &certified, record).await.inspect_err(|_| shared.try_again(&certified))
+}
+
+async fn learn_from(shared: &Arc<Shared>, certified: &AnyCertified, record: &[u8]) -> Result<(), CosignerError> {
+    let (key_id, epoch) = (*certified.key_id().as_bytes(), certified.epoch());
+    if shared.is_past(certified).await? {
         // A crash may have come before the end.
         return shared.finish_retirement(&key_id).await;
     }
@@ -246,7 +277,7 @@ pub(super) async fn learn(shared: &Arc<Shared>, suite: SuiteId, record: &[u8]) -
             .await;
     }
     let mine = shared.vault.summary(&key_id).await.ok().and_then(|summary| summary.active).map(|slot| slot.participant);
-    shared.retire(&certified, record).await?;
+    shared.retire(certified, record).await?;
     let key = certified.key_id();
     if mine.is_some_and(|me| certified.placement().participants().contains(me)) {
         tracing::error!(target: "quorate::audit", %key, epoch, "the share of this epoch is not here; `quorate repair` makes a new one");
@@ -329,6 +360,11 @@ pub(super) async fn answer_epochs(shared: &Arc<Shared>, from: PeerId, question: 
                 reason,
                 "what is known of a key cannot be read; the question stays open"
             );
+        }
+        if former && let Err(error) = shared.finish_destruction(key_id).await {
+            // It is asked what is destroyed, and by what is left of it a share could come back from an old copy of the store.
+            let reason = super::answer::describe(&error);
+            return tracing::warn!(key = hex::encode(key_id), reason, "a destruction is not finished; the question stays open");
         }
         let mut known = epochs_of(shared, key_id).await;
         if former {

@@ -253,13 +253,14 @@ pub(super) async fn take_part(
     let mut answers = shared.expect(from, proposal.digest(), others.iter().map(|(_, peer)| *peer))?;
     shared.trust_all(body.peers.iter().map(|(_, peer)| peer).collect()).await?;
     // It keeps other attempts away, and so is opened only for one that this cosigner would join; which may be another matter when it is.
-    let change = !check(shared, body, from, Consent::Needed).await?.refresh;
+    let asked = check(shared, body, from, Consent::Needed).await?;
+    let change = !asked.refresh || shared.reshares.is_consented(asked.plan);
     let opened = Opened::wait(shared, body, change).await?;
     let checked = check(shared, body, from, Consent::Needed).await?;
     let former = promise(shared, body, &checked).await?;
     note_joined(shared, proposal.request, body, Some(from)).await;
     let participants = body.peers.iter().map(|(identifier, _)| identifier);
-    let (me, refresh, plan) = (checked.me, checked.refresh, checked.plan);
+    let (me, plan) = (checked.me, checked.plan);
     let accepted = answer::accept_heard(shared, &mut answers, (from, proposal), me, participants);
     let randoms = tokio::select! {
         randoms = accepted => randoms?,
@@ -275,10 +276,8 @@ pub(super) async fn take_part(
         yielded = opened.yields() => return Err(yielded),
     }
     drop(opened);
-    if !refresh {
-        // The operator said yes to this, and not to the same again after something else.
-        shared.reshares.forget_consent(plan);
-    }
+    // The operator said yes to this, and not to the same again after something else.
+    shared.reshares.forget_consent(plan);
     tell_destroyed(shared, (from, proposal), &others, &former);
     let mut words = words(shared, (heard, &mut answers), &others).await;
     words.insert(shared.me, former);

@@ -347,6 +347,38 @@ async fn share_that_was_lost_with_the_history_is_named_and_the_peer_accepted_onl
     }
 }
 
+/// It knows nothing of the key, so that its operator is asked. From the first try on it looks like a refresh to it.
+#[tokio::test(flavor = "multi_thread")]
+async fn consent_to_a_share_that_was_lost_is_not_in_the_way_of_a_second_try() {
+    let mut team = Team::start(3).await;
+    team.all_seen().await;
+    let yesterday = team.homes[1].copy();
+    let made = team.at(0).keygen(KeygenRequest::new("w", [SuiteId::Ed25519], 2)).await.unwrap();
+    team.all_seen().await;
+    team.stop(1).await;
+    team.homes[1].put_back(&yesterday);
+    team.boot_again(1).await;
+    eventually("he knows", || team.at(1).standing_aside().is_some()).await;
+    team.at(1).rejoin().await.unwrap();
+    team.restart(1).await;
+    for index in [0, 2] {
+        team.alarmed(index, 1).await;
+        team.at(index).accept_rejoin(team.peer(1), true).await.unwrap();
+    }
+    let refresh = || crate::cosigner::ReshareRequest::refresh(["w".to_owned()]);
+    let refused = team.at(0).reshare(refresh()).await;
+    assert!(matches!(&refused, Err(CosignerError::Refused { reason, .. }) if reason.contains("consent")), "{refused:?}");
+    let plan = team.at(1).plans().pop().unwrap().plan;
+    team.at(1).consent(plan).await.unwrap();
+    let key = team.at(0).shared().load(made[0].share.key_id().as_bytes()).await.unwrap();
+    team.at(1).shared().promise_only(&key, 5).await;
+    let reshared = team.at(0).reshare(refresh()).await.unwrap();
+    assert!(reshared.effective && reshared.keys[0].epoch > 5, "{reshared:?}");
+    // It was for this, and what comes then need not wait for it.
+    assert!(team.at(2).reshare(refresh()).await.unwrap().effective);
+    team.sign(0, &[1]).await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn second_copy_elsewhere_is_noticed_and_neither_signs_any_more() {
     let mut team = Team::with_wallet(3, SuiteId::Ed25519).await;

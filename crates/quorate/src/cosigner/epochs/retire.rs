@@ -1,7 +1,7 @@
 //! Giving up shares by the certificate of an epoch in which this cosigner has none.
 
 use quorate_core::wire::Encoding;
-use quorate_storage::{AuditKind, vault::Shelf};
+use quorate_storage::{AuditKind, KeyRef, vault::Shelf};
 
 use super::{EpochNote, Retired};
 use crate::{audit, cosigner::Shared, error::CosignerError, share::AnyCertified};
@@ -10,6 +10,18 @@ impl Shared {
     /// Destroys this cosigner's shares of all lower epochs, by the certificate of one in which it has none. The certificate is durable
     /// first, to be handed on: nobody else may have it.
     pub(in crate::cosigner) async fn retire(&self, certified: &AnyCertified, record: &[u8]) -> Result<(), CosignerError> {
+        self.retire_now(certified, record).await.inspect_err(|_| self.try_again(certified))
+    }
+
+    /// Has what a certificate says done later, because it failed now.
+    pub(in crate::cosigner) fn try_again(&self, certified: &AnyCertified) {
+        let Some(any) = certified.placement().participants().iter().next() else { return };
+        let key = KeyRef::new(*certified.key_id().as_bytes(), certified.epoch(), any, certified.suite());
+        // A cosigner that stops does it at its next start.
+        let _stopping = self.interrupted.send(key);
+    }
+
+    async fn retire_now(&self, certified: &AnyCertified, record: &[u8]) -> Result<(), CosignerError> {
         let _one_at_a_time = self.reshares.changing.lock().await;
         let (key_id, epoch, digest) = (*certified.key_id().as_bytes(), certified.epoch(), certified.package_digest());
         // All of it is looked at before anything is written: what was true when the certificate came may be so no longer.
@@ -34,6 +46,15 @@ impl Shared {
             self.audit.note(audit::entry(AuditKind::ShareRetired).key(key_id).epoch(epoch)).await;
         }
         Ok(())
+    }
+
+    /// Whether this cosigner has a share of an epoch below one, and has not given it up.
+    pub(in crate::cosigner) async fn holds_below(&self, key_id: &[u8; 32], epoch: u64) -> Result<bool, CosignerError> {
+        let retired = self.epoch_note(key_id).await?.retired_at();
+        let Some(summary) = self.summary(key_id).await? else { return Ok(false) };
+        let is_active = summary.active.is_some_and(|slot| slot.epoch >= epoch);
+        let lower = summary.active.iter().chain(&summary.pending).any(|slot| slot.epoch < epoch);
+        Ok(lower && !is_active && retired.is_none_or(|(retired, _)| retired < epoch))
     }
 
     /// Writes the note, and dies.
@@ -63,7 +84,15 @@ impl Shared {
         Ok(())
     }
 
-    /// The same for all keys, at the start.
+    /// The same, and what is left of an epoch that a promotion ended. When this returns, nothing can be opened below the active epoch.
+    pub(in crate::cosigner) async fn finish_destruction(&self, key_id: &[u8; 32]) -> Result<(), CosignerError> {
+        if self.summary(key_id).await?.is_some() {
+            self.vault.finish_destruction(key_id).await?;
+        }
+        self.finish_retirement(key_id).await
+    }
+
+    /// Finishes the retirements of all keys, at the start.
     pub(in crate::cosigner) async fn finish_retirements(&self) -> Result<(), CosignerError> {
         let mut after = None;
         loop {

@@ -142,7 +142,9 @@ pub(super) async fn check(
         shared.reshares.remember(PlannedChange { plan, proposer: shared.name_of(from), description, keys });
         return Err(refused(Refusal::Consent { plan: text }));
     }
-    if refresh && from != shared.me && shared.reshares.awaits_change(|id| body.keys.iter().any(|key| key.key_id == *id)) {
+    // One that has no share, and joined a try before, knows the key by now: what its operator consented to looks like any refresh.
+    let is_other = refresh && from != shared.me && !shared.reshares.is_consented(plan);
+    if is_other && shared.reshares.awaits_change(|id| body.keys.iter().any(|key| key.key_id == *id)) {
         return Err(refused(Refusal::Awaited));
     }
     Ok(Checked { me, sources, refresh, plan })

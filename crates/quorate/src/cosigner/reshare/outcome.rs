@@ -21,8 +21,9 @@ use crate::{
 
 /// How long to wait for this cosigner's own sessions when another one's have failed.
 const GRACE: Duration = Duration::from_secs(2);
-/// How often those who did not take part are asked whether they destroyed what they had.
-const ASK_THE_ABSENT: usize = 2;
+/// The pauses, in milliseconds, before those who did not take part are asked whether they destroyed what they had: it takes them a few
+/// writes.
+const PAUSES: [u64; 5] = [0, 50, 150, 400, 1000];
 
 /// Waits for this cosigner's own sessions, and not for long once another one says that its have failed. Keeps what else is heard.
 pub(super) async fn listening<T>(
@@ -140,20 +141,26 @@ pub(super) async fn absent(shared: &Arc<Shared>, body: &ReshareProposal, old: &P
             let _told = shared.tell(*peer, &recover::new_epoch(&stored));
         }
     }
-    for _ in 0..ASK_THE_ABSENT {
-        let ids: Vec<_> = body.keys.iter().map(|key| key.key_id).collect();
-        let open: BTreeSet<_> = absent.iter().copied().filter(|peer| !words.contains_key(peer)).collect();
+    let ids: Vec<_> = body.keys.iter().map(|key| key.key_id).collect();
+    let (mut open, mut silent) = (absent, BTreeSet::new());
+    for pause in PAUSES {
         if open.is_empty() {
             return;
         }
-        let Ok(epochs) = ask_which(shared, (ids, true), &open, ANSWER_WITHIN / 5).await else { return };
+        tokio::time::sleep(Duration::from_millis(pause)).await;
+        let Ok(epochs) = ask_which(shared, (ids.clone(), true), &open, ANSWER_WITHIN / 5).await else { return };
+        open.retain(|peer| epochs.contains_key(peer) || silent.insert(*peer));
         for (peer, epochs) in epochs.into_iter().filter(|(peer, _)| *peer != shared.me) {
             let is_past = |(key, theirs): (&ReshareKey, &KeyEpochs)| {
                 theirs.highest >= Some(key.new_epoch) && theirs.lowest.is_none_or(|lowest| lowest >= key.new_epoch)
             };
             if body.keys.iter().zip(&epochs).all(is_past) {
+                open.remove(&peer);
                 let former = epochs.into_iter().map(|epochs| epochs.former);
                 words.insert(peer, former.collect::<Option<Vec<_>>>().map(|sets| sets.into_iter().flatten().collect()));
+            } else if epochs.iter().all(|epochs| epochs.highest.is_none()) {
+                // It never had anything, and will not have.
+                open.remove(&peer);
             }
         }
     }

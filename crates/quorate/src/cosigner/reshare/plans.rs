@@ -89,6 +89,17 @@ impl Reshares {
         self.plans(|plans| plans.consented.remove(&plan));
     }
 
+    /// The holders of a key have changed: whatever was consented to for it is over.
+    pub(in crate::cosigner) fn has_changed(&self, key_id: &[u8; 32]) {
+        self.plans(|plans| {
+            plans.consented.retain(|_, consented| {
+                let before = consented.keys.len();
+                consented.keys.retain(|key| key != key_id);
+                before == 0 || !consented.keys.is_empty()
+            });
+        });
+    }
+
     /// Remembers a plan for the operator. The oldest one makes room.
     pub(in crate::cosigner) fn remember(&self, change: PlannedChange) {
         self.plans(|plans| {
@@ -202,4 +213,25 @@ pub(super) fn describe_change(shared: &Shared, body: &ReshareProposal, held: &St
         names(leaves.map(|(_, peer)| peer).collect()),
         names(joins.map(|(_, peer)| peer).collect()),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn consent_ends_when_all_keys_that_it_is_for_have_other_holders() {
+        let reshares = Reshares::default();
+        let consented = |keys: Vec<[u8; 32]>| Consented { since: Instant::now(), keys };
+        reshares.plans(|plans| {
+            plans.consented.insert([1; 32], consented(vec![[7; 32], [8; 32]]));
+            // Given before the plan was proposed here.
+            plans.consented.insert([2; 32], consented(Vec::new()));
+        });
+        reshares.has_changed(&[7; 32]);
+        assert!(reshares.is_consented([1; 32]) && reshares.awaits_change(|key| *key == [8; 32]));
+        assert!(!reshares.awaits_change(|key| *key == [7; 32]));
+        reshares.has_changed(&[8; 32]);
+        assert!(!reshares.is_consented([1; 32]) && reshares.is_consented([2; 32]));
+    }
 }

@@ -195,6 +195,30 @@ async fn eviction_needs_the_consent_of_each_holder_and_leaves_the_evicted_nothin
     team.until_epoch(0, &id, None).await;
 }
 
+/// Nobody tells it twice.
+#[tokio::test(flavor = "multi_thread")]
+async fn store_of_the_evicted_that_fails_once_keeps_nothing() {
+    for operation in 0..14 {
+        let team = Team::with(4, 3, 2, &[SuiteId::Ed25519]).await;
+        let id = team.key_id(0).await;
+        let evict = refresh().without_holder("carol").with_holder("dave");
+        for index in [1, 3] {
+            team.cosigners[0].reshare(evict.clone()).await.unwrap_err();
+            let plan = team.plan_at(index).await.plan;
+            team.cosigners[index].consent(plan).await.unwrap();
+        }
+        team.stores[2].fail_at(operation, Torn::Before);
+        team.cosigners[0].reshare(evict).await.unwrap_or_else(|error| panic!("operation {operation}: {error}"));
+        team.until_epoch(2, &id, None).await;
+        let left = async {
+            while team.vaults[2].has_epoch_key(&id, 0).await.unwrap() {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        assert!(tokio::time::timeout(Duration::from_secs(30), left).await.is_ok(), "operation {operation}: the key stays");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn lower_threshold_is_nothing_that_one_cosigner_decides() {
     let team = Team::with(3, 3, 3, &[SuiteId::Ed25519]).await;
