@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use crate::support::Place;
+use crate::support::{Place, Said};
 
 fn sign(place: &Place, at: &str, signer: &str) {
     let signature = place.at(at, &format!("sign message treasury hello --suite ed25519 --signer {signer}")).succeeds();
@@ -65,6 +65,20 @@ fn wallet_is_refreshed_and_rid_of_a_participant_by_the_consent_of_the_others() {
     place.at("bob", "evict treasury --participant alice").fails(2, "alice");
 }
 
+/// Asks until it is done.
+#[track_caller]
+fn until(what: &str, ask: impl Fn() -> Said) {
+    let began = std::time::Instant::now();
+    loop {
+        let said = ask();
+        if said.code == 0 {
+            return;
+        }
+        assert!(began.elapsed() < Duration::from_secs(20), "{what}: {}", said.err);
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
 #[test]
 fn cosigner_that_lost_its_share_with_its_store_is_repaired() {
     let place = Place::new();
@@ -86,17 +100,13 @@ fn cosigner_that_lost_its_share_with_its_store_is_repaired() {
     copy("carol-before", "carol");
     let carol = place.start("carol");
     place.wait_for_links(&names);
-    place.at("carol", "rejoin").succeeds();
+    until("carol knows", || place.at("carol", "rejoin"));
     assert_eq!(carol.stop(), 0);
     nodes.push(place.start("carol"));
     place.wait_for_links(&names);
     for peer in ["alice", "bob"] {
         // It has to have asked her first.
-        let began = std::time::Instant::now();
-        while place.at(peer, "peers --accept-rejoin carol --lost-shares").code != 0 {
-            assert!(began.elapsed() < Duration::from_secs(20), "{peer} sees nothing wrong with carol");
-            std::thread::sleep(Duration::from_millis(100));
-        }
+        until("the alarm", || place.at(peer, "peers --accept-rejoin carol --lost-shares"));
     }
     place.at("alice", "attest treasury").fails(1, "1 of 3 proofs are missing");
     // Carol has never heard of the wallet: only her operator can tell it from another of the same name.
