@@ -4,7 +4,7 @@
 
 /// Every place, as `step/moment`.
 #[cfg(feature = "crash-points")]
-pub const CRASH_POINTS: [&str; 27] = [
+pub const CRASH_POINTS: [&str; 29] = [
     "boot/before-record",
     "boot/after-record",
     "name/before-index",
@@ -31,6 +31,8 @@ pub const CRASH_POINTS: [&str; 27] = [
     "epoch-notes/after-write",
     "freezes/before-write",
     "freezes/after-write",
+    "amendments/before-write",
+    "amendments/after-write",
     "redb/before-commit",
 ];
 

@@ -41,12 +41,12 @@ fn proposer_killed_while_a_key_is_made_comes_back_and_signs() {
 
 #[test]
 fn participant_killed_in_a_refresh_or_a_signature_comes_back_and_signs() {
-    run(&[Deed::Refresh, Deed::Sign, Deed::Freeze], Role::Participant);
+    run(&[Deed::Refresh, Deed::Sign, Deed::Freeze, Deed::Amend], Role::Participant);
 }
 
 #[test]
 fn proposer_killed_in_a_refresh_or_a_signature_comes_back_and_signs() {
-    run(&[Deed::Refresh, Deed::Sign, Deed::Freeze], Role::Proposer);
+    run(&[Deed::Refresh, Deed::Sign, Deed::Freeze, Deed::Amend], Role::Proposer);
 }
 
 #[test]

@@ -13,6 +13,8 @@ pub(super) enum Deed {
     Sign,
     /// The wallet is frozen.
     Freeze,
+    /// A placement is amended, of whoever asks for it.
+    Amend,
     /// The victim is evicted.
     Leave,
 }
@@ -40,10 +42,10 @@ const fn always(point: &'static str, deed: Deed, role: Role) -> Case {
     Case { point, deed, role, always: true }
 }
 
-use Deed::{Freeze, Keygen, Leave, Refresh, Sign, Start};
+use Deed::{Amend, Freeze, Keygen, Leave, Refresh, Sign, Start};
 use Role::{Participant, Proposer};
 
-pub(super) const ALL: [Case; 75] = [
+pub(super) const ALL: [Case; 79] = [
     always("boot/before-record", Start, Participant),
     always("boot/after-record", Start, Participant),
     case("audit/before-entry", Start, Participant),
@@ -117,6 +119,11 @@ pub(super) const ALL: [Case; 75] = [
     always("freezes/after-write", Freeze, Participant),
     always("freezes/before-write", Freeze, Proposer),
     case("freezes/after-write", Freeze, Proposer),
+    // Somebody's shares have other places.
+    always("amendments/before-write", Amend, Participant),
+    case("amendments/after-write", Amend, Participant),
+    case("amendments/before-write", Amend, Proposer),
+    always("amendments/after-write", Amend, Proposer),
     // It is evicted.
     always("retire/before-record", Leave, Participant),
     always("retire/after-record", Leave, Participant),

@@ -15,13 +15,15 @@ const LIMIT: Duration = Duration::from_secs(60);
 pub(super) struct Team {
     place: Place,
     /// Alice, bob and dave.
-    _others: Vec<Node>,
+    others: Vec<Node>,
     victim: Option<Node>,
     wallet: String,
     wallets: usize,
     requests: u64,
     /// How many key generations failed, each of which may leave a pending share behind.
     failed: u64,
+    /// How often somebody declared another backup.
+    moved: u64,
 }
 
 /// Asks until something is so.
@@ -63,7 +65,7 @@ impl Team {
         let others = NAMES.into_iter().filter(|name| *name != VICTIM).map(|name| place.start(name)).collect();
         let victim = Some(place.start_to_crash(VICTIM));
         place.wait_for_links(&NAMES);
-        let mut team = Self { place, _others: others, victim, wallet: String::new(), wallets: 0, requests: 0, failed: 0 };
+        let mut team = Self { place, others, victim, wallet: String::new(), wallets: 0, requests: 0, failed: 0, moved: 0 };
         team.next_wallet();
         until("the first wallet", || done(&team.keygen("alice")));
         team
@@ -97,6 +99,7 @@ impl Team {
             Deed::Keygen => self.finish_keygen(by),
             Deed::Refresh => self.finish_refresh(by),
             Deed::Freeze => self.thaw(),
+            Deed::Amend => self.finish_amendment(by),
             Deed::Leave => return self.has_left(),
             Deed::Start | Deed::Sign => {}
         }
@@ -111,12 +114,16 @@ impl Team {
         if case.deed == Deed::Leave {
             self.finish_keygen("alice");
         }
+        if case.deed == Deed::Amend {
+            self.declare_backup(by);
+        }
         self.arm(case.point);
         let said = match case.deed {
             Deed::Keygen => self.keygen(by),
             Deed::Refresh => self.refresh(by),
             Deed::Sign => self.sign(by, if by == VICTIM { "alice" } else { VICTIM }, "pay ann", id),
             Deed::Freeze => self.place.at(by, &format!("freeze {} --reason test", self.wallet)),
+            Deed::Amend => self.amend(by),
             Deed::Leave => self.evict(),
             Deed::Start => panic!("a start is no request"),
         };
@@ -125,7 +132,7 @@ impl Team {
         match case.deed {
             Deed::Keygen => self.failed += u64::from(said.code != 0),
             Deed::Sign => self.signed_once(by, id, said.code == 0),
-            Deed::Start | Deed::Refresh | Deed::Freeze | Deed::Leave => {}
+            Deed::Start | Deed::Refresh | Deed::Freeze | Deed::Amend | Deed::Leave => {}
         }
     }
 
@@ -217,6 +224,45 @@ impl Team {
     /// A refresh that was cut off is done again, and leaves nothing of it.
     fn finish_refresh(&self, by: &str) {
         until("the refresh", || done(&self.refresh(by)));
+    }
+
+    /// Has a cosigner say that it has a backup at a place where it had none.
+    fn declare_backup(&mut self, by: &str) {
+        self.moved += 1;
+        let stopped = if by == VICTIM { self.victim.take().unwrap() } else { self.others.remove(0) };
+        assert_eq!(stopped.stop(), 0);
+        let path = self.place.path(by).join("quorate.toml");
+        let config = std::fs::read_to_string(&path).unwrap();
+        let lines = config.lines().filter(|line| !line.starts_with("backups = "));
+        let config: String = lines.flat_map(|line| [line, "\n"]).collect();
+        let row = format!("[placement]\nbackups = [{{ location = \"{}\", key = \"{by}-friend\" }}]\n", self.backup(by));
+        std::fs::write(path, config.replace("[placement]\n", &row)).unwrap();
+        if by == VICTIM {
+            self.victim = Some(self.place.start_to_crash(VICTIM));
+        } else {
+            self.others.insert(0, self.place.start(by));
+        }
+        self.place.wait_for_links(&NAMES);
+    }
+
+    fn backup(&self, by: &str) -> String {
+        format!("vault-{by}/s{}", self.moved)
+    }
+
+    fn amend(&self, by: &str) -> Said {
+        self.place.at(by, &format!("placement amend {}", self.wallet))
+    }
+
+    /// An amendment that was cut off is approved by all, and counts everywhere.
+    fn finish_amendment(&self, by: &str) {
+        until("the amendment", || done(&self.amend(by)));
+        let backup = self.backup(by);
+        for name in HOLDERS {
+            until("what everybody counts", || {
+                let said = self.place.at(name, &format!("placement explain {}", self.wallet));
+                if said.out.contains(&backup) { done(&said) } else { Err(format!("{name}: {}", said.out)) }
+            });
+        }
     }
 
     fn thaw(&self) {
