@@ -219,15 +219,30 @@ impl Network {
         self.shared.endpoint().is_connected(peer)
     }
 
+    /// Which link with a peer there is; nothing if there is none. It is another one after every silence and every restart of the peer.
+    #[must_use]
+    pub fn link(&self, peer: PeerId) -> Option<u64> {
+        self.shared.endpoint().link(peer)
+    }
+
     /// Waits until there is a proven link with a peer; `false` after a shutdown. Set a time-out of your own.
     pub async fn connected(&self, peer: PeerId) -> bool {
+        self.changed_to(|| self.is_connected(peer)).await
+    }
+
+    /// Waits until there is no link with a peer, or another one than this; `false` after a shutdown.
+    pub async fn link_ended(&self, peer: PeerId, link: u64) -> bool {
+        self.changed_to(|| self.link(peer) != Some(link)).await
+    }
+
+    async fn changed_to(&self, reached: impl Fn() -> bool + Send) -> bool {
         let (mut changes, mut running) = (self.shared.changes.subscribe(), self.shared.running.subscribe());
         loop {
             changes.mark_unchanged();
             if !*running.borrow_and_update() {
                 return false;
             }
-            if self.is_connected(peer) {
+            if reached() {
                 return true;
             }
             tokio::select! {

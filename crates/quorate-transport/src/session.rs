@@ -403,6 +403,13 @@ impl<R: TryCryptoRng> Endpoint<R> {
         self.peers.get(&peer).is_some_and(|peer| peer.connection.is_live())
     }
 
+    /// Which link with a peer there is, counted from one; nothing if there is none. It stays the same while keys are renewed, and is
+    /// another one after every silence and every restart of the peer: what was found out about it then is no longer of the one there.
+    #[must_use]
+    pub fn link(&self, peer: PeerId) -> Option<u64> {
+        self.peers.get(&peer)?.connection.number()
+    }
+
     /// What was dropped so far, and why.
     #[must_use]
     pub const fn counters(&self) -> Counters {

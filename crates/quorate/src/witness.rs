@@ -7,9 +7,10 @@
 //!   remembers it, durably; or the alarm                     what I saw of you)
 //! ```
 //!
-//! Each asks each at every new link, whenever the other tells a new boot, after a signature, and every few seconds. Until a peer has
-//! answered, and while there is an alarm about it, this cosigner does nothing with it: see [`Shared::trust`]. Only an answer to a fresh
-//! question is judged, one at a time for each peer, so that nothing that was late on the way can look like the past.
+//! Each asks each at every new link, which every restart of the other makes, when an epoch becomes active, after a signature, and
+//! every few seconds. Until a peer has answered on the link that there is, and while there is an alarm about it, this cosigner does
+//! nothing with it: see [`Shared::trust`]. Only an answer to a fresh question is judged, one at a time for each peer, so that nothing
+//! that was late on the way can look like the past.
 //!
 //! What this means, and what it cannot notice, is in docs/witness.md.
 
@@ -65,8 +66,6 @@ struct Peer {
     state: Mutex<State>,
     /// Wakes whoever asks this peer.
     wanted: Notify,
-    /// The same, and ends a question that the start before may not have answered.
-    doubted: Notify,
     /// Wakes those who wait for its answer.
     judged: Notify,
 }
@@ -81,12 +80,13 @@ struct State {
     claim: Option<Option<Stamp>>,
 }
 
-/// Whether a peer answered on the link that there is now.
+/// What a peer showed last.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 enum Checked {
     #[default]
     No,
-    Fine,
+    /// That it goes on from what was seen; over this link, and it says nothing of whoever is behind another one.
+    Fine(u64),
     Unshown,
 }
 
@@ -108,8 +108,8 @@ struct Answer {
 
 impl State {
     /// Whether there is nothing to hurry for.
-    fn is_settled(&self) -> bool {
-        self.checked == Checked::Fine || self.witnessed.alarm.is_some()
+    fn is_settled(&self, link: u64) -> bool {
+        self.checked == Checked::Fine(link) || self.witnessed.alarm.is_some()
     }
 }
 
@@ -142,16 +142,6 @@ impl Witnesses {
             entry.wanted.notify_one();
         }
     }
-
-    /// Hears of a peer's start: if it is another one than was seen, it is not known to be fine, and asked at once.
-    pub(crate) fn doubt(&self, peer: PeerId, boot: Boot) {
-        let Some(entry) = self.peers.get(&peer) else { return };
-        let mut state = entry.state();
-        if state.witnessed.seen.is_none_or(|seen| seen.boot != boot) {
-            state.checked = Checked::No;
-            entry.doubted.notify_one();
-        }
-    }
 }
 
 /// Asks all peers, again and again. Runs until the network is shut down, or it is aborted.
@@ -162,22 +152,9 @@ pub(crate) async fn watch(shared: Arc<Shared>) {
         links.spawn(async move {
             let Some(entry) = shared.witness.peers.get(&peer) else { return };
             while shared.network.connected(peer).await {
-                while shared.network.is_connected(peer) {
-                    let asked = Instant::now();
-                    shared.look(peer, entry).await;
-                    let known = { entry.state().is_settled() };
-                    // Nobody wanting it is a reason too, after a while.
-                    tokio::select! {
-                        () = entry.doubted.notified() => {
-                            tokio::time::sleep_until(asked + PAUSE / 10).await;
-                            continue;
-                        }
-                        () = entry.wanted.notified() => {}
-                        () = tokio::time::sleep(if known { PERIOD } else { PAUSE }) => {}
-                    }
-                    tokio::time::sleep_until(asked + PAUSE).await;
+                if let Some(link) = shared.network.link(peer) {
+                    shared.look_again(peer, entry, link).await;
                 }
-                entry.state().checked = Checked::No;
             }
         });
     }
@@ -223,6 +200,15 @@ impl Shared {
         if names.is_empty() { Ok(()) } else { Err(CosignerError::Unavailable { names }) }
     }
 
+    /// Waits a moment until all peers that are there have said what they saw of this cosigner.
+    async fn hear_all(&self) {
+        let until = Instant::now() + WITHIN.min(self.deadline);
+        for (peer, entry) in self.witness.peers.iter().filter(|(peer, _)| self.network.is_connected(**peer)) {
+            // What it says is wanted, and not whether it is fine.
+            let _known = timeout_at(until, self.known(*peer, entry)).await;
+        }
+    }
+
     async fn known(&self, peer: PeerId, entry: &Peer) -> Result<bool, CosignerError> {
         loop {
             let mut judged = core::pin::pin!(entry.judged.notified());
@@ -232,7 +218,9 @@ impl Shared {
                 if let Some(alarm) = state.witnessed.alarm {
                     return Err(self.went_back(peer, &state.witnessed, alarm));
                 }
-                if state.checked == Checked::Fine {
+                if let Checked::Fine(link) = state.checked
+                    && self.network.link(peer) == Some(link)
+                {
                     return Ok(true);
                 }
             }
@@ -298,25 +286,48 @@ impl Shared {
         Err(CosignerError::Unavailable { names: vec![self.name_of(peer)] })
     }
 
+    /// Asks a peer, as long as there is this link with it. Whoever is behind the next one is asked at once, whatever this one still owed.
+    async fn look_again(self: &Arc<Self>, peer: PeerId, entry: &Peer, link: u64) {
+        while self.network.link(peer) == Some(link) {
+            let asked = Instant::now();
+            self.look(peer, entry, link).await;
+            let known = { entry.state().is_settled(link) };
+            let pause = async {
+                // Nobody wanting it is a reason too, after a while.
+                let _wanted = timeout(if known { PERIOD } else { PAUSE }, entry.wanted.notified()).await;
+                tokio::time::sleep_until(asked + PAUSE).await;
+            };
+            tokio::select! {
+                () = pause => {}
+                _ended = self.network.link_ended(peer, link) => tokio::time::sleep_until(asked + PAUSE / 10).await,
+            }
+        }
+    }
+
     /// Asks a peer, and draws the conclusions.
-    async fn look(self: &Arc<Self>, peer: PeerId, entry: &Peer) {
+    async fn look(self: &Arc<Self>, peer: PeerId, entry: &Peer, link: u64) {
         let before = entry.state().witnessed;
         let answer = tokio::select! {
             answer = self.ask_witness(peer, before.seen) => answer,
-            // It is another start: that one is asked.
-            () = entry.doubted.notified() => self.ask_witness(peer, before.seen).await,
+            _ended = self.network.link_ended(peer, link) => return,
         };
         // Whoever does not answer stays what it was.
         let Ok(answer) = answer else { return };
         self.hear_claim(peer, entry, answer.claim).await;
-        if let Err(error) = self.weigh(peer, entry, before, &answer).await {
+        if let Err(error) = self.weigh((peer, link), entry, before, &answer).await {
             let (name, reason) = (self.name_of(peer), crate::cosigner::describe(&error));
             tracing::error!(target: "quorate::audit", name, reason, "what was seen of a cosigner cannot be stored");
         }
         entry.judged.notify_waiters();
     }
 
-    async fn weigh(&self, peer: PeerId, entry: &Peer, before: Witnessed, answer: &Answer) -> Result<(), CosignerError> {
+    async fn weigh(
+        &self,
+        (peer, link): (PeerId, u64),
+        entry: &Peer,
+        before: Witnessed,
+        answer: &Answer,
+    ) -> Result<(), CosignerError> {
         if before.alarm.is_some() {
             let unsaved = before.alarm.filter(|_| entry.state().unsaved);
             return if let Some(alarm) = unsaved { self.save_alarm(peer, entry, before, alarm).await } else { Ok(()) };
@@ -326,7 +337,7 @@ impl Shared {
                 let witnessed = self.vault.remember(&peer, answer.now).await?;
                 let mut state = entry.state();
                 if state.witnessed == before {
-                    (state.witnessed, state.checked) = (witnessed, Checked::Fine);
+                    (state.witnessed, state.checked) = (witnessed, Checked::Fine(link));
                 }
                 Ok(())
             }

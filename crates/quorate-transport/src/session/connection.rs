@@ -85,6 +85,8 @@ pub(super) struct Connection {
     /// The first message of the link in use, so that its repeats make no candidates.
     promoted: Vec<u8>,
     remote_boot: Option<BootId>,
+    /// Counts the links after a silence or a restart of the peer.
+    links: u64,
     next_attempt: Duration,
     pause: Duration,
     knocked: bool,
@@ -103,6 +105,7 @@ impl Connection {
             pending: None,
             promoted: Vec::new(),
             remote_boot: None,
+            links: 0,
             next_attempt: Duration::ZERO,
             pause: FIRST_PAUSE,
             knocked: false,
@@ -114,6 +117,11 @@ impl Connection {
 
     pub(super) const fn is_live(&self) -> bool {
         self.live.is_some()
+    }
+
+    /// Which link it is; nothing if there is none.
+    pub(super) fn number(&self) -> Option<u64> {
+        self.live.as_ref().map(|_| self.links)
     }
 
     /// Datagrams to send.
@@ -224,6 +232,7 @@ impl Connection {
         let live = Live { link: candidate.link, since: now, heard: now, asked: now };
         let former = self.live.replace(live);
         let connected = former.is_none();
+        self.links = self.links.wrapping_add(u64::from(connected || restarted));
         // Frames of a former boot carry numbers that mean something else now.
         self.previous = former.filter(|_| !restarted).map(|live| (live.link, now.saturating_add(LINGER)));
         self.candidates.clear();

@@ -192,10 +192,33 @@ fn silence_disconnects_and_speech_reconnects() {
     sim.run_for(MINUTE);
     let (a, b) = (sim.ids[0], sim.ids[1]);
     assert!(!sim.node(0).is_connected(b) && !sim.node(1).is_connected(a));
+    assert_eq!((sim.node(0).link(b), sim.node(1).link(a)), (None, None));
     assert!(sim.events.contains(&(a, Event::Disconnected { peer: b })));
     sim.weather.lose = 0;
     sim.connect();
     assert!(!sim.events.iter().any(|(_, event)| matches!(event, Event::Connected { restarted: true, .. })));
+}
+
+#[test]
+fn link_is_another_one_after_silence_and_after_a_restart_and_the_same_under_new_keys() {
+    let mut limits = Limits::default();
+    limits.rekey_after = Duration::from_secs(2);
+    let mut sim = Sim::new(2, seed(), CALM, limits);
+    sim.connect();
+    let (a, b) = (sim.ids[0], sim.ids[1]);
+    sim.run_for(MINUTE);
+    assert_eq!((sim.node(0).link(b), sim.node(1).link(a)), (Some(1), Some(1)));
+    // It is back before it is missed.
+    sim.restart(0);
+    sim.run_until(MINUTE, |sim| sim.node(1).link(a) == Some(2));
+    sim.connect();
+    assert_eq!(sim.node(0).link(b), Some(1));
+    assert!(!sim.events.iter().any(|(_, event)| matches!(event, Event::Disconnected { .. })));
+    sim.weather.lose = 1000;
+    sim.run_for(MINUTE);
+    sim.weather.lose = 0;
+    sim.connect();
+    assert_eq!((sim.node(0).link(b), sim.node(1).link(a)), (Some(2), Some(3)));
 }
 
 #[test]

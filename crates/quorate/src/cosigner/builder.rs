@@ -289,13 +289,15 @@ impl CosignerBuilder {
         shared.finish_retirements().await?;
         shared.sweep_requests().await?;
         tracing::info!(target: "quorate::audit", name = shared.name, peer = %me, boot, "started");
-        shared.audit.write(audit::entry(AuditKind::Started).reason(&described(boot))).await?;
+        shared.audit.write(audit::entry(AuditKind::Started).reason(&described(&this_start))).await?;
         Ok(Cosigner { tasks: Mutex::new(in_background(&shared, incomplete, wishes)), shared })
     }
 }
 
-fn described(start: u64) -> String {
-    format!("start {start} of version {}", env!("CARGO_PKG_VERSION"))
+/// Unlike that of any other start, so that two copies of a store have different logs from their first entry on.
+fn described(start: &Boot) -> String {
+    let random: String = start.random.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("start {} ({random}) of version {}", start.counter, env!("CARGO_PKG_VERSION"))
 }
 
 /// Tells this start from every other one, also from one of the same number.

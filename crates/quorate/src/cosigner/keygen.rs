@@ -455,5 +455,7 @@ pub(super) async fn activate(shared: &Shared, record: &Stored<AnyKeyShare>) -> R
     let kind = if key.epoch() == 0 { AuditKind::KeyMade } else { AuditKind::EpochActive };
     let made = audit::entry(kind).key(*key.key_id()).epoch(key.epoch());
     shared.audit.note(made.reason(&key_name(wallet, key.suite()))).await;
+    // They have come as far: a store that goes back from here should be missed.
+    record.peers.iter().map(|(_, peer)| peer).filter(|peer| *peer != shared.me).for_each(|peer| shared.witness.want(peer));
     Ok(())
 }

@@ -62,7 +62,6 @@ impl Shared {
     pub(crate) fn learn_boot(&self, peer: PeerId, boot: Boot) {
         if self.pairings.learn(peer, boot) {
             self.pool.retain_live();
-            self.witness.doubt(peer, boot);
             self.forget_acknowledgements(peer);
             greet(self, peer);
         }

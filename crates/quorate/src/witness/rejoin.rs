@@ -86,6 +86,7 @@ impl Cosigner {
     /// cosigner shows, [`CosignerError::Vault`]; it may be called again.
     pub async fn rejoin(&self) -> Result<Rejoined, CosignerError> {
         let shared = self.shared();
+        shared.hear_all().await;
         let claims: Vec<_> = shared.witness.peers.iter().map(|(peer, entry)| (*peer, entry.state().claim)).collect();
         if claims.iter().all(|(_, claim)| claim.is_none()) {
             return Err(CosignerError::Unavailable { names: claims.iter().map(|(peer, _)| shared.name_of(*peer)).collect() });
@@ -119,7 +120,8 @@ impl Cosigner {
 
     /// Accepts a peer about which there is an alarm, from where it is now on. For an operator who knows what happened there.
     ///
-    /// The peer must have [rejoined](Self::rejoin) and started again, or go on from where it was seen after all. It proves for every key that both hold that it has its share, of the
+    /// The peer must have [rejoined](Self::rejoin) and started again, or go on from where it was seen after all. It proves for every key
+    /// that both hold that it has its share, of the
     /// epoch that is active here. With `lost_shares` it is accepted without the proofs that it cannot give.
     ///
     /// # Errors
@@ -136,10 +138,13 @@ impl Cosigner {
         let name = shared.name_of(peer);
         shared.may_take_part()?;
         let entry = shared.witness.peers.get(&peer).ok_or(CosignerError::Bug("a peer without a place"))?;
-        let before = entry.state().witnessed;
-        if before.alarm.is_none() {
-            return Err(RequestError::NoAlarm { name }.into());
+        // Whether there is one may not be known yet on the link that there is now.
+        match shared.trust(peer).await {
+            Ok(()) => return Err(RequestError::NoAlarm { name }.into()),
+            Err(CosignerError::WentBack { .. }) => {}
+            Err(error) => return Err(error),
         }
+        let before = entry.state().witnessed;
         let answer = shared.ask_witness(peer, before.seen).await?;
         let now = answer.now;
         // An operator may have found the right store again: then there is nothing to give up.

@@ -19,6 +19,8 @@ use crate::{
     policy::BuiltinPolicy,
 };
 
+mod links;
+
 const NAMES: [&str; 3] = ["alice", "bob", "carol"];
 
 /// One cosigner's storage.
