@@ -54,7 +54,7 @@ impl<C: Curve> Keygen<C> {
         let mut reveals = Vec::new();
         let mut dealt: BTreeMap<_, _> = everyone.iter().map(|id| (*id, C::Scalar::ZERO)).collect();
         for (id, mut machine) in machines.drain(1..) {
-            deliver(&mut machine, commits.iter().filter(|(from, _)| *from != id))?;
+            deliver(&mut machine, bytes_of(&commits).filter(|(from, _)| *from != id))?;
             let mut shares = Vec::new();
             for message in sent(&mut machine) {
                 let share = private_share::<C>(&message)?;
@@ -77,14 +77,21 @@ impl<C: Curve> Keygen<C> {
         let mut machine = machine?;
         let (second, sent) = processor_timed(|| {
             let _commits: Vec<_> = sent(&mut machine).collect();
-            deliver(&mut machine, self.commits.iter()).map(|()| sent(&mut machine).collect::<Vec<_>>())
+            deliver(&mut machine, bytes_of(&self.commits))?;
+            // One by one, as a driver that sends them would: a thousand reveals of a thousand participants are many megabytes.
+            let part = |message: OutgoingMessage| Ok((message.to, private_share::<C>(&message)?, echo(&message)?));
+            sent(&mut machine).map(part).collect::<Outcome<Vec<_>>>()
         });
         let sent = sent?;
-        let echo = sent.first().and_then(|message| message.bytes.get(ECHO)).ok_or("a short frame")?;
-        let mut reveals = self.reveals.clone();
-        reveals.iter_mut().for_each(|(_, bytes)| bytes[ECHO].copy_from_slice(echo));
-        let (third, outcome) = processor_timed(|| deliver(&mut machine, reveals.iter()));
-        outcome?;
+        let (.., echo) = sent.first().ok_or("no reveal")?;
+        let mut third = Duration::ZERO;
+        for (from, bytes) in &self.reveals {
+            let mut bytes = bytes.clone();
+            bytes[ECHO].copy_from_slice(echo);
+            let (took, outcome) = processor_timed(|| deliver(&mut machine, core::iter::once((*from, bytes.as_slice()))));
+            outcome?;
+            third += took;
+        }
         let record = machine.pending().ok_or("nothing to store")?.value()?.to_secret_bytes();
         let digest = *machine.pending().ok_or("nothing to store")?.value()?.package().digest();
         let (fourth, confirmation) = processor_timed(|| {
@@ -94,7 +101,8 @@ impl<C: Curve> Keygen<C> {
         let transcript = record.iter().rev().skip(C::POINT_BYTES + 32).take(32).rev().copied().collect::<Vec<_>>();
         let head = &confirmation.ok_or("no confirmation")?.bytes[..ECHO.end];
         let confirmations = self.confirmations(head, &transcript, &digest, &sent)?;
-        let (fifth, outcome) = processor_timed(|| deliver(&mut machine, confirmations.iter()).map(|()| machine.take_output()));
+        let (fifth, outcome) =
+            processor_timed(|| deliver(&mut machine, bytes_of(&confirmations)).map(|()| machine.take_output()));
         outcome?.ok_or("no key share")?;
         Ok(first + second + third + fourth + fifth)
     }
@@ -105,23 +113,23 @@ impl<C: Curve> Keygen<C> {
         head: &[u8],
         transcript: &[u8],
         digest: &[u8; 32],
-        mine: &[OutgoingMessage],
+        mine: &[(Identifier, C::Scalar, [u8; 32])],
     ) -> Outcome<Vec<(Identifier, Vec<u8>)>> {
         let length = u32::try_from(C::POINT_BYTES + 32)?.to_be_bytes();
         let mut confirmations = Vec::new();
-        for message in mine {
-            let share = self.dealt[&message.to] + private_share::<C>(message)?;
+        for (to, mine, _) in mine {
+            let share = self.dealt[to] + mine;
             let nonce = share.square();
             let r = C::encode_point(&C::mul_generator(&nonce));
             let challenge = HashToScalar::new(domain::DEALING_CONFIRM)
                 .field(r.as_ref())
-                .identifier(message.to)
+                .identifier(*to)
                 .field(transcript)
                 .field(digest)
                 .finish_scalar::<C>();
             let response = C::encode_scalar(&(nonce + challenge * share));
             let frame = [head, &length, r.as_ref(), &response, &[0; 4]].concat();
-            confirmations.push((message.to, frame));
+            confirmations.push((*to, frame));
         }
         Ok(confirmations)
     }
@@ -136,12 +144,20 @@ fn sent_one<C: Curve>(machine: &mut Machine<C>) -> Option<OutgoingMessage> {
     sent(machine).reduce(|first, _| first)
 }
 
-fn deliver<'a, C: Curve>(machine: &mut Machine<C>, messages: impl Iterator<Item = &'a (Identifier, Vec<u8>)>) -> Outcome<()> {
+fn bytes_of(messages: &[(Identifier, Vec<u8>)]) -> impl Iterator<Item = (Identifier, &[u8])> {
+    messages.iter().map(|(from, bytes)| (*from, bytes.as_slice()))
+}
+
+fn deliver<'a, C: Curve>(machine: &mut Machine<C>, messages: impl Iterator<Item = (Identifier, &'a [u8])>) -> Outcome<()> {
     for (from, bytes) in messages {
-        machine.handle(*from, bytes)?;
+        machine.handle(from, bytes)?;
     }
     let ignored: &BTreeMap<Ignored, u64> = machine.ignored();
     if ignored.is_empty() { Ok(()) } else { Err(format!("the machine ignored messages: {ignored:?}").into()) }
+}
+
+fn echo(message: &OutgoingMessage) -> Outcome<[u8; 32]> {
+    Ok(message.bytes.get(ECHO).ok_or("a short frame")?.try_into()?)
 }
 
 /// The private part of a reveal is its last 32 bytes.

@@ -6,6 +6,7 @@ mod dealers;
 pub mod ecdsa;
 mod frost;
 mod host;
+pub mod memory;
 mod ours;
 mod report;
 mod sample;
@@ -71,6 +72,12 @@ fn run_ecdsa(mut arguments: impl Iterator<Item = String>) -> Outcome<()> {
     let rows = ecdsa::measure(&options)?;
     let report = ecdsa::report::Report { host, rows };
     if json { report.json() } else { report.table() }
+}
+
+/// Sizes at which key generation can be compared.
+#[must_use]
+pub fn keygen_possible(size: Size) -> bool {
+    frost::possible(size)
 }
 
 /// "2-of-3,67-of-100" as pairs.

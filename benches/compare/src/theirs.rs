@@ -120,4 +120,41 @@ impl<C: Ciphersuite> Keygen<C> {
         outcome?;
         Ok(took)
     }
+
+    /// What was sent to the measured participant, as bytes.
+    pub fn received(&self) -> Outcome<Received<C>> {
+        let first = self.round1.iter().map(|(id, package)| Ok((*id, package.serialize()?)));
+        let second = self.round2.iter().map(|(id, package)| Ok((*id, package.serialize()?)));
+        Ok(Received {
+            size: self.size,
+            me: self.me,
+            round1: first.collect::<Outcome<_>>()?,
+            round2: second.collect::<Outcome<_>>()?,
+        })
+    }
+}
+
+/// Encoded messages of the others, from identifier to bytes.
+type Messages<C> = BTreeMap<Identifier<C>, Vec<u8>>;
+
+/// A key generation from bytes, as memory is measured: what is decoded has to be held, too.
+pub struct Received<C: Ciphersuite> {
+    size: (u16, u16),
+    me: Identifier<C>,
+    round1: Messages<C>,
+    round2: Messages<C>,
+}
+
+impl<C: Ciphersuite> Received<C> {
+    pub fn run(&self) -> Outcome<()> {
+        let (t, n) = self.size;
+        let (secret, _) = dkg::part1::<C, _>(self.me, n, t, OsRng)?;
+        let first = self.round1.iter().map(|(id, bytes)| Ok((*id, dkg::round1::Package::deserialize(bytes)?)));
+        let first = first.collect::<Result<BTreeMap<_, _>, Error<C>>>()?;
+        let (secret, _) = dkg::part2(secret, &first)?;
+        let second = self.round2.iter().map(|(id, bytes)| Ok((*id, dkg::round2::Package::deserialize(bytes)?)));
+        let second = second.collect::<Result<BTreeMap<_, _>, Error<C>>>()?;
+        dkg::part3(&secret, &first, &second)?;
+        Ok(())
+    }
 }
