@@ -18,7 +18,7 @@ pub(crate) use placement::{PlacementArgs, PlacementCommand};
 pub(crate) use request::{ApproveArgs, FreezeArgs, Requested, RequesterArgs, RequesterCommand, ResumeArgs};
 pub(crate) use reshare::{ConsentArgs, Dealt, EvictArgs, ReshareArgs};
 pub(crate) use sign::{AddressKind, Network, SignArgs, SignKind, Signer, Signing, Text, VerifyArgs, VerifyKind};
-pub(crate) use team::{InitArgs, NodeArgs, RosterArgs, RosterCommand};
+pub(crate) use team::{DatabaseArgs, InitArgs, NodeArgs, RosterArgs, RosterCommand, StoreArgs, StoreCommand};
 
 /// What `quorate --help` says at its end.
 const EXIT_CODES: &str = "\
@@ -116,6 +116,8 @@ pub(crate) enum Command {
     Consent(ConsentArgs),
     /// Show which providers could take a key, and which losses stop it from signing.
     Placement(PlacementArgs),
+    /// Move a cosigner's sealed shares to another store.
+    Store(StoreArgs),
     /// Make, check and restore encrypted backups of a cosigner's shares.
     Backup(BackupArgs),
     /// Start three cosigners on this machine, sign with them, then rob each: the thief must get nothing.
@@ -139,6 +141,18 @@ pub(crate) struct Connection {
     /// Its control socket, if that is not DIR/control.sock.
     #[arg(long, value_name = "PATH", conflicts_with = "dir")]
     pub(crate) socket: Option<PathBuf>,
+    /// Ask a cosigner on another machine, where its [control] listens. It answers what a requester may ask.
+    #[arg(long, value_name = "HOST:PORT", conflicts_with_all = ["dir", "socket"], requires_all = ["tls_ca", "tls_certificate", "tls_key"], help_heading = "Another machine")]
+    pub(crate) connect: Option<String>,
+    /// The certificates of the authorities that vouch for that cosigner.
+    #[arg(long, value_name = "FILE", requires = "connect", help_heading = "Another machine")]
+    pub(crate) tls_ca: Option<PathBuf>,
+    /// The certificate to show.
+    #[arg(long, value_name = "FILE", requires = "connect", help_heading = "Another machine")]
+    pub(crate) tls_certificate: Option<PathBuf>,
+    /// Its key.
+    #[arg(long, value_name = "FILE", requires = "connect", help_heading = "Another machine")]
+    pub(crate) tls_key: Option<PathBuf>,
     /// How many seconds to wait for an answer.
     #[arg(long, value_name = "SECONDS", default_value_t = 120, value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub(crate) timeout: u64,

@@ -20,6 +20,7 @@ mod reshare;
 mod roster;
 mod sign;
 mod status;
+mod store;
 mod verify;
 
 use core::time::Duration;
@@ -69,16 +70,37 @@ pub(crate) fn run(command: Command, output: &Output) -> Result<(), Failure> {
         Command::Plans(connection) => consent::plans(&connection, *output),
         Command::Consent(args) => consent::consent(&args, *output),
         Command::Placement(args) => placement::run(args.command, *output),
+        Command::Store(args) => store::run(args.command, *output),
         Command::Backup(args) => backup::run(args.command, *output),
         Command::Drill(args) => drill::run(&args, *output),
     }
 }
 
 /// A client of the running cosigner that is meant.
-fn client(connection: &Connection) -> Client {
+fn client(connection: &Connection) -> Result<Client, Failure> {
+    let timeout = Duration::from_secs(connection.timeout);
+    if let Some(address) = &connection.connect {
+        return remote(address, connection, timeout);
+    }
     let directory = connection.dir.clone().unwrap_or_else(|| PathBuf::from("."));
     let socket = connection.socket.clone().unwrap_or_else(|| directory.join(SOCKET_FILE));
-    Client::new(&socket, Duration::from_secs(connection.timeout))
+    Ok(Client::new(&socket, timeout))
+}
+
+#[cfg(feature = "remote")]
+fn remote(address: &str, connection: &Connection, timeout: Duration) -> Result<Client, Failure> {
+    let file = |file: &Option<PathBuf>| file.clone().unwrap_or_default();
+    let tls = quorate::control::ClientTls {
+        ca_file: file(&connection.tls_ca),
+        certificate: file(&connection.tls_certificate),
+        key: file(&connection.tls_key),
+    };
+    Ok(Client::remote(address, &tls, timeout)?)
+}
+
+#[cfg(not(feature = "remote"))]
+fn remote(_address: &str, _connection: &Connection, _timeout: Duration) -> Result<Client, Failure> {
+    Err(Failure::Feature { option: "--connect", feature: "remote" })
 }
 
 /// The runtime of commands that run a cosigner themselves.

@@ -8,7 +8,7 @@ use quorate::{
     config::ConfigError,
     control::ClientError,
     core::{DecodeError, InputError, PlacementError},
-    node::NodeError,
+    node::{MoveError, NodeError},
     payload::{AddressKind, PayloadError},
     transport::RosterError,
 };
@@ -90,6 +90,17 @@ pub(crate) enum Failure {
     /// A backup that was not restored.
     #[error(transparent)]
     Restore(#[from] RestoreError),
+    /// Something that this build cannot do.
+    #[error("{option} needs a build of quorate with the feature `{feature}`")]
+    #[cfg_attr(feature = "remote", expect(dead_code, reason = "this build can"))]
+    Feature { option: &'static str, feature: &'static str },
+    /// The files or the address of a cosigner elsewhere.
+    #[cfg(feature = "remote")]
+    #[error(transparent)]
+    Remote(#[from] quorate::control::RemoteError),
+    /// A store is not moved.
+    #[error(transparent)]
+    Move(#[from] MoveError),
     /// Others could have read the secret key.
     #[error("others can read the key file {} (mode {mode:03o}); run chmod 600", path.display())]
     KeyFileNotPrivate { path: PathBuf, mode: u32 },
@@ -169,6 +180,8 @@ impl Failure {
     /// As `quorate --help` documents.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
+            #[cfg(feature = "remote")]
+            Self::Remote(_) => 2,
             Self::Client(ClientError::NotRunning { .. } | ClientError::NoAnswer { .. }) => 3,
             Self::Client(ClientError::Refused(error)) => code_of(&error.code),
             Self::Client(_)
@@ -188,6 +201,8 @@ impl Failure {
             | Self::Node(_)
             | Self::Passphrase(_)
             | Self::Restore(_)
+            | Self::Move(_)
+            | Self::Feature { .. }
             | Self::KeyFileNotPrivate { .. }
             | Self::Roster { .. }
             | Self::RosterConflict { .. }

@@ -216,7 +216,8 @@ impl Run {
             if !self.key_is_one(wallet, key).await {
                 return;
             }
-            self.key_signs(wallet, key).await;
+            let lost = self.lost();
+            self.key_signs(wallet, key, &lost).await;
         }
         for key in 0..self.wallets[wallet].keys.len() {
             if self.world.trace.violations.is_empty() {
@@ -271,8 +272,7 @@ impl Run {
     }
 
     /// Every holder can have a signature made, and nobody else can.
-    async fn key_signs(&mut self, wallet: usize, key: usize) {
-        let lost = self.lost();
+    async fn key_signs(&mut self, wallet: usize, key: usize, lost: &BTreeSet<usize>) {
         let holders = self.wallets[wallet].holders.clone();
         for index in (0..self.world.nodes.len()).filter(|index| !lost.contains(index)) {
             let mut last = String::new();
@@ -359,8 +359,10 @@ impl Run {
             let text = format!("{} is not clean after the last refresh of {name}: {holding:?}", NAMES[*index]);
             self.world.trace.violation(text);
         }
+        // Whoever was put back, rejoined and has a share again signs like all others.
+        let exempt: BTreeSet<_> = lost.difference(&holders).copied().collect();
         self.wallets[wallet].holders = holders;
-        self.key_signs(wallet, key).await;
+        self.key_signs(wallet, key, &exempt).await;
     }
 }
 

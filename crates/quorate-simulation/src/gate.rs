@@ -3,7 +3,7 @@
 //! A gate belongs to one start of a cosigner. After the crash nothing that still runs of this start writes or sends anything.
 
 use core::{
-    sync::atomic::{AtomicBool, Ordering},
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
     time::Duration,
 };
 use std::{
@@ -45,14 +45,16 @@ pub(crate) struct Gate {
     state: Mutex<State>,
     /// The longest time in milliseconds that a datagram, or an operation of the store, takes.
     slow: (u64, u64),
+    /// Counts the faults that came.
+    hits: Arc<AtomicU64>,
     /// Whether the operator consented to any plan since this start: a consent stands for the same plan later.
     consented: AtomicBool,
 }
 
 impl Gate {
-    pub(crate) fn new(random: u64, slow: (u64, u64)) -> Arc<Self> {
+    pub(crate) fn new(random: u64, slow: (u64, u64), hits: Arc<AtomicU64>) -> Arc<Self> {
         let state = Mutex::new(State { random, operations: 0, fault: None });
-        Arc::new(Self { dead: watch::Sender::new(false), state, slow, consented: AtomicBool::new(false) })
+        Arc::new(Self { dead: watch::Sender::new(false), state, slow, hits, consented: AtomicBool::new(false) })
     }
 
     pub(crate) fn plan(&self, fault: Fault) {
@@ -128,8 +130,9 @@ impl Gate {
         let now = state.operations;
         state.operations += 1;
         let (_, fault) = state.fault.filter(|(at, _)| *at == now)?;
+        self.hits.fetch_add(1, Ordering::Relaxed);
         if fault.crash {
-            self.kill();
+            self.dead.send_replace(true);
         }
         Some(fault.torn)
     }

@@ -16,6 +16,7 @@
 #![allow(clippy::std_instead_of_core, reason = "a program, never without std")]
 
 mod check;
+mod evidence;
 mod gate;
 mod one;
 mod operate;

@@ -1,13 +1,17 @@
 //! One run: the script, step by step, on real cosigners.
 
 use core::time::Duration;
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, atomic::Ordering},
+};
 
 use quorate::{
     CosignerError, KeygenRequest, ReshareRequest, Reshared, Signed, WalletKey, core::SuiteId, transport::wires::memory::Faults,
 };
 
 use crate::{
+    gate::Gate,
     operate::{self, Call, Expect, Outcome, sign_request},
     script::{Care, Change, Disturbance, Operation, Script, Step},
     wallet::{Attempt, Key, Wallet},
@@ -31,6 +35,8 @@ pub(crate) struct Run {
     pub(crate) world: World,
     pub(crate) wallets: Vec<Wallet>,
     pub(crate) finished: Vec<Finished>,
+    /// Every request that was signed: its id, and how many signed.
+    pub(crate) signed: Vec<([u8; 32], usize)>,
     pub(crate) step: usize,
     pub(crate) requests: u64,
     pub(crate) ceremonies: u64,
@@ -42,18 +48,21 @@ type Act = Box<dyn FnOnce() + Send>;
 
 /// Runs a script to its end.
 pub(crate) async fn run(script: &Script) -> Result<Run, Fatal> {
-    let world = World::new(script.cosigners, script.slow, script.entropy).await?;
-    let (wallets, finished) = (Vec::new(), Vec::new());
-    let mut run = Run { world, wallets, finished, step: 0, requests: 0, ceremonies: 0, faults: 0 };
+    let depth = if script.all_suites { 2 } else { 0 };
+    let world = World::new(&script.times, script.slow, script.entropy, depth).await?;
+    let (wallets, finished, signed) = (Vec::new(), Vec::new(), Vec::new());
+    let mut run = Run { world, wallets, finished, signed, step: 0, requests: 0, ceremonies: 0, faults: 0 };
     let header = format!(
-        "{} cosigners, {} of {}, {} suite(s), wire {} ms, store {} ms",
+        "{} cosigners, {} of {}, {} suite(s), wire {} ms, store {} ms, clocks {:?}",
         script.cosigners,
         script.min_signers,
         script.holders,
         if script.all_suites { ALL.len() } else { 1 },
         script.slow.0,
-        script.slow.1
+        script.slow.1,
+        script.times.iter().map(|time| (time.ahead, time.pace)).collect::<Vec<_>>()
     );
+    run.faults += u64::from(script.times.iter().any(|time| (time.ahead, time.pace) != (0, 100)));
     run.world.trace.choose(&header);
     run.begin(script).await;
     for (index, step) in script.steps.iter().enumerate() {
@@ -65,10 +74,13 @@ pub(crate) async fn run(script: &Script) -> Result<Run, Fatal> {
     }
     if !run.wallets.is_empty() {
         run.finish(script.last).await;
+        run.check_logs().await;
+        run.check_copies().await?;
     }
     for index in 0..run.world.nodes.len() {
         run.world.stop(index).await;
     }
+    run.faults += run.world.hits.load(Ordering::Relaxed);
     Ok(run)
 }
 
@@ -118,7 +130,6 @@ impl Run {
         let alone = calls.len() == 1;
         let mut timed = Vec::new();
         for disturbance in &step.disturbances {
-            self.faults += 1;
             timed.extend(self.disturb(*disturbance));
         }
         let disturbing = async {
@@ -142,6 +153,7 @@ impl Run {
         }
         self.world.reap().await;
         self.check_stores().await;
+        self.world.copy(self.step % self.world.nodes.len());
         self.wallets.iter_mut().for_each(Wallet::catch_up);
         Ok(())
     }
@@ -153,16 +165,16 @@ impl Run {
             Care::StartAll => self.start_all().await,
             Care::StartOne(who, fault) => {
                 if !self.world.is_up(who % size) {
-                    self.faults += 1;
                     self.world.start(who % size, Some(fault)).await;
                 }
             }
             Care::Stop(who) => {
-                self.faults += 1;
+                self.faults += u64::from(self.world.is_up(who % size));
                 self.world.stop(who % size).await;
             }
             Care::Wait(time) => tokio::time::sleep(Duration::from_millis(time)).await,
             Care::Copy(who) => {
+                self.world.copy(who % size);
                 let node = &mut self.world.nodes[who % size];
                 node.copy = Some(copied(&node.records));
             }
@@ -247,15 +259,33 @@ impl Run {
             }
             Disturbance::Kill { who, after } => {
                 let gate = self.world.cosigner(who % size).map(|running| running.gate);
-                gate.into_iter().map(|gate| -> (u64, Act) { (after, Box::new(move || gate.kill())) }).collect()
+                let hits = Arc::clone(&self.world.hits);
+                let kill = |gate: Arc<Gate>| -> (u64, Act) {
+                    let hits = Arc::clone(&hits);
+                    let act = move || {
+                        // One that died before is not killed.
+                        hits.fetch_add(u64::from(!gate.is_dead()), Ordering::Relaxed);
+                        gate.kill();
+                    };
+                    (after, Box::new(act))
+                };
+                gate.into_iter().map(kill).collect()
             }
             Disturbance::Cut { one, other, after } => {
+                if one % size == other % size {
+                    return Vec::new();
+                }
+                self.faults += 1;
                 let (one, other) = (self.world.nodes[one % size].peer, self.world.nodes[other % size].peer);
                 vec![(after, Box::new(move || hub.cut(one, other)))]
             }
             Disturbance::Part { side, after } => {
                 let peers: Vec<_> = self.world.nodes.iter().map(|node| node.peer).collect();
                 let is_there = move |index: usize| (side >> index) & 1 == 1;
+                if (1..size).all(|index| is_there(index) == is_there(0)) {
+                    return Vec::new();
+                }
+                self.faults += 1;
                 let cut = move || {
                     for (one, peer) in peers.iter().enumerate() {
                         for (other, there) in peers.iter().enumerate().skip(one + 1) {
@@ -267,8 +297,9 @@ impl Run {
                 };
                 vec![(after, Box::new(cut))]
             }
-            Disturbance::Wire { lost, twice, late } => {
-                hub.set_faults(Faults::new(lost, twice, late));
+            Disturbance::Wire { lost, twice, late, bent } => {
+                self.faults += u64::from((lost, twice, late, bent) != (0, 0, 0, 0));
+                hub.set_faults(Faults::new(lost, twice, late).corrupting(bent));
                 Vec::new()
             }
         }
@@ -479,6 +510,7 @@ impl Run {
         if signed.key_id != known.id || !verifies(known, text.as_bytes(), signed) {
             self.world.trace.violation(format!("a signature by {name} is not one of the key that was made"));
         }
+        self.signed.push((signed.request, signed.signers.len()));
         // The numbers of participants are those of the key's own list; who they are is not said. Whoever may be one is not counted as such.
         let signers = (0..self.world.nodes.len()).filter(|index| NAMES[*index] == name).collect();
         self.finished.push(Finished { wallet, key, id: signed.request, text, signers });

@@ -6,12 +6,13 @@
 use quorate::storage::Torn;
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 
-use crate::gate::Fault;
+use crate::{gate::Fault, world::Time};
 
 /// One seed's choices.
 #[derive(Clone, Debug)]
 pub(crate) struct Script {
     pub(crate) cosigners: usize,
+    pub(crate) times: Vec<Time>,
     pub(crate) holders: usize,
     pub(crate) min_signers: u16,
     pub(crate) all_suites: bool,
@@ -72,20 +73,25 @@ pub(crate) enum Disturbance {
     Kill { who: usize, after: u64 },
     Cut { one: usize, other: usize, after: u64 },
     Part { side: usize, after: u64 },
-    Wire { lost: u16, twice: u16, late: u16 },
+    Wire { lost: u16, twice: u16, late: u16, bent: u16 },
 }
 
 impl Script {
     pub(crate) fn new(seed: u64) -> Self {
         let mut dice = Dice(StdRng::seed_from_u64(seed));
-        let cosigners = dice.below(3) + 3;
+        // The more there are, the longer a run takes, and the less often.
+        let cosigners = 3 + [0, 0, 0, 1, 1, 1, 2, 2, 3, 4][dice.below(10)];
         let holders = dice.below(cosigners - 1) + 2;
         let min_signers = u16::try_from(dice.below(holders - 1) + 2).unwrap_or(2);
-        let all_suites = dice.one_in(12);
+        // Pairings and presignatures take most of the time, and more with each cosigner.
+        let all_suites = dice.one_in(30) && cosigners <= 4;
         let slow = if dice.one_in(4) { (0, 0) } else { (dice.number(30), dice.number(5)) };
         let entropy = dice.number(u64::MAX - 1);
         let steps = (0..dice.below(10) + 6).map(|_| dice.step()).collect();
-        Self { cosigners, holders, min_signers, all_suites, slow, entropy, steps, last: dice.below(1000) }
+        let last = dice.below(1000);
+        let wrong = dice.one_in(3);
+        let times = (0..cosigners).map(|_| if wrong { dice.time() } else { Time { ahead: 0, pace: 100 } }).collect();
+        Self { cosigners, times, holders, min_signers, all_suites, slow, entropy, steps, last }
     }
 }
 
@@ -102,6 +108,11 @@ impl Dice {
 
     fn one_in(&mut self, chances: u64) -> bool {
         self.number(chances - 1) == 0
+    }
+
+    /// A clock that is wrong by up to ten minutes, and too slow or too fast by up to a half.
+    fn time(&mut self) -> Time {
+        Time { ahead: i64::try_from(self.number(1200)).unwrap_or(0) - 600, pace: 50 + self.number(100) }
     }
 
     fn any(&mut self) -> usize {
@@ -165,7 +176,7 @@ impl Dice {
             4..=5 => Disturbance::Kill { who: self.any(), after: self.number(1500) },
             6 => Disturbance::Cut { one: self.any(), other: self.any(), after: self.number(1500) },
             7 => Disturbance::Part { side: self.any(), after: self.number(1500) },
-            _ => Disturbance::Wire { lost: rate(self), twice: rate(self), late: rate(self) },
+            _ => Disturbance::Wire { lost: rate(self), twice: rate(self), late: rate(self), bent: rate(self) },
         }
     }
 }

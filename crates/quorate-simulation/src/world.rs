@@ -1,7 +1,10 @@
 //! The cosigners of a run: their stores, which outlive them, and the wire between them.
 
 use core::time::Duration;
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, atomic::AtomicU64},
+};
 
 use quorate::{
     Clock, Cosigner,
@@ -24,12 +27,12 @@ use crate::{
     trace::Trace,
 };
 
-pub(crate) const NAMES: [&str; 5] = ["alice", "bob", "carol", "dave", "erin"];
+pub(crate) const NAMES: [&str; 7] = ["alice", "bob", "carol", "dave", "erin", "frank", "grace"];
 /// How long a ceremony may take.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(4);
 /// No call takes longer than this, whatever fails.
 pub(crate) const LIMIT: Duration = Duration::from_secs(300);
-const PASSPHRASE: &str = "x";
+pub(crate) const PASSPHRASE: &str = "x";
 
 /// What a run cannot go on without.
 pub(crate) type Fatal = Box<dyn core::error::Error>;
@@ -48,6 +51,20 @@ pub(crate) struct Node {
     pub(crate) rejoined: bool,
     /// An older copy of its store.
     pub(crate) copy: Option<MemoryStore>,
+    /// Every copy that was ever made of its store: whoever made them has them to the end.
+    pub(crate) copies: Vec<MemoryStore>,
+    pub(crate) time: Time,
+    /// The presignatures and nonces that its earlier starts used.
+    pub(crate) used: BTreeSet<Vec<u8>>,
+}
+
+/// How a cosigner's clock goes wrong.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Time {
+    /// By how many seconds it is wrong at the beginning.
+    pub(crate) ahead: i64,
+    /// How many seconds it shows in a hundred.
+    pub(crate) pace: u64,
 }
 
 /// One start of a cosigner.
@@ -65,8 +82,12 @@ pub(crate) struct World {
     pub(crate) trace: Trace,
     /// The longest time that a datagram and an operation of a store take, in milliseconds.
     slow: (u64, u64),
+    /// How many presignatures each cosigner makes ahead.
+    depth: usize,
     entropy: u64,
     began: Instant,
+    /// How many operations of stores failed, or killed, as planned.
+    pub(crate) hits: Arc<AtomicU64>,
 }
 
 fn exposure(index: usize) -> Result<Exposure, Fatal> {
@@ -83,26 +104,40 @@ pub(crate) fn copied(store: &MemoryStore) -> MemoryStore {
 }
 
 impl World {
-    pub(crate) async fn new(size: usize, slow: (u64, u64), entropy: u64) -> Result<Self, Fatal> {
+    pub(crate) async fn new(times: &[Time], slow: (u64, u64), entropy: u64, depth: usize) -> Result<Self, Fatal> {
         let mut nodes = Vec::new();
-        for _ in 0..size {
+        for time in times.iter().copied() {
             let (records, keys) = (Arc::new(MemoryStore::new(StoreFaults::none())), Arc::new(MemoryEpochKeys::default()));
             let store: Arc<dyn Store> = records.clone();
             let kek = Passphrase::create(&store, PASSPHRASE.to_owned().into(), PassphraseParams::insecure_fast()).await?;
             let vault = create_vault(store, keys.clone(), Arc::new(kek)).await?;
             let peer = *vault.cosigner();
-            nodes.push(Node { peer, records, keys, vault, running: None, lost: false, rejoined: false, copy: None });
+            let (copy, copies, used) = (None, Vec::new(), BTreeSet::new());
+            nodes.push(Node {
+                peer,
+                records,
+                keys,
+                vault,
+                running: None,
+                lost: false,
+                rejoined: false,
+                copy,
+                copies,
+                time,
+                used,
+            });
         }
         let entry = |(index, node): (usize, &Node)| Entry::new(NAMES[index], node.peer, format!("127.0.0.1:{}", 7001 + index));
         let roster = Roster::new(nodes.iter().enumerate().map(entry))?;
         let hub = Hub::new(entropy, Faults::NONE);
-        Ok(Self { hub, roster, nodes, trace: Trace::new(), slow, entropy, began: Instant::now() })
+        let hits = Arc::new(AtomicU64::new(0));
+        Ok(Self { hub, roster, nodes, trace: Trace::new(), slow, depth, entropy, began: Instant::now(), hits })
     }
 
     /// Starts a cosigner from its store; it may die of `fault` while it starts.
     pub(crate) async fn start(&mut self, index: usize, fault: Option<Fault>) {
         self.entropy = self.entropy.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
-        let gate = Gate::new(self.entropy, self.slow);
+        let gate = Gate::new(self.entropy, self.slow, Arc::clone(&self.hits));
         if let Some(fault) = fault {
             gate.plan(fault);
         }
@@ -134,9 +169,11 @@ impl World {
         let vault = Vault::open(store, keys, Arc::new(kek)).await?;
         let wire = Arc::new(GatedWire(Arc::new(self.hub.wire(node.peer)), Arc::clone(gate)));
         let began = self.began;
-        let clock = Clock::new(move || 1_795_400_000 + began.elapsed().as_secs());
+        let Time { ahead, pace } = node.time;
+        let clock = Clock::new(move || 1_795_400_000_u64.saturating_add_signed(ahead) + began.elapsed().as_secs() * pace / 100);
         let builder = Cosigner::builder(NAMES[index], self.roster.clone(), wire, vault, exposure(index)?);
-        let builder = builder.policy(Arc::new(BuiltinPolicy::documents())).deadline(DEADLINE).clock(clock).presignatures(0);
+        let builder = builder.policy(Arc::new(BuiltinPolicy::documents())).deadline(DEADLINE).clock(clock);
+        let builder = builder.presignatures(self.depth);
         Ok(builder.start().await?)
     }
 
@@ -159,6 +196,7 @@ impl World {
 
     async fn end(&mut self, index: usize, running: Running) {
         let Running { cosigner, gate } = running;
+        self.use_up(index, &cosigner);
         match Arc::try_unwrap(cosigner) {
             Ok(cosigner) => {
                 if tokio::time::timeout(LIMIT, cosigner.shutdown()).await.is_err() {
@@ -168,6 +206,22 @@ impl World {
             Err(_shared) => self.trace.violation("the simulation holds a cosigner that it stops".to_owned()),
         }
         gate.kill();
+    }
+
+    /// Looks that nothing that a start used had been used before, in it or by any earlier one.
+    fn use_up(&mut self, index: usize, cosigner: &Cosigner) {
+        let (presignatures, nonces) = cosigner.used_once();
+        for once in presignatures.iter().map(|id| id.to_vec()).chain(nonces) {
+            if !self.nodes[index].used.insert(once) {
+                self.trace.violation(format!("{} uses a presignature or a nonce twice", NAMES[index]));
+            }
+        }
+    }
+
+    /// Copies a store as it is now.
+    pub(crate) fn copy(&mut self, index: usize) {
+        let node = &mut self.nodes[index];
+        node.copies.push(copied(&node.records));
     }
 
     /// Puts the store of a stopped cosigner back to its copy.

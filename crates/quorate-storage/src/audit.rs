@@ -34,7 +34,8 @@ pub use self::{
     read::{AuditLine, AuditPage},
 };
 use crate::{
-    crash, domain,
+    crash::{self, Point},
+    domain,
     epoch_key::hex,
     store::{RecordName, StoreError},
     vault::Vault,
@@ -224,9 +225,9 @@ impl AuditLog {
         let value = self.vault.authenticate(&name, record.to_bytes());
         // Before the write, so that a caller who no longer waits leaves the log in a state that it can go on from.
         let (value, _) = self.unsure.insert((value, head));
-        crash::point("audit", "before-entry");
+        crash::point(Point::AuditBeforeEntry);
         match self.vault.store().create(&name, value).await {
-            Ok(_) => crash::point("audit", "after-entry"),
+            Ok(_) => crash::point(Point::AuditAfterEntry),
             Err(StoreError::AlreadyExists { .. }) => {
                 self.unsure = None;
                 self.taken = Some(sequence);

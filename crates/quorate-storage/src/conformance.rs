@@ -39,6 +39,7 @@ type Checked = Result<(), Failure>;
 /// The first [`Failure`].
 pub async fn run(fresh: impl Fn() -> Arc<dyn Store>) -> Checked {
     create_is_exclusive(&*fresh()).await?;
+    many_are_created_as_one_is(&*fresh()).await?;
     swap_needs_the_version(&*fresh()).await?;
     delete_needs_the_version(&*fresh()).await?;
     versions_never_return(&*fresh()).await?;
@@ -85,6 +86,28 @@ async fn create_is_exclusive(store: &dyn Store) -> Checked {
     holds(store, &a, Some(b"one"), "a refused create changes nothing").await?;
     said("a name and one below it are two records", store.create(&below, b"three").await)?;
     holds(store, &a, Some(b"one"), "a name and one below it are two records").await
+}
+
+async fn many_are_created_as_one_is(store: &dyn Store) -> Checked {
+    said("no records at all can be created", store.create_all(&[]).await)?;
+    let records = |from: u16, to: u16, value: u8| -> Result<Vec<(RecordName, Vec<u8>)>, Failure> {
+        (from..to).map(|i| Ok((name(&format!("many/{i:04}"))?, vec![value; usize::from(i % 64)]))).collect()
+    };
+    said("many records can be created", store.create_all(&records(0, 1100, 1)?).await)?;
+    let again = store.create_all(&records(1090, 1110, 2)?).await;
+    ensure(matches!(again, Err(StoreError::AlreadyExists { .. })), "many are refused where one of them exists")?;
+    for (record, value) in records(0, 1100, 1)? {
+        holds(store, &record, Some(&value), "records that were created together are there, and stay when others are refused")
+            .await?;
+    }
+    let record = name("many/0007")?;
+    let read = said("a record can be read", store.read(&record).await)?;
+    let version = read.map(|record| record.version).ok_or(Failure { check: "a created record is there", source: None })?;
+    said("a record that was created with others has a version", store.compare_and_swap(&record, &version, b"new").await)?;
+    let (fresh, long) = (name("fresh")?, name("long")?);
+    let refused = store.create_all(&[(fresh, vec![1]), (long.clone(), vec![0; MAX_VALUE.saturating_add(1)])]).await;
+    ensure(matches!(refused, Err(StoreError::ValueTooLarge { .. })), "a value above 1 MiB is refused among others")?;
+    holds(store, &long, None, "a refused value is not stored").await
 }
 
 async fn swap_needs_the_version(store: &dyn Store) -> Checked {

@@ -2,44 +2,68 @@
 //!
 //! Without the feature `crash-points`, which no build for users has, a place is nothing at all.
 
-/// Every place, as `step/moment`.
-#[cfg(feature = "crash-points")]
-pub const CRASH_POINTS: [&str; 29] = [
-    "boot/before-record",
-    "boot/after-record",
-    "name/before-index",
-    "name/after-index",
-    "name/after-record",
-    "put-pending/before-key",
-    "put-pending/before-record",
-    "put-pending/after-record",
-    "promote/before-record",
-    "promote/after-record",
-    "promote/after-destroy",
-    "retire/before-record",
-    "retire/after-record",
-    "retire/after-destroy",
-    "epoch-key/before-file",
-    "epoch-key/after-file",
-    "epoch-key/after-overwrite",
-    "epoch-key/after-removal",
-    "audit/before-entry",
-    "audit/after-entry",
-    "requests/before-write",
-    "requests/after-write",
-    "epoch-notes/before-write",
-    "epoch-notes/after-write",
-    "freezes/before-write",
-    "freezes/after-write",
-    "amendments/before-write",
-    "amendments/after-write",
-    "redb/before-commit",
-];
+macro_rules! points {
+    ($($point:ident = $name:literal;)*) => {
+        /// Every place. One that the program comes to and that is not here does not compile.
+        #[derive(Clone, Copy, Debug)]
+        #[cfg_attr(not(feature = "redb"), allow(dead_code, reason = "the store in a file has a place"))]
+        pub(crate) enum Point {
+            $($point),*
+        }
+
+        /// The names of all places, as `step/moment`.
+        #[cfg(feature = "crash-points")]
+        pub const CRASH_POINTS: &[&str] = &[$($name),*];
+
+        #[cfg(feature = "crash-points")]
+        impl Point {
+            const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$point => $name),*
+                }
+            }
+        }
+    };
+}
+
+points! {
+    BootBeforeRecord = "boot/before-record";
+    BootAfterRecord = "boot/after-record";
+    NameBeforeIndex = "name/before-index";
+    NameAfterIndex = "name/after-index";
+    NameAfterRecord = "name/after-record";
+    PutPendingBeforeKey = "put-pending/before-key";
+    PutPendingBeforeRecord = "put-pending/before-record";
+    PutPendingAfterRecord = "put-pending/after-record";
+    PromoteBeforeRecord = "promote/before-record";
+    PromoteAfterRecord = "promote/after-record";
+    PromoteAfterDestroy = "promote/after-destroy";
+    RetireBeforeRecord = "retire/before-record";
+    RetireAfterRecord = "retire/after-record";
+    RetireAfterDestroy = "retire/after-destroy";
+    EpochKeyBeforeFile = "epoch-key/before-file";
+    EpochKeyAfterFile = "epoch-key/after-file";
+    EpochKeyAfterOverwrite = "epoch-key/after-overwrite";
+    EpochKeyAfterRemoval = "epoch-key/after-removal";
+    AuditBeforeEntry = "audit/before-entry";
+    AuditAfterEntry = "audit/after-entry";
+    RequestsBeforeWrite = "requests/before-write";
+    RequestsAfterWrite = "requests/after-write";
+    LimitsBeforeWrite = "limits/before-write";
+    LimitsAfterWrite = "limits/after-write";
+    EpochNotesBeforeWrite = "epoch-notes/before-write";
+    EpochNotesAfterWrite = "epoch-notes/after-write";
+    FreezesBeforeWrite = "freezes/before-write";
+    FreezesAfterWrite = "freezes/after-write";
+    AmendmentsBeforeWrite = "amendments/before-write";
+    AmendmentsAfterWrite = "amendments/after-write";
+    RedbBeforeCommit = "redb/before-commit";
+}
 
 /// Kills the process, without a chance to clean up, if it was told to die here.
 #[cfg(feature = "crash-points")]
-pub(crate) fn point(step: &str, moment: &str) {
-    if armed(step, moment) {
+pub(crate) fn point(point: Point) {
+    if armed(point) {
         // No drop, no unwinding, no other thread that goes on. It does not fail for a process's own id.
         let _killed = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
         loop {
@@ -51,7 +75,7 @@ pub(crate) fn point(step: &str, moment: &str) {
 /// The nth time that the process comes to the place which `QUORATE_CRASH_AT` names: `step/moment[:nth]`, or `@FILE` for a file that
 /// says so, and that may change while the process runs.
 #[cfg(feature = "crash-points")]
-fn armed(step: &str, moment: &str) -> bool {
+fn armed(point: Point) -> bool {
     use core::sync::atomic::{AtomicU64, Ordering};
     static TIMES: AtomicU64 = AtomicU64::new(0);
 
@@ -62,10 +86,9 @@ fn armed(step: &str, moment: &str) -> bool {
         None => told,
     };
     let (place, nth) = told.trim().split_once(':').unwrap_or((told.trim(), "1"));
-    place.split_once('/') == Some((step, moment))
-        && nth.parse::<u64>().is_ok_and(|nth| TIMES.fetch_add(1, Ordering::Relaxed).saturating_add(1) == nth)
+    place == point.name() && nth.parse::<u64>().is_ok_and(|nth| TIMES.fetch_add(1, Ordering::Relaxed).saturating_add(1) == nth)
 }
 
 /// Nothing: see the module.
 #[cfg(not(feature = "crash-points"))]
-pub(crate) const fn point(_step: &str, _moment: &str) {}
+pub(crate) const fn point(_point: Point) {}

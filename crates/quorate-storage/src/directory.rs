@@ -73,6 +73,19 @@ pub(crate) fn write_durably(directory: &Path, name: &str, contents: &[u8]) -> io
     sync_dir(directory)
 }
 
+/// Writes zeros over a whole file, through to the disk, and removes it. A file that is not there is erased.
+#[cfg(feature = "redb")]
+pub(crate) fn erase_file(path: &Path) -> io::Result<()> {
+    let mut file = match private_file(false).open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        opened => opened?,
+    };
+    let length = file.metadata()?.len();
+    io::copy(&mut io::Read::take(io::repeat(0), length), &mut file)?;
+    file.sync_all()?;
+    fs::remove_file(path)
+}
+
 /// Makes the entries of a directory durable. Windows has no such call, and does not need it for renames on NTFS.
 pub(crate) fn sync_dir(path: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(path)?.sync_all() } else { Ok(()) }

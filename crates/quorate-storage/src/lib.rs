@@ -76,6 +76,7 @@ pub mod kek;
 pub mod sealed;
 pub mod store;
 pub mod stores;
+pub mod transfer;
 pub mod vault;
 
 pub use audit::{AuditEntry, AuditError, AuditHead, AuditKind, AuditLog};
@@ -89,4 +90,8 @@ pub use store::{BoxFuture, Location, Page, RecordName, Store, StoreError, Stored
 pub use stores::MemoryStore;
 #[cfg(feature = "redb")]
 pub use stores::RedbStore;
+#[cfg(feature = "object-store")]
+pub use stores::{BucketStore, WriteOnce, object_store::BucketOptions};
+#[cfg(feature = "postgres")]
+pub use stores::{PostgresStore, postgres::PostgresOptions};
 pub use vault::{Imported, KeyExport, KeyPage, KeyRef, KeyState, KeySummary, PeerFaults, Record, SlotInfo, Vault, VaultError};

@@ -8,7 +8,7 @@
 //! 1. **Durable.** When `create`, `compare_and_swap` or `delete` returns `Ok`, the change survives a crash of the process, of the
 //!    machine, and a loss of power.
 //! 2. **Atomic.** A change of one record happens as a whole or not at all. There are no changes of several records at once, and
-//!    nothing here needs one.
+//!    nothing here needs one; [`create_all`](Store::create_all) is only faster.
 //! 3. **Linear.** Calls on one record take effect one after another, each between its start and its return, also across processes
 //!    where the store can be shared.
 //! 4. **Known refusals.** [`StoreError::AlreadyExists`], [`StoreError::Conflict`] and [`StoreError::ValueTooLarge`] promise that
@@ -52,6 +52,21 @@ pub trait Store: Send + Sync + fmt::Debug {
     ///
     /// [`StoreError::AlreadyExists`] if there is one of that name.
     fn create<'a>(&'a self, name: &'a RecordName, value: &'a [u8]) -> BoxFuture<'a, Result<Version, StoreError>>;
+
+    /// Creates many records, sooner than one by one where the store can. They are not created at once: after any error, also after
+    /// [`StoreError::AlreadyExists`], each of them is there or not.
+    ///
+    /// # Errors
+    ///
+    /// As [`create`](Self::create). Two of one name are an error.
+    fn create_all<'a>(&'a self, records: &'a [(RecordName, Vec<u8>)]) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(async move {
+            for (name, value) in records {
+                self.create(name, value).await?;
+            }
+            Ok(())
+        })
+    }
 
     /// Reads a record, or nothing if there is none.
     ///

@@ -252,6 +252,12 @@ impl Network {
         }
     }
 
+    /// How long a message takes to a peer and its acknowledgement back; nothing where there is no link, or nothing was acknowledged yet.
+    #[must_use]
+    pub fn round_trip(&self, peer: PeerId) -> Option<Duration> {
+        self.shared.endpoint().round_trip(peer)
+    }
+
     /// What was dropped so far, and why.
     #[must_use]
     pub fn counters(&self) -> Counters {

@@ -410,6 +410,13 @@ impl<R: TryCryptoRng> Endpoint<R> {
         self.peers.get(&peer)?.connection.number()
     }
 
+    /// How long a message takes to a peer and its acknowledgement back, smoothed (RFC 6298); nothing where there is no link, or nothing
+    /// was acknowledged yet.
+    #[must_use]
+    pub fn round_trip(&self, peer: PeerId) -> Option<Duration> {
+        self.peers.get(&peer).filter(|peer| peer.connection.is_live())?.outbox.round_trip()
+    }
+
     /// What was dropped so far, and why.
     #[must_use]
     pub const fn counters(&self) -> Counters {

@@ -21,6 +21,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::{
     ceremony::message::{Proposal, ProposalBody, RequestId},
     error::CosignerError,
+    health::Counts,
 };
 
 /// How many entries wait to be written before whoever notes one waits too.
@@ -43,6 +44,7 @@ pub(crate) struct Audit {
     orders: mpsc::Sender<Order>,
     head: watch::Receiver<AuditHead>,
     caused: Mutex<BTreeMap<PeerId, Caused>>,
+    counts: Counts,
 }
 
 /// What one peer caused lately.
@@ -91,7 +93,7 @@ impl Audit {
         let (orders, queue) = mpsc::channel(QUEUE);
         // It ends by itself: when it is closed, or nobody is left who could note anything.
         drop(tokio::spawn(write_all(log, queue, head)));
-        Ok(Self { orders, head: seen, caused: Mutex::default() })
+        Ok(Self { orders, head: seen, caused: Mutex::default(), counts: Counts::default() })
     }
 
     /// How far the log goes, durably.
@@ -99,18 +101,29 @@ impl Audit {
         *self.head.borrow()
     }
 
+    /// What was handed over so far.
+    pub(crate) const fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
     /// Hands over an entry, to be written soon and behind all that was handed over before.
     pub(crate) async fn note(&self, entry: AuditEntry) {
+        self.counts.count(entry.kind);
+        self.hand_over(entry).await;
+    }
+
+    async fn hand_over(&self, entry: AuditEntry) {
         // A log that is closed takes nothing more: the cosigner has stopped.
         let _closed = self.orders.send(Order::Write(entry, None)).await;
     }
 
     /// The same for what a peer can cause as often as it likes: a few in a minute are written, and the others counted.
     pub(crate) async fn note_caused(&self, peer: PeerId, entry: AuditEntry) {
+        self.counts.count(entry.kind);
         if let Some(left_out) = self.allow(peer) {
             let reason = if left_out == 0 { String::new() } else { format!(" (and {left_out} more that were left out)") };
             let reason = format!("{}{reason}", entry.reason);
-            self.note(entry.peer(peer).reason(&reason)).await;
+            self.hand_over(entry.peer(peer).reason(&reason)).await;
         }
     }
 
@@ -131,6 +144,7 @@ impl Audit {
 
     /// Hands over an entry, and gives what tells when it is durable.
     pub(crate) async fn begin(&self, entry: AuditEntry) -> Writing {
+        self.counts.count(entry.kind);
         let (done, written) = oneshot::channel();
         // A closed log drops the order, and whoever waits for it is told.
         let _closed = self.orders.send(Order::Write(entry, Some(done))).await;

@@ -10,6 +10,12 @@
 //! store = "aws/111122223333/ebs"
 //! key_services = ["acme-keys/alice"]   # all of them are needed to open the store
 //!
+//! [store]                              # where sealed shares are kept; in a file of the directory, if absent
+//! kind = "postgres"                    # or "redb"; needs the feature `postgres`, see docs/stores.md
+//! url = "postgres://alice@db.example/quorate"
+//! password_file = "/run/secrets/database"
+//! ca_file = "database-ca.pem"          # who vouches for the server; the authorities of the system, if absent
+//!
 //! [policy]                             # what this cosigner signs, nothing by default; see quorate::policy
 //! payloads = ["message", "psbt", "evm", "solana"]
 //!
@@ -33,6 +39,15 @@
 //! signatures_per_hour = 1000           # and so do more signatures
 //! on_alarm = false                     # whether a cosigner that went back in time freezes all keys; see docs/witness.md
 //!
+//! [control]                            # where programs on other machines ask; needs the feature `remote`, see docs/control-api.md
+//! listen = "0.0.0.0:7443"
+//! certificate = "control.pem"
+//! key = "control.key"
+//! client_ca_file = "requesters-ca.pem" # who vouches for those who may ask
+//!
+//! [metrics]                            # for Prometheus, and probes; needs the feature `metrics`, see docs/metrics.md
+//! listen = "127.0.0.1:9464"
+//!
 //! [ecdsa]                              # what is kept in memory for ECDSA signatures
 //! presignatures = 8                    # for each key and set of signers; 0 on hosts with live snapshots, suspend to disk or cloning
 //! pairing_hours = 24                   # the age at which what two cosigners share is made anew
@@ -42,6 +57,9 @@
 //! key = "acme-keys/backup"             # the operator if absent
 //! recipient = "age1…"                  # the public key whose secret half is there
 //! ```
+
+mod control;
+mod store;
 
 use std::{
     collections::BTreeSet,
@@ -64,6 +82,11 @@ use crate::{
     request::{DEFAULT_MAX_REQUESTS, RequesterKey},
 };
 
+pub use self::{
+    control::{ControlConfig, MetricsConfig},
+    store::{ClientCertificate, PostgresConfig, StoreConfig},
+};
+
 /// The configuration file's name.
 pub const CONFIG_FILE: &str = "quorate.toml";
 /// The roster file's name.
@@ -84,6 +107,9 @@ pub struct Config {
     pub listen: String,
     /// Which domains can reach its shares.
     pub placement: PlacementConfig,
+    /// Where its sealed shares are kept; in a file of its directory, if absent.
+    #[serde(default)]
+    pub store: StoreConfig,
     /// What it signs; nothing, if absent.
     #[serde(default)]
     pub policy: BuiltinPolicy,
@@ -105,6 +131,12 @@ pub struct Config {
     /// What freezes its keys.
     #[serde(default)]
     pub freeze: FreezeConfig,
+    /// Where programs on other machines ask; nowhere, if absent.
+    #[serde(default)]
+    pub control: Option<ControlConfig>,
+    /// Where metrics and probes are served; nowhere, if absent.
+    #[serde(default)]
+    pub metrics: Option<MetricsConfig>,
     /// How long a ceremony may take, in seconds.
     #[serde(default = "default_deadline")]
     pub deadline_seconds: u64,
@@ -379,6 +411,7 @@ impl Config {
         config.policy = config.policy.checked().map_err(ConfigError::Policy)?;
         config.placement.exposure()?;
         config.keygen.waivers()?;
+        config.store.check()?;
         config.ecdsa.check()?;
         if config.keygen.max_keys > MAX_THAWED {
             return Err(ConfigError::Number { section: "keygen", field: "max_keys", limit: "at most 28000" });
@@ -467,6 +500,13 @@ mod tests {
 
     fn parse(text: &str) -> Result<Config, ConfigError> {
         Config::parse(text, Path::new("quorate.toml"))
+    }
+
+    #[test]
+    fn examples_are_read() {
+        let config = parse(include_str!("../../../examples/deploy/database.toml")).unwrap();
+        assert!(matches!(config.store, StoreConfig::Postgres(_)) && config.control.is_some() && config.metrics.is_some());
+        assert_eq!(config.backup_targets().unwrap().len(), 1);
     }
 
     #[test]

@@ -23,6 +23,9 @@
 //! | `POST /v1/accept-rejoin` | [`AcceptRejoinRequest`](api::AcceptRejoinRequest) | [`AcceptedRejoinInfo`](api::AcceptedRejoinInfo) |
 //! | `POST /v1/shutdown` | – | `{}` |
 //!
+//! With the feature `remote`, requesters on other machines ask over TCP (`[control]` in the configuration): TLS 1.3, with a certificate that
+//! an authority of the operator's choice gave them, and only for `status`, `keys`, `sign`, `attest` and `freeze-signed`.
+//!
 //! Errors come as a status of 400 (the request is wrong), 403 (a policy denied it), 404 (no such key), 409 (a participant broke the
 //! protocol or refused), 423 (the key is frozen), 503 (participants do not answer) or 500, with an [`ApiError`](api::ApiError) as body.
 
@@ -31,10 +34,20 @@ pub mod api;
 mod audit;
 mod backup;
 mod client;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod people;
+#[cfg(feature = "remote")]
+mod remote;
 mod reshare;
 mod server;
 mod witness;
 
 pub use client::{Client, ClientError};
+#[cfg(feature = "metrics")]
+pub(crate) use metrics::MetricsServer;
+#[cfg(feature = "remote")]
+pub use remote::{ClientTls, MAX_CONNECTIONS, RemoteError};
+#[cfg(feature = "remote")]
+pub(crate) use remote::{RemoteServer, tls as remote_tls};
 pub use server::{ControlServer, serve};

@@ -115,9 +115,18 @@ pub(crate) struct Shared {
     reshares: reshare::Reshares,
     /// Shares whose key generation was cut off after this cosigner had confirmed.
     interrupted: mpsc::UnboundedSender<KeyRef>,
-    /// The presignatures that were spent.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "fuzz-api"))]
+    once: Once,
+}
+
+/// What may be used once, as it is used: for tests.
+#[cfg(any(test, feature = "fuzz-api"))]
+#[derive(Default)]
+struct Once {
+    /// The ids of presignatures.
     spent: Mutex<Vec<[u8; 32]>>,
+    /// Commitments to nonces.
+    nonces: Mutex<Vec<Vec<u8>>>,
 }
 
 impl core::fmt::Debug for Shared {
@@ -301,6 +310,16 @@ impl Cosigner {
     /// [`CosignerError::Vault`].
     pub async fn freezes(&self) -> Result<Vec<Freeze>, CosignerError> {
         self.shared.freezes().await
+    }
+
+    /// The ids of the presignatures, and the commitments of the nonces, that this start has used so far: for the simulation of this
+    /// repository alone, which looks that none is used twice.
+    #[cfg(feature = "fuzz-api")]
+    #[doc(hidden)]
+    #[must_use]
+    pub fn used_once(&self) -> (Vec<[u8; 32]>, Vec<Vec<u8>>) {
+        let spent = self.shared.once.spent.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        (spent, self.shared.once.nonces.lock().unwrap_or_else(PoisonError::into_inner).clone())
     }
 
     pub(crate) fn other(&self, peer: PeerId) -> Result<PeerId, RequestError> {

@@ -41,6 +41,7 @@ pub mod freeze;
 #[cfg(feature = "fuzz-api")]
 #[doc(hidden)]
 pub mod fuzz_api;
+mod health;
 pub mod node;
 mod pairing;
 pub mod payload;
@@ -57,6 +58,7 @@ pub use cosigner::{
     SignRequest, Signed, WalletKey,
 };
 pub use error::{CosignerError, Lack, RequestError};
+pub use health::{Health, PeerHealth};
 pub use quorate_core as core;
 pub use quorate_storage as storage;
 pub use quorate_transport as transport;

@@ -3,7 +3,8 @@
 //! ```text
 //! DIR/quorate.toml     configuration, see crate::config
 //! DIR/roster.toml      the cosigners, see quorate_transport::roster
-//! DIR/store/           sealed shares (redb), beside them the epoch keys
+//! DIR/store/           the epoch keys, and the sealed shares unless `[store]` says another place
+//! DIR/moving.toml      there while the store is moved
 //! DIR/control.sock     the control API while the node runs
 //! ```
 
@@ -16,8 +17,7 @@ use std::{
 
 use quorate_core::PeerId;
 use quorate_storage::{
-    EpochKeys, FileEpochKeys, KekError, KeyEncryptionKey, Passphrase, RedbStore, Store, StoreError, Vault, VaultError,
-    kek::PassphraseParams,
+    EpochKeys, FileEpochKeys, KekError, KeyEncryptionKey, Passphrase, Store, StoreError, Vault, VaultError, kek::PassphraseParams,
 };
 use quorate_transport::{
     Identity, IdentityError, Roster, RosterError, WireError,
@@ -33,6 +33,14 @@ use crate::{
     freeze::frozen_in,
     share::{AnyKeyShare, IdentityRecord, Stored},
 };
+
+mod moving;
+mod remote;
+mod stores;
+
+pub(crate) use moving::check_not_moving;
+pub use moving::{MOVING_FILE, MoveError, MoveReport, move_store};
+pub(crate) use stores::open_store;
 
 /// How long a cosigner that stops waits for what is in the middle of a step.
 const STOP_WITHIN: Duration = Duration::from_secs(10);
@@ -77,6 +85,36 @@ pub enum NodeError {
     /// The store does not open.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The configuration names metrics that this build has not.
+    #[error("[metrics] needs a build of quorate with the feature `metrics`")]
+    NoMetrics,
+    /// The metrics cannot be served there.
+    #[error("cannot serve metrics on {address}; it must be an address of this machine that no other program uses")]
+    Metrics {
+        /// The address.
+        address: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The configuration names a control API that this build has not.
+    #[error("[control] needs a build of quorate with the feature `remote`")]
+    NoRemoteControl,
+    /// The control API does not listen.
+    #[cfg(feature = "remote")]
+    #[error(transparent)]
+    Remote(#[from] crate::control::RemoteError),
+    /// The configuration names a store that this build cannot open.
+    #[error("[store] kind = \"{kind}\" needs a build of quorate with the feature `{kind}`")]
+    NoSuchStore {
+        /// Its kind.
+        kind: &'static str,
+    },
+    /// A move to another store was cut off.
+    #[error("the store of {} is being moved; finish that with the same `quorate store move` as before", directory.display())]
+    Moving {
+        /// The directory.
+        directory: PathBuf,
+    },
     /// The key-encryption key does not open.
     #[error(transparent)]
     Kek(#[from] KekError),
@@ -108,15 +146,14 @@ pub(crate) struct Opened {
 /// [`NodeError::Exists`] if there is one; otherwise as the parts say. A directory that was left half made can be removed.
 pub async fn init(directory: &Path, config_text: &str, passphrase: Zeroizing<String>) -> Result<PeerId, NodeError> {
     let path = directory.join(CONFIG_FILE);
-    Config::parse(config_text, &path)?;
+    let config = Config::parse(config_text, &path)?;
     make_private(directory)?;
     // A link counts, wherever it leads.
     if [CONFIG_FILE, STORE_DIRECTORY].iter().any(|name| directory.join(name).symlink_metadata().is_ok()) {
         return Err(NodeError::Exists { directory: directory.to_owned() });
     }
-    let place = directory.join(STORE_DIRECTORY);
-    let store: Arc<dyn Store> = Arc::new(RedbStore::open(&place)?);
-    let epochs: Arc<dyn EpochKeys> = Arc::new(FileEpochKeys::open(&place)?);
+    let store = open_store(directory, &config.store).await?;
+    let epochs: Arc<dyn EpochKeys> = Arc::new(FileEpochKeys::open(&directory.join(STORE_DIRECTORY))?);
     let kek = Arc::new(Passphrase::create(&store, passphrase, PassphraseParams::default()).await?);
     let peer = *create_vault(store, epochs, kek).await?.cosigner();
     // Last of all: a directory with a configuration is complete.
@@ -155,13 +192,14 @@ pub(crate) fn make_private(directory: &Path) -> Result<(), NodeError> {
     std::fs::set_permissions(directory, std::fs::Permissions::from_mode(0o700)).map_err(failed)
 }
 
-pub(crate) async fn open(directory: &Path, passphrase: Zeroizing<String>) -> Result<Opened, NodeError> {
+pub(crate) async fn open(directory: &Path, config: &Config, passphrase: Zeroizing<String>) -> Result<Opened, NodeError> {
     let place = directory.join(STORE_DIRECTORY);
     if !place.is_dir() {
         let source = io::Error::new(io::ErrorKind::NotFound, "there is no store; `quorate init` makes a cosigner");
         return Err(NodeError::File { path: place, source });
     }
-    let store: Arc<dyn Store> = Arc::new(RedbStore::open(&place)?);
+    check_not_moving(directory)?;
+    let store = open_store(directory, &config.store).await?;
     let epochs: Arc<dyn EpochKeys> = Arc::new(FileEpochKeys::open(&place)?);
     let kek = Arc::new(Passphrase::open(&store, passphrase).await?);
     let used = Arc::downgrade(&store);
@@ -193,7 +231,7 @@ pub async fn run(
 ) -> Result<(), NodeError> {
     let config = Config::load(directory)?;
     let roster = read_roster(directory)?;
-    let opened = open(directory, passphrase).await?;
+    let opened = open(directory, &config, passphrase).await?;
     let me = *opened.vault.cosigner();
     if roster.peer(&config.name).is_none_or(|entry| entry.identity != me) {
         return Err(NodeError::NotOnRoster { name: config.name, identity: me });
@@ -220,6 +258,8 @@ pub async fn run(
     let cosigner = Arc::new(builder.start().await?);
     let socket = directory.join(SOCKET_FILE);
     let control = serve(Arc::clone(&cosigner), &socket).map_err(|source| NodeError::File { path: socket, source })?;
+    let remote = remote::start(directory, config.control.as_ref(), &cosigner).await?;
+    let metrics = remote::metrics(config.metrics.as_ref(), &cosigner).await?;
     ready();
     tokio::select! {
         () = shutdown => {}
@@ -230,6 +270,8 @@ pub async fn run(
     }
     // First the requests and then the links; the requests that are still open end with these.
     control.close();
+    remote::stop_metrics(metrics);
+    remote::close(remote).await;
     cosigner.stop().await;
     control.closed().await;
     drop(cosigner);
@@ -246,7 +288,7 @@ pub async fn run(
 }
 
 pub(crate) async fn read_shares(directory: &Path, passphrase: Zeroizing<String>) -> Result<Vec<AnyKeyShare>, NodeError> {
-    let vault = open(directory, passphrase).await?.vault;
+    let vault = open(directory, &Config::load(directory)?, passphrase).await?.vault;
     let mut shares = Vec::new();
     let mut after = None;
     loop {

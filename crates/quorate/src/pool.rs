@@ -91,6 +91,11 @@ impl<T: Item> Pool<T> {
         self.held().lines.get(line).map_or(0, VecDeque::len)
     }
 
+    /// How many there are in all.
+    pub(crate) fn total(&self) -> usize {
+        self.held().lines.values().map(VecDeque::len).fold(0, usize::saturating_add)
+    }
+
     /// Adds presignatures. Where there are too many then, the oldest go.
     pub(crate) fn put(&self, line: &Line, items: Vec<T>) {
         if self.depth == 0 {

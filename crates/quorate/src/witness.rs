@@ -76,6 +76,8 @@ struct State {
     witnessed: Witnessed,
     unsaved: bool,
     checked: Checked,
+    /// When the peer last showed that it goes on from what was seen.
+    shown: Option<Instant>,
     /// What the peer remembers of this cosigner, as it said last; nothing before it said anything.
     claim: Option<Option<Stamp>>,
 }
@@ -130,6 +132,11 @@ impl Witnesses {
             loaded.insert(peer, Peer { state: Mutex::new(state), ..Peer::default() });
         }
         Ok(Self { boot, peers: loaded, own: Mutex::new(own) })
+    }
+
+    /// How long ago a peer last showed that it goes on from what was seen.
+    pub(crate) fn shown_ago(&self, peer: PeerId) -> Option<Duration> {
+        self.peers.get(&peer)?.state().shown.map(|shown| shown.elapsed())
     }
 
     fn own(&self) -> MutexGuard<'_, Own> {
@@ -338,6 +345,7 @@ impl Shared {
                 let mut state = entry.state();
                 if state.witnessed == before {
                     (state.witnessed, state.checked) = (witnessed, Checked::Fine(link));
+                    state.shown = Some(Instant::now());
                 }
                 Ok(())
             }

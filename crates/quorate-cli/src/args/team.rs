@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use quorate::config::{PostgresConfig, StoreConfig};
 
 use super::PassphraseArgs;
 
@@ -43,6 +44,66 @@ pub(crate) struct InitArgs {
     /// Whoever controls one cosigner can ask the others, so allow what the keys are for, and set limits in quorate.toml.
     #[arg(long = "allow", value_name = "KIND", value_parser = ["message", "psbt", "evm", "solana"], help_heading = "Policy")]
     pub(crate) allow: Vec<String>,
+    #[command(flatten)]
+    pub(crate) database: DatabaseArgs,
+    #[command(flatten)]
+    pub(crate) passphrase: PassphraseArgs,
+}
+
+/// A store elsewhere than in the cosigner's directory.
+#[derive(Args, Debug, Default)]
+pub(crate) struct DatabaseArgs {
+    /// The PostgreSQL database that keeps its sealed shares, and serves no other cosigner. In a file of its directory if absent.
+    #[arg(long, value_name = "postgres://ROLE@HOST/DATABASE", help_heading = "Store")]
+    pub(crate) database: Option<String>,
+    /// The file with the role's password.
+    #[arg(long, value_name = "FILE", requires = "database", help_heading = "Store")]
+    pub(crate) database_password_file: Option<PathBuf>,
+    /// The file with the certificates of the authorities that vouch for the server; those of the system if absent.
+    #[arg(long, value_name = "FILE", requires = "database", help_heading = "Store")]
+    pub(crate) database_ca_file: Option<PathBuf>,
+}
+
+impl DatabaseArgs {
+    /// The section of the configuration that says this.
+    pub(crate) fn store(&self) -> Option<StoreConfig> {
+        // Paths of the configuration begin in the cosigner's directory, those of the command line where it was given.
+        let path = |file: &PathBuf| std::path::absolute(file).unwrap_or_else(|_| file.clone());
+        let mut config = PostgresConfig::new(self.database.as_deref()?);
+        config.password_file = self.database_password_file.as_ref().map(path);
+        config.ca_file = self.database_ca_file.as_ref().map(path);
+        Some(StoreConfig::Postgres(config))
+    }
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct StoreArgs {
+    #[command(subcommand)]
+    pub(crate) command: StoreCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum StoreCommand {
+    /// Move a cosigner's sealed shares to another store, and destroy the old one. The cosigner must not be running.
+    ///
+    /// First say under [placement] in its quorate.toml where the new store is, start the cosigner, and have every key agree with
+    /// `quorate placement amend`. Then stop it and run this. What was cut off goes on with the same command.
+    Move(Box<MoveArgs>),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct MoveArgs {
+    /// The cosigner's directory.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) dir: PathBuf,
+    /// The domain of the new store, as [placement] says it: gcp/acme-alice/sql.
+    #[arg(long, value_name = "DOMAIN")]
+    pub(crate) domain: String,
+    /// Move into a file of the cosigner's directory.
+    #[arg(long, conflicts_with = "database", required_unless_present = "database", help_heading = "Store")]
+    pub(crate) file: bool,
+    #[command(flatten)]
+    pub(crate) database: DatabaseArgs,
     #[command(flatten)]
     pub(crate) passphrase: PassphraseArgs,
 }

@@ -15,7 +15,7 @@ pub(super) fn run(args: &AddressArgs, output: Output) -> Result<(), Failure> {
     let wanted = args.kind.map(AddressKind::from);
     let mut values = Vec::new();
     let mut rows = Vec::new();
-    for info in key::find(&client(&args.connection), &args.key, args.suite.as_deref())? {
+    for info in key::find(&client(&args.connection)?, &args.key, args.suite.as_deref())? {
         let view = PublicKey::new(&info)?;
         for (kind, address) in KeyUse::new(&view, &steps).on(args.network.into()).addresses()? {
             if wanted.is_some_and(|wanted| wanted != kind) {

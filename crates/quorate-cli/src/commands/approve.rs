@@ -46,7 +46,7 @@ pub(super) fn run(args: &ApproveArgs, output: Output) -> Result<(), Failure> {
 fn describe(args: &ApproveArgs, request: &SignRequest, parts: &Parts) -> Result<String, Failure> {
     let keys: Vec<KeyInfo> = match &args.keys {
         Some(path) => serde_json::from_slice(&read_file(path)?).map_err(|_| Failure::KeysFile { path: path.clone() })?,
-        None => client(&args.connection).keys()?,
+        None => client(&args.connection)?.keys()?,
     };
     let unknown = || Failure::UnknownKey { key: request.key.clone(), suite: request.suite.clone() };
     let info = keys.iter().find(|info| info.key_id == hex::encode(parts.key_id)).ok_or_else(unknown)?;

@@ -10,7 +10,7 @@ use crate::{
 };
 
 pub(super) fn run(args: AttestArgs, output: Output) -> Result<(), Failure> {
-    let client = client(&args.connection);
+    let client = client(&args.connection)?;
     let spinner = output.spinner("asking the participants for proofs");
     let results = client.attest(&AttestRequest { key: args.key, suite: args.suite })?;
     drop(spinner);

@@ -16,7 +16,7 @@ pub(super) fn run(command: &AuditCommand, output: Output) -> Result<(), Failure>
     match command {
         AuditCommand::Show(args) => {
             let request = AuditRequest { after: args.after, limit: Some(args.limit) };
-            let page = client(&args.connection).audit(&request)?;
+            let page = client(&args.connection)?.audit(&request)?;
             let mut rows = vec![row(["number", "time (Unix)", "what", "peer", "request", "key", "epoch", ""])];
             rows.extend(page.entries.iter().map(cells));
             let mut text = table(&rows);
@@ -27,7 +27,7 @@ pub(super) fn run(command: &AuditCommand, output: Output) -> Result<(), Failure>
         }
         AuditCommand::Verify(connection) => {
             let spinner = output.spinner("checking every entry");
-            let head = client(connection).verify_audit()?;
+            let head = client(connection)?.verify_audit()?;
             drop(spinner);
             output.answer(&head, &format!("{} entries, all as they were written\ndigest {}", head.sequence, head.digest))
         }

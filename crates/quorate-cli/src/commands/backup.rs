@@ -46,7 +46,7 @@ fn make(args: BackupMakeArgs, output: Output) -> Result<(), Failure> {
         partial: args.partial,
     };
     let spinner = output.spinner("writing the backup");
-    let made = client(&args.connection).backup(&request)?;
+    let made = client(&args.connection)?.backup(&request)?;
     drop(spinner);
     let mut text = format!(
         "Wrote {}: {} keys, {} bytes. Bring it to {}, check it there with `quorate backup verify`, and delete the older ones:\n\

@@ -10,7 +10,7 @@ use crate::{
 };
 
 pub(super) fn plans(connection: &Connection, output: Output) -> Result<(), Failure> {
-    let plans = client(connection).plans()?;
+    let plans = client(connection)?.plans()?;
     if plans.is_empty() {
         return output.answer(&plans, "no change waits for your consent");
     }
@@ -23,7 +23,7 @@ pub(super) fn plans(connection: &Connection, output: Output) -> Result<(), Failu
 }
 
 pub(super) fn consent(args: &ConsentArgs, output: Output) -> Result<(), Failure> {
-    let client = client(&args.connection);
+    let client = client(&args.connection)?;
     let proposed = client.plans()?.into_iter().find(|plan| plan.plan.eq_ignore_ascii_case(&args.plan));
     client.consent(&ConsentRequest { plan: args.plan.clone() })?;
     let text = match &proposed {

@@ -16,7 +16,7 @@ use crate::{
 };
 
 pub(super) fn run(args: &FreezeArgs, output: Output) -> Result<(), Failure> {
-    let client = client(&args.connection);
+    let client = client(&args.connection)?;
     let freezes = match &args.credential {
         None => {
             let (key, suite, all) = (args.frozen.key.clone(), args.frozen.suite.clone(), args.frozen.all);
@@ -42,7 +42,7 @@ pub(super) fn run(args: &FreezeArgs, output: Output) -> Result<(), Failure> {
 
 pub(super) fn resume(args: &ResumeArgs, output: Output) -> Result<(), Failure> {
     let (key, suite, all) = (args.frozen.key.clone(), args.frozen.suite.clone(), args.frozen.all);
-    let freezes = client(&args.connection).resume(&ResumeRequest { key, suite, all, ids: args.only.clone() })?;
+    let freezes = client(&args.connection)?.resume(&ResumeRequest { key, suite, all, ids: args.only.clone() })?;
     if freezes.iter().any(|freeze| !freeze.frozen_keys.is_empty()) {
         output.note(
             "This operator's word is noted. A key thaws when the operators of as many participants as sign have given theirs.\n",

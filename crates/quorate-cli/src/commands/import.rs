@@ -13,7 +13,7 @@ const THEN: &str = "Sign something with every pair first. Then destroy the secre
                     whoever finds it has the key.";
 
 pub(super) fn run(args: ImportArgs, output: Output) -> Result<(), Failure> {
-    let client = client(&args.connection);
+    let client = client(&args.connection)?;
     let secret = read(&args.secret_file)?;
     let request = ImportRequest {
         wallet: args.wallet,

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use quorate::{
-    config::{CONFIG_FILE, Config},
+    config::{CONFIG_FILE, Config, StoreConfig},
     core::PeerId,
     node,
     transport::{Cosigner, Roster},
@@ -21,6 +21,8 @@ pub(crate) const ENTRY_FILE: &str = "roster-entry.toml";
 struct ConfigFile<'a> {
     name: &'a str,
     listen: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    store: Option<StoreConfig>,
     placement: Placement<'a>,
     policy: Policy<'a>,
 }
@@ -98,6 +100,7 @@ fn config_text(args: &InitArgs) -> String {
     let file = ConfigFile {
         name: &args.name,
         listen: &args.listen,
+        store: args.database.store(),
         placement: Placement {
             operator: &args.operator,
             runtime: &args.runtime,

@@ -6,7 +6,7 @@ use super::{client, keys};
 use crate::{args::KeygenArgs, failure::Failure, output::Output};
 
 pub(super) fn run(args: KeygenArgs, output: Output) -> Result<(), Failure> {
-    let client = client(&args.connection);
+    let client = client(&args.connection)?;
     let waivers = args.waivers.as_chunks::<3>().0.iter();
     let request = KeygenRequest {
         wallet: args.wallet,

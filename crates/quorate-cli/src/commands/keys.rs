@@ -13,7 +13,7 @@ use crate::{
 };
 
 pub(super) fn run(connection: &Connection, output: Output) -> Result<(), Failure> {
-    let keys = client(connection).keys()?;
+    let keys = client(connection)?.keys()?;
     output.answer(&keys, &listing(&keys)?)
 }
 

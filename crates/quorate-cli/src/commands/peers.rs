@@ -10,7 +10,7 @@ use crate::{
 };
 
 pub(super) fn run(args: &PeersArgs, output: Output) -> Result<(), Failure> {
-    let client = client(&args.connection);
+    let client = client(&args.connection)?;
     if let Some(peer) = &args.forgive {
         client.forgive(&ForgiveRequest { peer: peer.clone() })?;
     }

@@ -55,7 +55,7 @@ pub(super) fn run(command: PlacementCommand, output: Output) -> Result<(), Failu
         (Some(key), _) => {
             let mut texts = Vec::new();
             let mut values = Vec::new();
-            for info in key::find(&client(&connection), &key, suite.as_deref())? {
+            for info in key::find(&client(&connection)?, &key, suite.as_deref())? {
                 let names =
                     info.participants.iter().map(|participant| (participant.identifier, participant.name.clone())).collect();
                 let title = format!("{} {}", info.wallet, info.suite);
@@ -72,7 +72,7 @@ pub(super) fn run(command: PlacementCommand, output: Output) -> Result<(), Failu
 
 /// Agrees with all participants where this cosigner's shares are.
 fn amend(key: String, suite: Option<String>, connection: &Connection, output: Output) -> Result<(), Failure> {
-    let client = client(connection);
+    let client = client(connection)?;
     let spinner = output.spinner("asking the participants for their approval");
     let results = client.amend(&AmendRequest { key, suite })?;
     drop(spinner);

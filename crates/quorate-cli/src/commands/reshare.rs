@@ -16,20 +16,20 @@ use crate::{
 const CONSENT: &str = "quorate consent ";
 
 pub(super) fn refresh(dealt: Dealt, output: Output) -> Result<(), Failure> {
-    let client = client(&dealt.connection);
+    let client = client(&dealt.connection)?;
     let done = reshare(&client, &request(dealt), output)?;
     answer(&done, output)
 }
 
 pub(super) fn change(args: ReshareArgs, output: Output) -> Result<(), Failure> {
-    let client = client(&args.dealt.connection);
+    let client = client(&args.dealt.connection)?;
     let ReshareArgs { dealt, min_signers, add, remove, moved } = args;
     let request = ReshareRequest { min_signers, add, remove, moved, ..request(dealt) };
     answer(&reshare(&client, &request, output)?, output)
 }
 
 pub(super) fn evict(args: EvictArgs, output: Output) -> Result<(), Failure> {
-    let client = client(&args.dealt.connection);
+    let client = client(&args.dealt.connection)?;
     let replaced = u16::from(args.replace_with.is_some());
     for key in client.keys()?.iter().filter(|key| is_meant(key, &args.dealt)) {
         let threshold = fits(key, replaced, args.min_signers)?;
@@ -47,7 +47,7 @@ pub(super) fn evict(args: EvictArgs, output: Output) -> Result<(), Failure> {
 }
 
 pub(super) fn repair(dealt: Dealt, output: Output) -> Result<(), Failure> {
-    let client = client(&dealt.connection);
+    let client = client(&dealt.connection)?;
     let before = attest(&client, &dealt, output)?;
     if before.iter().all(|result| result.holds_share) {
         let value = serde_json::json!({"before": before, "reshared": null, "after": null});

@@ -56,7 +56,7 @@ pub(super) fn run(kind: SignKind, output: Output) -> Result<(), Failure> {
         }
         SignKind::Request { file, signers, out, connection } => {
             let request = SignRequest { signers, ..read_request(&file)? };
-            let signed = send(&client(&connection), &request, output)?;
+            let signed = send(&client(&connection)?, &request, output)?;
             document(&signed, out.as_deref(), output)
         }
     }
@@ -64,7 +64,7 @@ pub(super) fn run(kind: SignKind, output: Output) -> Result<(), Failure> {
 
 /// Sends the request, or saves it.
 fn request(signing: Signing, kind: &str, payload: &[u8], output: Output) -> Result<Option<Signed>, Failure> {
-    let client = client(&signing.connection);
+    let client = client(&signing.connection)?;
     let mut request = SignRequest {
         key: signing.key,
         suite: signing.suite,

@@ -1,5 +1,7 @@
 //! `quorate status`.
 
+use quorate::control::api::PeerStatus;
+
 use super::{client, freeze};
 use crate::{
     args::Connection,
@@ -8,7 +10,7 @@ use crate::{
 };
 
 pub(super) fn run(connection: &Connection, output: Output) -> Result<(), Failure> {
-    let status = client(connection).status()?;
+    let status = client(connection)?.status()?;
     let mut text = format!(
         "cosigner  {}\nidentity  {}\nversion   {}\nstart     {}\nkeys      {}\n",
         status.name, status.peer_id, status.version, status.boot, status.keys
@@ -25,8 +27,24 @@ pub(super) fn run(connection: &Connection, output: Output) -> Result<(), Failure
     for alarm in status.peers.iter().filter_map(|peer| peer.alarm.as_ref()) {
         text.push_str(&format!("ALARM     {alarm}\n"));
     }
-    let mut rows = vec![row(["", "peer", "address", "link"])];
-    rows.extend(status.peers.iter().map(|peer| row(["", &peer.name, &peer.address, if peer.connected { "up" } else { "down" }])));
+    match &status.problem {
+        Some(problem) => text.push_str(&format!("NOT READY {problem}\n")),
+        None => text.push_str("ready     yes\n"),
+    }
+    let mut rows = vec![row(["", "peer", "address", "link", "round trip", "witnessed"])];
+    rows.extend(status.peers.iter().map(|peer| {
+        let link = if peer.connected { "up" } else { "down" };
+        row(["", &peer.name, &peer.address, link, &round_trip(peer), &witnessed(peer)])
+    }));
     let frozen = if status.frozen.is_empty() { String::new() } else { format!("\n{}", freeze::list(&status.frozen)) };
     output.answer(&status, &format!("{text}\n{}{frozen}", table(&rows)))
+}
+
+fn round_trip(peer: &PeerStatus) -> String {
+    let millis = |micros: u64| format!("{}.{} ms", micros / 1000, micros % 1000 / 100);
+    peer.round_trip_micros.filter(|_| peer.connected).map_or_else(|| "-".to_owned(), millis)
+}
+
+fn witnessed(peer: &PeerStatus) -> String {
+    peer.witnessed_seconds.map_or_else(|| "-".to_owned(), |seconds| format!("{seconds} s ago"))
 }

@@ -26,7 +26,7 @@ use super::{
     trouble::Trouble,
 };
 use crate::{
-    args::{InitArgs, PassphraseArgs},
+    args::{DatabaseArgs, InitArgs, PassphraseArgs},
     commands::init::init,
 };
 
@@ -141,6 +141,7 @@ impl Member {
             deployer: None,
             relay: None,
             allow: ["psbt", "evm", "solana"].map(str::to_owned).into(),
+            database: DatabaseArgs::default(),
             passphrase: PassphraseArgs::default(),
         };
         let (peer_id, _) = init(&args, passphrase)?;

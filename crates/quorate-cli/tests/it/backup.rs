@@ -126,3 +126,33 @@ fn backup_that_a_key_does_not_declare_is_made_after_an_amendment() {
     let said = place.at("carol", "placement explain treasury").succeeds();
     assert!(!said.contains("Amended") && said.contains("vault-alice/s3"), "{said}");
 }
+
+#[test]
+fn frozen_key_is_backed_up_and_not_exported() {
+    let place = Place::new();
+    let mut nodes = place.start_team_with(&NAMES, |name| declare(&place, name));
+    place.at("alice", "keygen treasury --suite ed25519").succeeds();
+    place.at("bob", "freeze treasury --reason breach").succeeds();
+    until("alice knows", || place.at("alice", "status"), |said| said.out.contains("breach"));
+    place.at("alice", "sign message treasury hello --suite ed25519").fails(4, "breach");
+    make(&place, "b1", "vault-alice/s3", RECIPIENT, "").succeeds();
+    place.at("alice", "attest treasury --suite ed25519").succeeds();
+    // What opens a cosigner's vault from outside respects it, too.
+    let export = |name: &str| {
+        let passphrase = crate::support::PASSPHRASE.to_owned().into();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(quorate::danger::read_shares(&place.path(name), passphrase)).map(|shares| shares.len())
+    };
+    let alice = nodes.remove(0);
+    assert_eq!(alice.stop(), 0);
+    let refused = export("alice").unwrap_err().to_string();
+    assert!(refused.contains("frozen") && refused.contains("breach"), "{refused}");
+    let alice = place.start("alice");
+    place.wait_for_links(&NAMES);
+    for name in ["alice", "carol"] {
+        place.at(name, "resume treasury").succeeds();
+    }
+    until("alice knows", || place.at("alice", "status"), |said| !said.out.contains("breach"));
+    assert_eq!(alice.stop(), 0);
+    assert_eq!(export("alice").unwrap(), 1);
+}

@@ -57,7 +57,7 @@ fn cosigner_killed_while_it_gives_up_its_share_gives_it_up_after_its_restart() {
 #[test]
 fn every_crash_point_has_a_case() {
     let cases: BTreeSet<_> = ALL.iter().map(|case| case.point).collect();
-    let points: BTreeSet<_> = CRASH_POINTS.into_iter().collect();
+    let points: BTreeSet<_> = CRASH_POINTS.iter().copied().collect();
     assert_eq!(cases, points);
     let always: BTreeSet<_> = ALL.iter().filter(|case| case.always).map(|case| case.point).collect();
     assert_eq!(always, points, "every place is reached in every test run, if not in every role");

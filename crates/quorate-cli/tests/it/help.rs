@@ -2,7 +2,7 @@
 
 use crate::support::{line, quorate};
 
-const COMMANDS: [&str; 26] = [
+const COMMANDS: [&str; 27] = [
     "init",
     "roster",
     "node",
@@ -27,12 +27,14 @@ const COMMANDS: [&str; 26] = [
     "plans",
     "consent",
     "placement",
+    "store",
     "backup",
     "drill",
 ];
-const NESTED: [(&str, &[&str]); 7] = [
+const NESTED: [(&str, &[&str]); 8] = [
     ("audit", &["show", "verify"]),
     ("backup", &["make", "verify", "restore"]),
+    ("store", &["move"]),
     ("roster", &["add", "show", "check"]),
     ("requester", &["new", "show"]),
     ("sign", &["message", "digest", "psbt", "evm", "solana", "request"]),

@@ -4,13 +4,19 @@
 mod backup;
 #[cfg(feature = "crash-points")]
 mod crash;
+#[cfg(feature = "postgres")]
+mod database;
 mod drill;
 mod help;
 mod import;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod node;
 mod people;
 mod placement;
 mod rejoin;
+#[cfg(feature = "remote")]
+mod remote;
 mod reshare;
 mod roster;
 mod support;

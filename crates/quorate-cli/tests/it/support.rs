@@ -84,24 +84,35 @@ impl Place {
 
     /// `quorate init`, each cosigner at its own provider.
     pub(crate) fn init(&self, name: &str, port: u16) -> Said {
-        quorate([
+        self.init_with(name, port, &[])
+    }
+
+    /// The same with more arguments.
+    pub(crate) fn init_with(&self, name: &str, port: u16, more: &[&str]) -> Said {
+        let (directory, passphrase) = (text(&self.path(name)), text(&self.path("passphrase")));
+        let listen = format!("127.0.0.1:{port}");
+        let operator = format!("{name}-ltd");
+        let runtime = format!("cloud-{name}/vm");
+        let disk = format!("cloud-{name}/disk");
+        let safe = format!("{name}-ltd/safe");
+        let arguments = [
             "init",
             "--dir",
-            self.path(name).to_str().unwrap(),
+            &directory,
             "--name",
             name,
             "--listen",
-            &format!("127.0.0.1:{port}"),
+            &listen,
             "--operator",
-            &format!("{name}-ltd"),
+            &operator,
             "--runtime",
-            &format!("cloud-{name}/vm"),
+            &runtime,
             "--store",
-            &format!("cloud-{name}/disk"),
+            &disk,
             "--key-service",
-            &format!("{name}-ltd/safe"),
+            &safe,
             "--passphrase-file",
-            self.path("passphrase").to_str().unwrap(),
+            &passphrase,
             "--allow",
             "message",
             "--allow",
@@ -110,7 +121,8 @@ impl Place {
             "evm",
             "--allow",
             "solana",
-        ])
+        ];
+        quorate(arguments.iter().chain(more))
     }
 
     pub(crate) fn add_to_roster(&self, name: &str, entries: &[&str]) -> Said {
@@ -202,6 +214,11 @@ impl Place {
             self.init(name, free_port()).succeeds();
             prepare(name);
         }
+        self.start_made(names)
+    }
+
+    /// Has these cosigners on each other's rosters, starts them, and waits for their links.
+    pub(crate) fn start_made(&self, names: &[&str]) -> Vec<Node> {
         for name in names {
             self.add_to_roster(name, names).succeeds();
         }

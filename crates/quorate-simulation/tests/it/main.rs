@@ -8,12 +8,12 @@ fn simulate(arguments: &[&str]) -> Output {
 }
 
 #[test]
-fn every_key_lives_through_hundreds_of_seeds_of_faults() {
-    let output = simulate(&["150"]);
+fn every_key_lives_through_two_thousand_seeds_of_faults() {
+    let output = simulate(&["2000"]);
     let text = String::from_utf8_lossy(&output.stdout);
     let last = text.lines().last().unwrap_or_default();
     assert!(output.status.success(), "{text}");
-    assert!(last.starts_with("seeds 150 ceremonies ") && last.ends_with(" violations 0"), "{text}");
+    assert!(last.starts_with("seeds 2000 ceremonies ") && last.ends_with(" violations 0"), "{text}");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::{
 
 use super::{EpochKeyId, EpochKeys, MAX_EPOCH_KEY, hex};
 use crate::{
-    crash,
+    crash::{self, Point},
     directory::{Directory, make_private_dir, private_file, sync_dir, write_durably},
     store::{BoxFuture, StoreError},
 };
@@ -58,9 +58,9 @@ impl FileEpochKeys {
         if self.io(OPERATION, directory.join(&name).try_exists())? {
             return Err(StoreError::AlreadyExists { name: id.name()? });
         }
-        crash::point("epoch-key", "before-file");
+        crash::point(Point::EpochKeyBeforeFile);
         self.io(OPERATION, write_durably(&directory, &name, wrapped))?;
-        crash::point("epoch-key", "after-file");
+        crash::point(Point::EpochKeyAfterFile);
         Ok(())
     }
 
@@ -89,9 +89,9 @@ impl FileEpochKeys {
         match private_file(false).open(&file) {
             Ok(open) => {
                 overwrite(open)?;
-                crash::point("epoch-key", "after-overwrite");
+                crash::point(Point::EpochKeyAfterOverwrite);
                 fs::remove_file(&file)?;
-                crash::point("epoch-key", "after-removal");
+                crash::point(Point::EpochKeyAfterRemoval);
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(error),

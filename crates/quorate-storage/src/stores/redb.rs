@@ -15,8 +15,8 @@ use std::{panic::catch_unwind, path::Path};
 use redb::{Builder, Database, Durability, ReadableDatabase, ReadableTable, Table, TableDefinition};
 
 use crate::{
-    crash,
-    directory::{Directory, sync_dir},
+    crash::{self, Point},
+    directory::{Directory, erase_file, sync_dir},
     store::{BoxFuture, Location, Page, RecordName, Store, StoreError, Stored, Version, check_value, scan_range},
 };
 
@@ -106,6 +106,18 @@ impl RedbStore {
         Self::with_tables(database, location, Some(directory))
     }
 
+    /// Destroys the store in a directory: overwrites its file, removes it, and makes that durable. Whatever else is in the directory
+    /// stays. What a disk keeps of an overwritten file is another matter: see [`epoch_key`](crate::epoch_key).
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::InUse`] if an instance has it open, [`StoreError::Unavailable`] as the disk says. Call it again after an error.
+    pub fn erase(directory: &Path) -> Result<(), StoreError> {
+        let directory = Directory::open(directory)?;
+        let erased = erase_file(&directory.path().join(FILE)).and_then(|()| sync_dir(directory.path()));
+        erased.map_err(|error| StoreError::from_io(directory.location(), "erase the store", error))
+    }
+
     fn with_tables(database: Database, location: Location, directory: Option<Directory>) -> Result<Self, StoreError> {
         let store = Self { database, location, _directory: directory };
         store.write("open the store", |_, _| Ok(()))?;
@@ -127,7 +139,7 @@ impl RedbStore {
                 writes.insert("", number)?;
                 change(&mut transaction.open_table(RECORDS)?, number)?
             };
-            crash::point("redb", "before-commit");
+            crash::point(Point::RedbBeforeCommit);
             transaction.commit()?;
             Ok(done)
         })
@@ -224,6 +236,21 @@ impl Store for RedbStore {
                 }
                 table.insert(name.as_str(), (number, value))?;
                 Ok(Version::from_number(number))
+            })
+        })
+    }
+
+    fn create_all<'a>(&'a self, records: &'a [(RecordName, Vec<u8>)]) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(async move {
+            records.iter().try_for_each(|(_, value)| check_value(value))?;
+            self.write("create records", |table, number| {
+                for (name, value) in records {
+                    // What is there shows only now: who is refused leaves the transaction unfinished.
+                    if table.insert(name.as_str(), (number, value.as_slice()))?.is_some() {
+                        return Err(Inner::Refused(StoreError::AlreadyExists { name: name.clone() }));
+                    }
+                }
+                Ok(())
             })
         })
     }

@@ -9,7 +9,7 @@ use quorate_core::{
 
 use super::{Record, Vault, VaultError, VaultInputError};
 use crate::{
-    crash,
+    crash::{self, Point},
     sealed::{Binding, Kind, Sealed},
     store::{RecordName, StoreError},
 };
@@ -89,18 +89,18 @@ impl Vault {
     pub async fn begin_boot(&self) -> Result<u64, VaultError> {
         let name = RecordName::new("boot")?;
         let Some(stored) = self.store.read(&name).await? else {
-            crash::point("boot", "before-record");
+            crash::point(Point::BootBeforeRecord);
             self.store.create(&name, &self.authenticate(&name, 1_u64.to_bytes())).await?;
-            crash::point("boot", "after-record");
+            crash::point(Point::BootAfterRecord);
             return Ok(1);
         };
         let last: u64 = self.authentic(&stored)?;
         // 2^64 starts do not happen; a number that cannot grow is damage.
         let boot = last.checked_add(1).ok_or_else(|| VaultError::Damaged { name: name.clone() })?;
         let value = self.authenticate(&name, boot.to_bytes());
-        crash::point("boot", "before-record");
+        crash::point(Point::BootBeforeRecord);
         self.store.compare_and_swap(&name, &stored.version, &value).await?;
-        crash::point("boot", "after-record");
+        crash::point(Point::BootAfterRecord);
         Ok(boot)
     }
 
@@ -113,15 +113,15 @@ impl Vault {
     pub async fn set_name(&self, key_id: &[u8; 32], name: &str) -> Result<(), VaultError> {
         let name = KeyName::new(name)?;
         let (_, before) = self.known_key(key_id).await?;
-        crash::point("name", "before-index");
+        crash::point(Point::NameBeforeIndex);
         self.claim_name(key_id, &name).await?;
-        crash::point("name", "after-index");
+        crash::point(Point::NameAfterIndex);
         self.update(key_id, |record| {
             let record = record.ok_or(VaultInputError::UnknownKey)?;
             Ok(super::key_record::KeyRecord { name: Some(name.clone()), ..record })
         })
         .await?;
-        crash::point("name", "after-record");
+        crash::point(Point::NameAfterRecord);
         if let Some(former) = before.name.filter(|former| *former != name) {
             let former = former.record()?;
             if let Some(stored) = self.store.read(&former).await?

@@ -10,7 +10,7 @@ use quorate_core::{
 
 use super::{Vault, VaultError};
 use crate::{
-    crash,
+    crash::{self, Point},
     store::{MAX_PAGE, MAX_VALUE, RecordName, StoreError, Stored},
 };
 
@@ -42,6 +42,17 @@ impl Shelf {
             Self::Freezes => "freezes",
             Self::Epochs => "epoch-notes",
             Self::Amendments => "amendments",
+        }
+    }
+
+    /// Where the crash test kills before and after one of its records is written.
+    const fn points(self) -> (Point, Point) {
+        match self {
+            Self::Requests => (Point::RequestsBeforeWrite, Point::RequestsAfterWrite),
+            Self::Limits => (Point::LimitsBeforeWrite, Point::LimitsAfterWrite),
+            Self::Freezes => (Point::FreezesBeforeWrite, Point::FreezesAfterWrite),
+            Self::Epochs => (Point::EpochNotesBeforeWrite, Point::EpochNotesAfterWrite),
+            Self::Amendments => (Point::AmendmentsBeforeWrite, Point::AmendmentsAfterWrite),
         }
     }
 
@@ -127,7 +138,7 @@ impl Vault {
                 Change::Delete => None,
                 Change::Write(note) => Some(note),
             };
-            crash::point(shelf.prefix(), "before-write");
+            crash::point(shelf.points().0);
             let written = match (&stored, &changed) {
                 (None, None) => Ok(()),
                 (None, Some(note)) => self.store.create(&record, &self.note_value(&record, note)?).await.map(drop),
@@ -137,7 +148,7 @@ impl Vault {
                     self.store.compare_and_swap(&record, &stored.version, &value).await.map(drop)
                 }
             };
-            crash::point(shelf.prefix(), "after-write");
+            crash::point(shelf.points().1);
             match written {
                 Err(StoreError::AlreadyExists { .. } | StoreError::Conflict { .. }) => {}
                 written => return written.map(|()| changed).map_err(VaultError::from),

@@ -11,7 +11,8 @@ use super::{
     key_record::{ATTEMPTS, KeyRecord, Slot},
 };
 use crate::{
-    crash, domain,
+    crash::{self, Point},
+    domain,
     epoch_key::{EpochKeyId, hex},
     sealed::{Binding, Kind, Sealed, SealedError, random_key, read_wrapped, write_wrapped},
     store::{MAX_PAGE, RecordName, StoreError, Stored},
@@ -33,12 +34,12 @@ impl Vault {
         let secret = share.to_secret_bytes();
         let found = self.read_key(key.key_id()).await?;
         KeyRecord::check_new(found.as_ref().map(|(_, record)| record), key)?;
-        crash::point("put-pending", "before-key");
+        crash::point(Point::PutPendingBeforeKey);
         let epoch_key = self.new_epoch_key(key).await?;
         let sealed = self.seal(&secret, Kind::PendingShare, key, &epoch_key).await?;
-        crash::point("put-pending", "before-record");
+        crash::point(Point::PutPendingBeforeRecord);
         self.update(key.key_id(), |record| Ok(KeyRecord::add_pending(record, key, sealed.clone())?)).await?;
-        crash::point("put-pending", "after-record");
+        crash::point(Point::PutPendingAfterRecord);
         Ok(())
     }
 
@@ -58,12 +59,12 @@ impl Vault {
         } else {
             let epoch_key = self.epoch_key(key).await?.ok_or(VaultError::EpochKeyMissing { epoch: key.epoch() })?;
             let sealed = self.seal(&secret, Kind::ActiveShare, key, &epoch_key).await?;
-            crash::point("promote", "before-record");
+            crash::point(Point::PromoteBeforeRecord);
             self.update(key.key_id(), |record| Ok(known(record)?.promote(key, sealed.clone())?)).await?
         };
-        crash::point("promote", "after-record");
+        crash::point(Point::PromoteAfterRecord);
         self.forget_dead_epochs(key.key_id(), &record).await?;
-        crash::point("promote", "after-destroy");
+        crash::point(Point::PromoteAfterDestroy);
         Ok(())
     }
 
@@ -118,11 +119,11 @@ impl Vault {
     ///
     /// [`VaultInputError::UnknownKey`], and those of the store. It may be called again.
     pub async fn retire(&self, key_id: &[u8; 32], through: u64) -> Result<(), VaultError> {
-        crash::point("retire", "before-record");
+        crash::point(Point::RetireBeforeRecord);
         let record = self.update(key_id, |record| Ok(known(record)?.retire(through))).await?;
-        crash::point("retire", "after-record");
+        crash::point(Point::RetireAfterRecord);
         self.forget_dead_epochs(key_id, &record).await?;
-        crash::point("retire", "after-destroy");
+        crash::point(Point::RetireAfterDestroy);
         Ok(())
     }
 

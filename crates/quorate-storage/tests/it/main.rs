@@ -34,5 +34,6 @@ mod sealed;
 mod secrecy;
 mod support;
 mod thief;
+mod transfer;
 mod vault;
 mod witness;

@@ -78,6 +78,11 @@ pub(super) struct Outbox {
 }
 
 impl Outbox {
+    /// How long a fragment takes to the peer and its acknowledgement back, smoothed; nothing before the first.
+    pub(super) const fn round_trip(&self) -> Option<Duration> {
+        self.round_trip.smoothed
+    }
+
     /// Takes a message, or says that there is no room.
     pub(super) fn push(
         &mut self,

@@ -32,16 +32,24 @@ pub struct Faults {
     pub duplicate: u16,
     /// How many arrive after some that were sent later.
     pub delay: u16,
+    /// How many arrive with one bit flipped.
+    pub corrupt: u16,
 }
 
 impl Faults {
     /// No faults.
-    pub const NONE: Self = Self { drop: 0, duplicate: 0, delay: 0 };
+    pub const NONE: Self = Self { drop: 0, duplicate: 0, delay: 0, corrupt: 0 };
 
     /// Makes faults from their rates in thousandths.
     #[must_use]
     pub const fn new(drop: u16, duplicate: u16, delay: u16) -> Self {
-        Self { drop, duplicate, delay }
+        Self { drop, duplicate, delay, corrupt: 0 }
+    }
+
+    /// The same with bits that flip on the way.
+    #[must_use]
+    pub const fn corrupting(self, corrupt: u16) -> Self {
+        Self { corrupt, ..self }
     }
 }
 
@@ -170,13 +178,20 @@ impl State {
         self.roll(1000) < u64::from(thousandths)
     }
 
-    fn carry(&mut self, from: PeerId, to: PeerId, bytes: Vec<u8>) -> Vec<Waker> {
+    fn carry(&mut self, from: PeerId, to: PeerId, mut bytes: Vec<u8>) -> Vec<Waker> {
         if let Some(tap) = &mut self.tap {
             tap.push(Crossing { from, to, bytes: bytes.clone() });
         }
         let faults = self.faults;
         let (lost, twice, late) = (self.happens(faults.drop), self.happens(faults.duplicate), self.happens(faults.delay));
         let countdown = self.roll(8).saturating_add(1);
+        if faults.corrupt > 0 && self.happens(faults.corrupt) {
+            let bits = u64::try_from(bytes.len()).unwrap_or(0).saturating_mul(8);
+            let bit = self.roll(bits);
+            if let Some(byte) = usize::try_from(bit / 8).ok().and_then(|place| bytes.get_mut(place)) {
+                *byte ^= 1 << (bit % 8);
+            }
+        }
         let cut = self.cut.contains(&(from, to));
         let Some(queue) = self.queues.get_mut(&to).filter(|_| !cut) else { return Vec::new() };
         let mut wakers = queue.pass_late();

@@ -15,7 +15,7 @@ use std::{
 
 use quorate_core::PeerId;
 use quorate_storage::{
-    EpochKeys, FileEpochKeys, Imported, KeyEncryptionKey, Passphrase, RedbStore, Store, Vault, VaultError,
+    EpochKeys, FileEpochKeys, Imported, KeyEncryptionKey, Passphrase, Store, Vault, VaultError,
     backup::{BackupError, BackupReader, OpeningKeys, Preamble},
     kek::{KekError, PassphraseParams},
     vault::VaultInputError,
@@ -25,7 +25,7 @@ use zeroize::Zeroizing;
 use super::{BackupReport, CheckError, check_chunk, verify};
 use crate::{
     config::{CONFIG_FILE, Config, STORE_DIRECTORY},
-    node::{NodeError, make_private, write_new},
+    node::{NodeError, check_not_moving, make_private, open_store, write_new},
     share::IdentityRecord,
 };
 
@@ -110,14 +110,15 @@ pub async fn restore_node(
     let backup = verify(open()?, Some(keys), |_| {})?;
     let place = directory.join(STORE_DIRECTORY);
     let path = directory.join(CONFIG_FILE);
-    if !path.exists() {
-        Config::parse(config.ok_or(RestoreError::NoConfig)?, &path).map_err(NodeError::from)?;
-    }
+    let settings =
+        if path.exists() { Config::load(directory) } else { Config::parse(config.ok_or(RestoreError::NoConfig)?, &path) };
+    let settings = settings.map_err(NodeError::from)?;
     if !place.is_dir() && !backup.preamble.with_identity {
         return Err(RestoreError::NoIdentity);
     }
     make_private(directory)?;
-    let store: Arc<dyn Store> = Arc::new(RedbStore::open(&place).map_err(NodeError::from)?);
+    check_not_moving(directory)?;
+    let store = open_store(directory, &settings.store).await?;
     let epochs: Arc<dyn EpochKeys> = Arc::new(FileEpochKeys::open(&place).map_err(NodeError::from)?);
     let kek = match Passphrase::open(&store, passphrase.clone()).await {
         Err(KekError::NoHeader { .. }) => Passphrase::create(&store, passphrase, PassphraseParams::default()).await,

@@ -23,6 +23,9 @@ pub(crate) struct Drive<'a, P: Protocol> {
     peers: &'a Peers,
     /// Nothing if that is farther away than clocks can say.
     until: Option<Instant>,
+    /// Where the end of the first message goes: in a signature by FROST, the commitments of the nonces.
+    #[cfg(any(test, feature = "fuzz-api"))]
+    nonces: Option<&'a std::sync::Mutex<Vec<Vec<u8>>>>,
 }
 
 /// Why the driving stopped.
@@ -43,7 +46,22 @@ impl<'a, P: Protocol> Drive<'a, P> {
         within: Duration,
     ) -> Result<Self, CosignerError> {
         let incoming = network.open(session, within)?;
-        Ok(Self { machine, network, incoming, session, peers, until: Instant::now().checked_add(within) })
+        Ok(Self {
+            machine,
+            network,
+            incoming,
+            session,
+            peers,
+            until: Instant::now().checked_add(within),
+            #[cfg(any(test, feature = "fuzz-api"))]
+            nonces: None,
+        })
+    }
+
+    /// Writes down the end of the first message that leaves.
+    #[cfg(any(test, feature = "fuzz-api"))]
+    pub(crate) const fn note_nonces(&mut self, nonces: &'a std::sync::Mutex<Vec<Vec<u8>>>) {
+        self.nonces = Some(nonces);
     }
 
     /// Carries messages until something must be stored or the protocol is over.
@@ -53,6 +71,12 @@ impl<'a, P: Protocol> Drive<'a, P> {
                 return Ok(Stop::Hold);
             }
             while let Some(message) = self.machine.next_outgoing() {
+                #[cfg(any(test, feature = "fuzz-api"))]
+                if let Some(nonces) = self.nonces.take() {
+                    let end = message.bytes.len().saturating_sub(64);
+                    let commitments = message.bytes.get(end..).unwrap_or_default().to_vec();
+                    nonces.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(commitments);
+                }
                 self.send(message.to, &message.bytes).await?;
             }
             if let Some(output) = self.machine.take_output() {

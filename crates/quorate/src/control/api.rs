@@ -29,6 +29,12 @@ pub struct Status {
     pub keys: usize,
     /// Key generations that were cut off before this cosigner had everyone's confirmation.
     pub pending: usize,
+    /// Whether it and the peers that it reaches are as many as sign.
+    #[serde(default)]
+    pub ready: bool,
+    /// Why not.
+    #[serde(default)]
+    pub problem: Option<String>,
     /// Why it takes part in nothing, if so.
     #[serde(default)]
     pub standing_aside: Option<String>,
@@ -48,6 +54,8 @@ impl Status {
             boot,
             keys: 0,
             pending: 0,
+            ready: false,
+            problem: None,
             standing_aside: None,
             peers: Vec::new(),
             frozen: Vec::new(),
@@ -67,6 +75,12 @@ pub struct PeerStatus {
     pub address: String,
     /// Whether there is a link to it right now.
     pub connected: bool,
+    /// How many microseconds a message takes to it and back, smoothed; nothing before the first one on this link.
+    #[serde(default)]
+    pub round_trip_micros: Option<u64>,
+    /// How many seconds ago it last showed how far it is; nothing if it has not since this cosigner's start.
+    #[serde(default)]
+    pub witnessed_seconds: Option<u64>,
     /// How often it broke the protocol of pairings; halved for each week without.
     #[serde(default)]
     pub faults: u32,
@@ -89,7 +103,17 @@ pub struct ForgiveRequest {
 
 impl PeerStatus {
     pub(crate) const fn new(name: String, peer_id: String, address: String, connected: bool) -> Self {
-        Self { name, peer_id, address, connected, faults: 0, wait_seconds: 0, alarm: None }
+        Self {
+            name,
+            peer_id,
+            address,
+            connected,
+            round_trip_micros: None,
+            witnessed_seconds: None,
+            faults: 0,
+            wait_seconds: 0,
+            alarm: None,
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 use std::{
-    io::{Read as _, Write as _},
+    io::{Read, Write},
     os::unix::net::UnixStream,
     path::{Path, PathBuf},
 };
@@ -20,8 +20,26 @@ const MAX_ANSWER: u64 = 64 << 20;
 /// A client of one cosigner. It opens a connection for every call, and blocks.
 #[derive(Clone, Debug)]
 pub struct Client {
-    socket: PathBuf,
+    place: Place,
     timeout: Duration,
+}
+
+/// Where the cosigner is.
+#[derive(Clone, Debug)]
+enum Place {
+    Socket(PathBuf),
+    #[cfg(feature = "remote")]
+    Remote(super::remote::Dialer),
+}
+
+impl core::fmt::Display for Place {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Socket(socket) => socket.display().fmt(f),
+            #[cfg(feature = "remote")]
+            Self::Remote(dialer) => dialer.address().fmt(f),
+        }
+    }
 }
 
 /// Why a call failed.
@@ -29,18 +47,18 @@ pub struct Client {
 #[non_exhaustive]
 pub enum ClientError {
     /// No cosigner listens there.
-    #[error("no cosigner is running at {} ({source}); start it with `quorate node`", socket.display())]
+    #[error("no cosigner is running at {place} ({source}); start it with `quorate node`")]
     NotRunning {
-        /// The socket.
-        socket: PathBuf,
+        /// Its socket, or its address.
+        place: String,
         /// What the system said.
         source: std::io::Error,
     },
     /// The connection broke, or took too long.
-    #[error("the cosigner at {} did not answer", socket.display())]
+    #[error("the cosigner at {place} did not answer")]
     NoAnswer {
-        /// The socket.
-        socket: PathBuf,
+        /// Its socket, or its address.
+        place: String,
         /// What the system said.
         source: std::io::Error,
     },
@@ -56,7 +74,18 @@ impl Client {
     /// A client of the cosigner whose control socket is at `socket`. `timeout` bounds every call.
     #[must_use]
     pub fn new(socket: &Path, timeout: Duration) -> Self {
-        Self { socket: socket.to_owned(), timeout }
+        Self { place: Place::Socket(socket.to_owned()), timeout }
+    }
+
+    /// A client of the cosigner whose control API listens at `address`, host and port, on another machine. It may ask what a requester
+    /// may; the rest is answered as what does not exist. `timeout` bounds every call.
+    ///
+    /// # Errors
+    ///
+    /// [`RemoteError`](super::RemoteError) if a file or the address does not serve. Nothing is connected yet.
+    #[cfg(feature = "remote")]
+    pub fn remote(address: &str, tls: &super::ClientTls, timeout: Duration) -> Result<Self, super::RemoteError> {
+        Ok(Self { place: Place::Remote(super::remote::Dialer::new(address, tls)?), timeout })
     }
 
     /// What the cosigner says of itself.
@@ -181,24 +210,33 @@ impl Client {
 
     /// One request on one connection, HTTP/1.0 style: the answer ends with the connection.
     fn exchange(&self, method: &str, path: &str, body: &[u8]) -> Result<Vec<u8>, ClientError> {
-        let not_running = |source| ClientError::NotRunning { socket: self.socket.clone(), source };
-        let stream = UnixStream::connect(&self.socket).map_err(not_running)?;
-        let talk = |mut stream: UnixStream| -> std::io::Result<Vec<u8>> {
-            stream.set_read_timeout(Some(self.timeout))?;
-            stream.set_write_timeout(Some(self.timeout))?;
-            let head = format!(
-                "{method} {path} HTTP/1.1\r\nhost: cosigner\r\nconnection: close\r\ncontent-type: application/json\r\n\
-                 content-length: {}\r\n\r\n",
-                body.len()
-            );
-            // In one piece: a server that does not read the body may have answered, and closed, before a second one.
-            stream.write_all(&[head.as_bytes(), body].concat())?;
-            let mut answer = Vec::new();
-            stream.take(MAX_ANSWER).read_to_end(&mut answer)?;
-            Ok(answer)
+        let not_running = |source| ClientError::NotRunning { place: self.place.to_string(), source };
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nhost: cosigner\r\nconnection: close\r\ncontent-type: application/json\r\n\
+             content-length: {}\r\n\r\n",
+            body.len()
+        );
+        // In one piece: a server that does not read the body may have answered, and closed, before a second one.
+        let request = [head.as_bytes(), body].concat();
+        let answer = match &self.place {
+            Place::Socket(socket) => {
+                let stream = UnixStream::connect(socket).map_err(not_running)?;
+                let limited = stream.set_read_timeout(Some(self.timeout)).and(stream.set_write_timeout(Some(self.timeout)));
+                limited.and_then(|()| talk(stream, &request))
+            }
+            #[cfg(feature = "remote")]
+            Place::Remote(dialer) => talk(dialer.connect(self.timeout).map_err(not_running)?, &request),
         };
-        talk(stream).map_err(|source| ClientError::NoAnswer { socket: self.socket.clone(), source })
+        answer.map_err(|source| ClientError::NoAnswer { place: self.place.to_string(), source })
     }
+}
+
+fn talk(mut stream: impl Read + Write, request: &[u8]) -> std::io::Result<Vec<u8>> {
+    stream.write_all(request)?;
+    stream.flush()?;
+    let mut answer = Vec::new();
+    stream.take(MAX_ANSWER).read_to_end(&mut answer)?;
+    Ok(answer)
 }
 
 /// The status and the body of an answer.

@@ -106,15 +106,10 @@ pub fn serve(cosigner: Arc<Cosigner>, socket: &Path) -> std::io::Result<ControlS
     std::fs::set_permissions(socket, std::fs::Permissions::from_mode(0o600))?;
     let stop = Arc::new(Notify::new());
     let context = Context { cosigner, stop: Arc::clone(&stop) };
-    let router = Router::new()
-        .route("/v1/status", get(status))
-        .route("/v1/keys", get(keys))
+    let router = requesters()
         .route("/v1/keygen", post(keygen))
         .route("/v1/import", post(import))
-        .route("/v1/sign", post(sign))
-        .route("/v1/attest", post(attest))
         .route("/v1/freeze", post(people::freeze))
-        .route("/v1/freeze-signed", post(people::freeze_signed))
         .route("/v1/resume", post(people::resume))
         .route("/v1/forgive", post(forgive))
         .route("/v1/backup", post(super::backup::backup))
@@ -137,6 +132,27 @@ pub fn serve(cosigner: Arc<Cosigner>, socket: &Path) -> std::io::Result<ControlS
         served
     });
     Ok(ControlServer { socket: socket.to_owned(), stop, closing })
+}
+
+/// What requesters may ask. None of it says anything in the operator's name.
+fn requesters() -> Router<Context> {
+    Router::new()
+        .route("/v1/status", get(status))
+        .route("/v1/keys", get(keys))
+        .route("/v1/sign", post(sign))
+        .route("/v1/attest", post(attest))
+        .route("/v1/freeze-signed", post(people::freeze_signed))
+}
+
+/// The same for programs on other machines.
+#[cfg(feature = "remote")]
+pub(super) fn remote_routes(cosigner: Arc<Cosigner>) -> Router {
+    let context = Context { cosigner, stop: Arc::new(Notify::new()) };
+    let elsewhere = async || {
+        let words = "a requester on another machine cannot ask for this; its operator can, on the cosigner's own machine";
+        Failure(StatusCode::NOT_FOUND, ApiError::new("input", words.to_owned(), Vec::new()))
+    };
+    requesters().fallback(elsewhere).layer(DefaultBodyLimit::max(MAX_BODY)).with_state(context)
 }
 
 pub(super) type Answer<T> = Result<Json<T>, Failure>;
@@ -206,13 +222,20 @@ async fn status(State(context): State<Context>) -> Answer<Status> {
     let cosigner = &context.cosigner;
     let mut status = Status::new(cosigner.name(), cosigner.peer_id().to_string(), cosigner.boot());
     (status.keys, status.pending) = cosigner.count_keys().await?;
+    let health = cosigner.health();
+    (status.ready, status.problem) = (health.ready, health.problem.clone());
     status.standing_aside = cosigner.standing_aside().map(|reason| describe(&reason));
     for entry in cosigner.roster().iter().filter(|entry| entry.identity != cosigner.peer_id()) {
         let (peer, connected) = (entry.identity.to_string(), cosigner.is_connected(entry.identity));
         let (faults, wait) = cosigner.faults(entry.identity).await?;
         let peer = PeerStatus::new(entry.name.clone(), peer, entry.address.clone(), connected);
         let alarm = cosigner.alarm(entry.identity).map(|alarm| describe(&alarm));
-        status.peers.push(PeerStatus { faults, wait_seconds: wait.as_secs(), alarm, ..peer });
+        let known = health.peers.iter().find(|known| known.peer == entry.identity);
+        let round_trip_micros =
+            known.and_then(|known| known.round_trip).map(|time| u64::try_from(time.as_micros()).unwrap_or(u64::MAX));
+        let witnessed_seconds = known.and_then(|known| known.witnessed).map(|ago| ago.as_secs());
+        let wait_seconds = wait.as_secs();
+        status.peers.push(PeerStatus { round_trip_micros, witnessed_seconds, faults, wait_seconds, alarm, ..peer });
     }
     status.frozen = cosigner.freezes().await?.iter().map(|freeze| people::info(cosigner, freeze)).collect();
     Ok(Json(status))

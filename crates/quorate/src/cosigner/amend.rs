@@ -74,7 +74,7 @@ impl Encoding for Amendments {
 
 impl Amendments {
     /// Those of the epoch with this package.
-    fn of(note: Option<&[u8]>, package: &[u8; 32]) -> Result<Self, DecodeError> {
+    pub(crate) fn of(note: Option<&[u8]>, package: &[u8; 32]) -> Result<Self, DecodeError> {
         let mut known = note.map_or_else(|| Ok(Self::default()), Self::from_bytes)?;
         known.0.retain(|known| known.amendment.package_digest() == package);
         Ok(known)

@@ -282,8 +282,8 @@ impl CosignerBuilder {
             making: Mutex::default(),
             reshares: reshare::Reshares::default(),
             interrupted,
-            #[cfg(test)]
-            spent: Mutex::default(),
+            #[cfg(any(test, feature = "fuzz-api"))]
+            once: super::Once::default(),
         });
         shared.load_freezes().await?;
         shared.finish_retirements().await?;

@@ -206,8 +206,8 @@ pub(super) async fn one(
     let signature = async {
         match presignature {
             Some(presignature) => {
-                #[cfg(test)]
-                shared.spent.lock().unwrap().push(*presignature.id());
+                #[cfg(any(test, feature = "fuzz-api"))]
+                shared.once.spent.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(*presignature.id());
                 finish(shared, OnlineSigning::start(&session, presignature, request)?, id, peers).await
             }
             None => {

@@ -152,6 +152,7 @@ impl Cosigner {
     /// As for [`keygen`](Self::keygen); [`CosignerError::Refused`] names whose operator has not consented.
     ///
     /// A request with an id of its own may be made again after whatever became of it, as one for a new key.
+    #[tracing::instrument(level = "info", skip_all, fields(wallet = request.wallet))]
     pub async fn import(&self, request: ImportRequest) -> Result<WalletKey, CosignerError> {
         let (shared, digest, id) = (self.shared(), request.digest(), request.request);
         if let Some(id) = &id

@@ -128,6 +128,7 @@ impl Cosigner {
     ///
     /// A request with an id of its own may be made again after whatever became of it: what it made is not made twice. It gives the keys if
     /// they are there, makes those that are not, and is [`RequestError::WalletInProgress`] as long as one of them may still come about.
+    #[tracing::instrument(level = "info", skip_all, fields(wallet = request.wallet))]
     pub async fn keygen(&self, request: KeygenRequest) -> Result<Vec<WalletKey>, CosignerError> {
         let (shared, digest, id) = (self.shared(), request.digest(), request.request);
         let mut made = match &id {

@@ -55,6 +55,7 @@ impl Cosigner {
     /// [`CosignerError::Request`] if the request does not fit. Whatever fails, the key signs as before, or as after.
     ///
     /// A request with an id of its own may be made again after whatever became of it: if it came about, it says so and does nothing more.
+    #[tracing::instrument(level = "info", skip_all)]
     pub async fn reshare(&self, request: ReshareRequest) -> Result<Reshared, CosignerError> {
         reshare(self.shared(), &request).await
     }

@@ -118,6 +118,7 @@ impl Cosigner {
     ///
     /// [`CosignerError::Denied`] and [`CosignerError::Refused`] by policies, [`CosignerError::Payload`] if the key cannot sign this,
     /// [`CosignerError::Unavailable`], [`CosignerError::Fault`], [`CosignerError::Request`].
+    #[tracing::instrument(level = "info", skip_all, fields(key = request.key))]
     pub async fn sign(&self, request: SignRequest) -> Result<Signed, CosignerError> {
         let shared = self.shared();
         let key = shared.find(&request.key, request.suite).await?;
@@ -472,6 +473,8 @@ async fn frost<C: FrostSuite>(
     let session = shared.session(id, peers);
     let machine = Signing::start(&session, share, signers, message, target, &mut getrandom::SysRng)?;
     let mut drive = Drive::open(machine, &shared.network, id, peers, shared.deadline)?;
+    #[cfg(any(test, feature = "fuzz-api"))]
+    drive.note_nonces(&shared.once.nonces);
     match drive.drive().await? {
         Stop::Done(signature) => Ok(signature.to_bytes()),
         Stop::Hold => Err(CosignerError::Bug("a signature holds nothing").into()),

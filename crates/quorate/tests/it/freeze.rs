@@ -208,6 +208,27 @@ async fn credential_freezes_and_can_do_nothing_else() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn credential_freezes_all_keys_at_every_cosigner() {
+    let mut team = Team::start().await;
+    let keys = [keygen(&team, "w").await, keygen(&team, "v").await];
+    let guard = Requester::generate().unwrap();
+    for index in 0..3 {
+        team.stop(index).await;
+        let policy: BuiltinPolicy = "payloads = [\"message\"]".parse().unwrap();
+        team.boot_as(index, |builder| builder.policy(Arc::new(policy)).freeze_credential(guard.key())).await;
+    }
+    team.connected().await;
+    let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_millis() as u64;
+    team.cosigner(1).take_freeze(guard.freeze(Scope::All, "a breach", now).unwrap()).await.unwrap();
+    for (key, wallet) in keys.into_iter().zip(["w", "v"]) {
+        until(&team, key, ALL).await;
+        for index in 0..3 {
+            says(&sign(&team, index, wallet).await, "frozen by the credential");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn freeze_and_resume_survive_a_crash_at_every_step() {
     for torn in [Torn::Before, Torn::After] {
         for operation in 0..6 {

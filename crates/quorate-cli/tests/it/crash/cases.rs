@@ -45,7 +45,7 @@ const fn always(point: &'static str, deed: Deed, role: Role) -> Case {
 use Deed::{Amend, Freeze, Keygen, Leave, Refresh, Sign, Start};
 use Role::{Participant, Proposer};
 
-pub(super) const ALL: [Case; 79] = [
+pub(super) const ALL: [Case; 83] = [
     always("boot/before-record", Start, Participant),
     always("boot/after-record", Start, Participant),
     case("audit/before-entry", Start, Participant),
@@ -107,6 +107,10 @@ pub(super) const ALL: [Case; 79] = [
     // It signs.
     always("requests/before-write", Sign, Participant),
     case("requests/after-write", Sign, Participant),
+    always("limits/before-write", Sign, Participant),
+    case("limits/after-write", Sign, Participant),
+    case("limits/before-write", Sign, Proposer),
+    always("limits/after-write", Sign, Proposer),
     always("audit/before-entry", Sign, Participant),
     case("audit/after-entry", Sign, Participant),
     case("redb/before-commit", Sign, Participant),

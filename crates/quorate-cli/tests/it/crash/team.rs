@@ -57,7 +57,7 @@ impl Team {
             // Whoever waits for the one that died does not wait for long.
             let path = place.path(name).join("quorate.toml");
             let config = std::fs::read_to_string(&path).unwrap();
-            std::fs::write(&path, format!("deadline_seconds = 3\n{config}")).unwrap();
+            std::fs::write(&path, format!("deadline_seconds = 3\n{config}\n[policy.limits]\nper_hour = 5000\n")).unwrap();
         }
         for name in NAMES {
             place.add_to_roster(name, &NAMES).succeeds();

@@ -78,12 +78,12 @@ async fn presignatures_are_made_after_the_first_signature_and_each_is_spent_once
     let line = team.line(0, &[0, 1]).await;
     assert_eq!(team.shared(0).pool.count(&line), 0);
     team.sign(0, &[1]).await.unwrap();
-    assert!(team.shared(0).spent.lock().unwrap().is_empty());
+    assert!(team.shared(0).once.spent.lock().unwrap().is_empty());
     team.filled(&line, &[0, 1], 8).await;
     assert_eq!(team.shared(2).pool.count(&line), 0);
     for signed in 1..=3 {
         team.sign(0, &[1]).await.unwrap();
-        let spent: Vec<_> = [0, 1].map(|index| team.shared(index).spent.lock().unwrap().clone()).into();
+        let spent: Vec<_> = [0, 1].map(|index| team.shared(index).once.spent.lock().unwrap().clone()).into();
         assert_eq!((spent[0].len(), &spent[0]), (signed, &spent[1]));
         assert_eq!(spent[0].iter().collect::<BTreeSet<_>>().len(), signed);
         assert!(spent[0].iter().all(|id| !team.shared(1).pool.holds(&line, &[*id])));
@@ -108,7 +108,7 @@ async fn two_proposers_with_twenty_requests_at_once_never_spend_one_twice() {
         assert!(signatures.insert(signed.unwrap().signatures));
     }
     for index in 0..2 {
-        let spent = team.shared(index).spent.lock().unwrap().clone();
+        let spent = team.shared(index).once.spent.lock().unwrap().clone();
         assert!(spent.len() >= 16, "only {} were spent", spent.len());
         assert_eq!(spent.iter().collect::<BTreeSet<_>>().len(), spent.len());
     }
@@ -164,7 +164,7 @@ async fn signer_that_lacks_a_presignature_says_so_and_signs_without() {
     let reserved = team.shared(1).pool.reserve(&line, 8).unwrap();
     team.sign(0, &[1]).await.unwrap();
     drop(reserved.spend());
-    assert!(team.shared(0).spent.lock().unwrap().is_empty());
+    assert!(team.shared(0).once.spent.lock().unwrap().is_empty());
     // The proposer's own went with it: the next request does not name it again.
     eventually("one is gone", || team.shared(0).pool.count(&line) >= 8).await;
 }
@@ -181,7 +181,7 @@ async fn host_of_no_depth_holds_no_presignature_for_anybody() {
         assert_eq!([0, 1].map(|index| team.shared(index).pool.count(&line)), [0, 0]);
     }
     team.sign(0, &[1]).await.unwrap();
-    assert!(team.shared(1).spent.lock().unwrap().is_empty());
+    assert!(team.shared(1).once.spent.lock().unwrap().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]

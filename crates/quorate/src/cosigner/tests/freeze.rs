@@ -372,5 +372,39 @@ async fn key_that_is_born_frozen_is_shown_and_can_be_brought_back() {
         }
     };
     assert!(tokio::time::timeout(Duration::from_secs(40), until).await.is_ok());
-    assert!(team.cosigners[0].freezes().await.unwrap().is_empty());
+    // It is over a moment after the last key thawed.
+    let until = async {
+        while !team.cosigners[0].freezes().await.unwrap().is_empty() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    assert!(tokio::time::timeout(Duration::from_secs(40), until).await.is_ok());
+}
+
+/// Else a thief who runs one cosigner could freeze the key so that it could neither be used nor be taken from it.
+#[tokio::test(flavor = "multi_thread")]
+async fn key_that_the_evicted_cosigner_froze_signs_again_once_it_is_evicted() {
+    let (team, key) = Team::of_four().await;
+    team.cosigners[2].freeze(Scope::Key(key), "I am the thief").await.unwrap();
+    team.cosigners[2].freeze(Scope::All, "and all of it").await.unwrap();
+    team.all_frozen(&[0, 1], key).await;
+    assert!(matches!(team.signs(0, 1).await, Err(CosignerError::Frozen { .. })));
+    team.moved(0, &ReshareRequest::refresh(["w".to_owned()]).without_holder(NAMES[2]).with_holder(NAMES[3])).await;
+    for (proposer, with) in [(0, 1), (1, 3), (3, 0)] {
+        let mut signed = team.signs(proposer, with).await;
+        // One of them may still be about to hear that the new epoch counts.
+        for _ in 0..100 {
+            if signed.is_ok() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            signed = team.signs(proposer, with).await;
+        }
+        signed.unwrap_or_else(|error| panic!("{} with {}: {error}", NAMES[proposer], NAMES[with]));
+    }
+    // It holds no share of the key any more: what it says now, if it says anything, freezes nothing at those who do.
+    let _said = team.cosigners[2].freeze(Scope::Key(key), "again").await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(!team.is_frozen(0, key).await && !team.is_frozen(3, key).await);
+    team.signs(0, 3).await.unwrap();
 }

@@ -1,0 +1,8 @@
+//! The services that cosigners use at their providers, for tests: each is the real program, in a temporary directory, on a free port of
+//! the loopback, and stops when it is dropped. `scripts/services` installs what is missing. They panic where they cannot go on.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::missing_panics_doc, reason = "tests")]
+
+mod postgres;
+mod program;
+
+pub use self::{postgres::Postgres, program::free_port};

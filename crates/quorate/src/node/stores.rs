@@ -1,0 +1,93 @@
+//! The stores that a configuration can name.
+
+use std::{path::Path, sync::Arc};
+
+use quorate_storage::{RedbStore, Store};
+
+use super::NodeError;
+use crate::config::{PostgresConfig, STORE_DIRECTORY, StoreConfig};
+
+/// Opens the store that the configuration of a cosigner's directory names, or makes it.
+pub(crate) async fn open_store(directory: &Path, config: &StoreConfig) -> Result<Arc<dyn Store>, NodeError> {
+    match config {
+        StoreConfig::Redb => Ok(Arc::new(RedbStore::open(&directory.join(STORE_DIRECTORY))?)),
+        StoreConfig::Postgres(config) => postgres::open(directory, config).await,
+    }
+}
+
+/// Destroys a store that nobody has open, and gives its place in words. One that is not there is destroyed already.
+pub(super) async fn erase_store(directory: &Path, config: &StoreConfig) -> Result<String, NodeError> {
+    match config {
+        StoreConfig::Redb => {
+            let place = directory.join(STORE_DIRECTORY);
+            RedbStore::erase(&place)?;
+            Ok(place.display().to_string())
+        }
+        StoreConfig::Postgres(config) => postgres::erase(directory, config).await,
+    }
+}
+
+#[cfg(feature = "postgres")]
+mod postgres {
+    use core::time::Duration;
+
+    use quorate_storage::{PostgresOptions, PostgresStore, StoreError};
+    use zeroize::Zeroizing;
+
+    use super::{Arc, NodeError, Path, PostgresConfig, Store};
+
+    const TRIES: u8 = 40;
+    const PAUSE: Duration = Duration::from_millis(250);
+
+    pub(super) async fn open(directory: &Path, config: &PostgresConfig) -> Result<Arc<dyn Store>, NodeError> {
+        Ok(Arc::new(PostgresStore::open(&options(directory, config)?).await?))
+    }
+
+    pub(super) async fn erase(directory: &Path, config: &PostgresConfig) -> Result<String, NodeError> {
+        let options = options(directory, config)?;
+        let mut tries = 0_u8;
+        let store = loop {
+            tries = tries.saturating_add(1);
+            match PostgresStore::open(&options).await {
+                // Whoever had it open until now has gone, and the server has not noticed.
+                Err(StoreError::InUse { .. }) if tries < TRIES => tokio::time::sleep(PAUSE).await,
+                opened => break opened?,
+            }
+        };
+        let place = store.location().to_string();
+        store.erase().await?;
+        Ok(place)
+    }
+
+    fn options(directory: &Path, config: &PostgresConfig) -> Result<PostgresOptions, NodeError> {
+        let mut options = PostgresOptions::new(&config.url)?.pool(config.connections);
+        if let Some(file) = &config.password_file {
+            let path = directory.join(file);
+            let text = std::fs::read_to_string(&path).map(Zeroizing::new).map_err(|source| NodeError::File { path, source })?;
+            // Editors end files with a line feed.
+            options = options.password(&Zeroizing::new(text.trim_end_matches(['\r', '\n']).to_owned()));
+        }
+        if let Some(file) = &config.ca_file {
+            options = options.roots(&directory.join(file))?;
+        }
+        if let Some(client) = &config.client_certificate {
+            options = options.client_certificate(&directory.join(&client.chain), &directory.join(&client.key))?;
+        }
+        Ok(options)
+    }
+}
+
+#[cfg(not(feature = "postgres"))]
+mod postgres {
+    use super::{Arc, NodeError, Path, PostgresConfig, Store};
+
+    #[expect(clippy::unused_async, reason = "the same shape as with the feature")]
+    pub(super) async fn open(_directory: &Path, _config: &PostgresConfig) -> Result<Arc<dyn Store>, NodeError> {
+        Err(NodeError::NoSuchStore { kind: "postgres" })
+    }
+
+    #[expect(clippy::unused_async, reason = "the same shape as with the feature")]
+    pub(super) async fn erase(_directory: &Path, _config: &PostgresConfig) -> Result<String, NodeError> {
+        Err(NodeError::NoSuchStore { kind: "postgres" })
+    }
+}
