@@ -27,6 +27,10 @@ impl EpochKeys for Kept {
         Box::pin(async move { Ok(self.0.get(id).cloned()) })
     }
 
+    fn replace<'a>(&'a self, id: &'a EpochKeyId, _wrapped: &'a [u8]) -> BoxFuture<'a, Result<bool, StoreError>> {
+        Box::pin(async move { Ok(self.0.contains_key(id)) })
+    }
+
     fn destroy<'a>(&'a self, _id: &'a EpochKeyId) -> BoxFuture<'a, Result<(), StoreError>> {
         Box::pin(async { Ok(()) })
     }

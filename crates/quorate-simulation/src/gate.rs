@@ -191,6 +191,10 @@ impl EpochKeys for GatedKeys {
         Box::pin(self.1.operate(&self.2, "read an epoch key", self.0.read(id)))
     }
 
+    fn replace<'a>(&'a self, id: &'a EpochKeyId, wrapped: &'a [u8]) -> BoxFuture<'a, Result<bool, StoreError>> {
+        Box::pin(self.1.operate(&self.2, "replace an epoch key", self.0.replace(id, wrapped)))
+    }
+
     fn destroy<'a>(&'a self, id: &'a EpochKeyId) -> BoxFuture<'a, Result<(), StoreError>> {
         Box::pin(self.1.operate(&self.2, "destroy an epoch key", self.0.destroy(id)))
     }

@@ -25,6 +25,8 @@ pub(crate) const PUBLIC_RECORD: Label = Label("quorate/1/storage/public-record;"
 pub(crate) const PASSPHRASE_ROOT: Label = Label("quorate/1/storage/passphrase/root;");
 /// The key that wraps others, derived from the root key.
 pub(crate) const PASSPHRASE_WRAP: Label = Label("quorate/1/storage/passphrase/wrap;");
+/// The key that two key-encryption keys open together.
+pub(crate) const BOTH_WRAP: Label = Label("quorate/1/storage/kek/both;");
 /// One entry of the audit log, bound to all before it.
 pub(crate) const AUDIT_ENTRY: Label = Label("quorate/1/storage/audit/entry;");
 /// The audit log before its first entry.

@@ -82,6 +82,15 @@ pub trait EpochKeys: Send + Sync + fmt::Debug {
     /// Only those of the place.
     fn read<'a>(&'a self, id: &'a EpochKeyId) -> BoxFuture<'a, Result<Option<Vec<u8>>, StoreError>>;
 
+    /// Puts another wrapping of the same epoch key in place of the one that is there, at once and durably, and destroys the former one
+    /// as [`destroy`](Self::destroy) does. Says `false`, and does nothing, if there is none. The same call again finishes what a
+    /// crash cut short.
+    ///
+    /// # Errors
+    ///
+    /// Only those of the place. Either wrapping may then be there; call again.
+    fn replace<'a>(&'a self, id: &'a EpochKeyId, wrapped: &'a [u8]) -> BoxFuture<'a, Result<bool, StoreError>>;
+
     /// Destroys an epoch key for good; durable when it returns. One that is not there is destroyed already.
     ///
     /// # Errors

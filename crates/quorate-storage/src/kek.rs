@@ -4,15 +4,21 @@
 //! says what the key is for; an implementation must refuse to unwrap under any other context, as a key service does with its
 //! encryption context.
 
+mod both;
+mod exchange;
 mod passphrase;
 
 use core::fmt;
 
 use quorate_core::Secret;
 
+pub(crate) use self::exchange::Exchange;
 #[cfg(feature = "fuzz-api")]
 pub(crate) use self::passphrase::reencode_passphrase_header;
-pub use self::passphrase::{Passphrase, PassphraseParams};
+pub use self::{
+    both::Both,
+    passphrase::{Passphrase, PassphraseParams},
+};
 use crate::store::{BoxFuture, Location, StoreError};
 
 /// The longest wrapped key in bytes. Key services answer with up to some 250.
@@ -75,6 +81,9 @@ pub enum KekError {
     /// The wrapped key was altered, belongs to another record, or was wrapped by another key-encryption key.
     #[error("the key-encryption key does not open this: it was altered, moved, or wrapped by another key")]
     Refused,
+    /// What two key-encryption keys wrap together is too long.
+    #[error("the wrapped key is above {MAX_WRAPPED} bytes; a pair of key services must not answer with more than 436 together")]
+    TooLong,
     /// The store has no passphrase yet.
     #[error("{location} has no passphrase header; it was never set up, or its header was lost")]
     NoHeader {

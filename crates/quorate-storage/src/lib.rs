@@ -84,7 +84,7 @@ pub use audit::{AuditEntry, AuditError, AuditHead, AuditKind, AuditLog};
 pub use crash::CRASH_POINTS;
 pub use epoch_key::{EpochKeyId, EpochKeys, FileEpochKeys, MemoryEpochKeys};
 pub use faults::{Faults, Torn};
-pub use kek::{KekError, KeyEncryptionKey, Passphrase, WrappedKey};
+pub use kek::{Both, KekError, KeyEncryptionKey, Passphrase, WrappedKey};
 pub use sealed::{Binding, Kind, SealedError};
 pub use store::{BoxFuture, Location, Page, RecordName, Store, StoreError, Stored, Version};
 pub use stores::MemoryStore;

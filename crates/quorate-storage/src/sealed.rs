@@ -23,7 +23,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     domain,
-    kek::{KekError, KeyEncryptionKey, MAX_WRAPPED, WrappedKey},
+    kek::{Exchange, KekError, KeyEncryptionKey, MAX_WRAPPED, WrappedKey},
     store::RecordName,
     vault::KeyRef,
 };
@@ -185,6 +185,21 @@ impl Sealed {
             .decrypt_in_place((&self.nonce).into(), &context, &mut *secret)
             .map_err(|_| SealedError::Altered)?;
         Ok(secret)
+    }
+}
+
+impl Sealed {
+    /// The same record with its seed wrapped by another key-encryption key; as it is if that one wraps it already. Its data key stays.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    pub(crate) async fn rewrap(&self, binding: &Binding<'_>, keks: &Exchange<'_>) -> Result<Self, SealedError> {
+        let context = binding.to_bytes();
+        if self.kind != binding.kind.to_u8() || self.fingerprint != fingerprint(&context) {
+            return Err(SealedError::Misplaced);
+        }
+        Ok(Self { seed: keks.rewrap(&context, &self.seed).await?, ..self.clone() })
     }
 }
 

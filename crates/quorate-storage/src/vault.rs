@@ -23,6 +23,7 @@ mod key_record;
 mod listing;
 mod notes;
 mod peers;
+mod rewrap;
 mod shares;
 mod witness;
 

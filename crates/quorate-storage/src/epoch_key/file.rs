@@ -79,13 +79,33 @@ impl FileEpochKeys {
         Ok(Some(wrapped))
     }
 
+    /// The former file keeps a name until it is overwritten, so that a crash leaves nothing that nobody finds any more.
+    fn replace_now(&self, id: &EpochKeyId, wrapped: &[u8]) -> Result<bool, StoreError> {
+        const OPERATION: &str = "replace an epoch key";
+        if wrapped.len() > MAX_EPOCH_KEY {
+            return Err(StoreError::ValueTooLarge { length: wrapped.len() });
+        }
+        let _one = self.exclusive();
+        let (directory, name) = (self.of_key(id.key_id()), id.epoch().to_string());
+        let Some(found) = self.io(OPERATION, self.read_now(id))? else { return Ok(false) };
+        self.io(OPERATION, clear_former(&directory, &name, Some(&found)))?;
+        if found != wrapped {
+            self.io(OPERATION, fs::hard_link(directory.join(&name), former(&directory, &name)))?;
+            self.io(OPERATION, write_durably(&directory, &name, wrapped))?;
+            self.io(OPERATION, clear_former(&directory, &name, Some(wrapped)))?;
+        }
+        self.io(OPERATION, sync_dir(&directory)).map(|()| true)
+    }
+
     fn destroy_now(&self, id: &EpochKeyId) -> io::Result<()> {
         let _one = self.exclusive();
         let directory = self.of_key(id.key_id());
         if !directory.try_exists()? {
             return Ok(());
         }
-        let file = directory.join(id.epoch().to_string());
+        let name = id.epoch().to_string();
+        clear_former(&directory, &name, None)?;
+        let file = directory.join(&name);
         match private_file(false).open(&file) {
             Ok(open) => {
                 overwrite(open)?;
@@ -116,6 +136,30 @@ impl FileEpochKeys {
     }
 }
 
+/// What a file is called while another is put in its place.
+fn former(directory: &Path, name: &str) -> PathBuf {
+    directory.join(format!(".{name}.old"))
+}
+
+/// Overwrites and removes what was replaced. Where its content is still the one in use it may be the very same file, and loses its name only.
+fn clear_former(directory: &Path, name: &str, in_use: Option<&[u8]>) -> io::Result<()> {
+    let path = former(directory, name);
+    let mut file = match private_file(false).open(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        opened => opened?,
+    };
+    if let Some(in_use) = in_use {
+        let mut content = Vec::new();
+        let limit = u64::try_from(MAX_EPOCH_KEY).unwrap_or(u64::MAX);
+        Read::by_ref(&mut file).take(limit).read_to_end(&mut content)?;
+        if content == in_use {
+            return fs::remove_file(&path);
+        }
+    }
+    overwrite(file)?;
+    fs::remove_file(&path)
+}
+
 /// Writes random bytes over the whole file, then zeros, each through to the disk.
 fn overwrite(mut file: fs::File) -> io::Result<()> {
     let length = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX).min(MAX_EPOCH_KEY);
@@ -140,6 +184,10 @@ impl EpochKeys for FileEpochKeys {
 
     fn read<'a>(&'a self, id: &'a EpochKeyId) -> BoxFuture<'a, Result<Option<Vec<u8>>, StoreError>> {
         Box::pin(async move { self.io("read an epoch key", self.read_now(id)) })
+    }
+
+    fn replace<'a>(&'a self, id: &'a EpochKeyId, wrapped: &'a [u8]) -> BoxFuture<'a, Result<bool, StoreError>> {
+        Box::pin(async move { self.replace_now(id, wrapped) })
     }
 
     fn destroy<'a>(&'a self, id: &'a EpochKeyId) -> BoxFuture<'a, Result<(), StoreError>> {

@@ -68,6 +68,16 @@ impl EpochKeys for MemoryEpochKeys {
         Box::pin(async move { self.operate("read an epoch key", |keys| Ok(keys.get(id).cloned())) })
     }
 
+    fn replace<'a>(&'a self, id: &'a EpochKeyId, wrapped: &'a [u8]) -> BoxFuture<'a, Result<bool, StoreError>> {
+        Box::pin(async move {
+            self.operate("replace an epoch key", |keys| {
+                let Some(found) = keys.get_mut(id) else { return Ok(false) };
+                *found = wrapped.to_vec();
+                Ok(true)
+            })
+        })
+    }
+
     fn destroy<'a>(&'a self, id: &'a EpochKeyId) -> BoxFuture<'a, Result<(), StoreError>> {
         Box::pin(async move {
             self.operate("destroy an epoch key", |keys| {

@@ -238,7 +238,7 @@ impl KeyEncryptionKey for Passphrase {
 }
 
 /// Nonce, sealed key, tag.
-fn seal_key(under: &Secret<[u8; 32]>, context: &[u8], key: &Secret<[u8; 32]>) -> Result<Vec<u8>, KekError> {
+pub(super) fn seal_key(under: &Secret<[u8; 32]>, context: &[u8], key: &Secret<[u8; 32]>) -> Result<Vec<u8>, KekError> {
     let mut nonce = [0; NONCE];
     getrandom::fill(&mut nonce).map_err(|_| KekError::Randomness)?;
     let mut sealed = Zeroizing::new(*key.expose());
@@ -248,7 +248,7 @@ fn seal_key(under: &Secret<[u8; 32]>, context: &[u8], key: &Secret<[u8; 32]>) ->
     Ok([nonce.as_slice(), sealed.as_slice(), tag.as_slice()].concat())
 }
 
-fn open_key(under: &Secret<[u8; 32]>, context: &[u8], sealed: &[u8]) -> Option<Secret<[u8; 32]>> {
+pub(super) fn open_key(under: &Secret<[u8; 32]>, context: &[u8], sealed: &[u8]) -> Option<Secret<[u8; 32]>> {
     let (nonce, rest) = sealed.split_first_chunk::<NONCE>()?;
     let (body, tag) = rest.split_first_chunk::<32>()?;
     let tag: &[u8; TAG] = tag.try_into().ok()?;

@@ -172,6 +172,6 @@ impl Vault {
     }
 }
 
-fn identity_name() -> Result<RecordName, StoreError> {
+pub(super) fn identity_name() -> Result<RecordName, StoreError> {
     RecordName::new("identity")
 }

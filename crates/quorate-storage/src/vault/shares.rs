@@ -14,11 +14,12 @@ use crate::{
     crash::{self, Point},
     domain,
     epoch_key::{EpochKeyId, hex},
+    kek::WrappedKey,
     sealed::{Binding, Kind, Sealed, SealedError, random_key, read_wrapped, write_wrapped},
     store::{MAX_PAGE, RecordName, StoreError, Stored},
 };
 
-const EPOCH_KEY_VERSION: u8 = 1;
+pub(super) const EPOCH_KEY_VERSION: u8 = 1;
 
 impl Vault {
     /// Stores a share that is not certified yet. Once it returned, the share survives any crash, and its confirmation may leave.
@@ -230,16 +231,12 @@ impl Vault {
         let id = EpochKeyId::new(*key.key_id(), key.epoch());
         let Some(file) = self.epoch_keys.read(&id).await? else { return Ok(None) };
         let name = id.name()?;
-        let mut input = Reader::new(&file);
-        let wrapped = match (input.u8(), read_wrapped(&mut input), input.finish()) {
-            (Ok(EPOCH_KEY_VERSION), Ok(wrapped), Ok(())) => wrapped,
-            _ => return Err(VaultError::Damaged { name }),
-        };
+        let wrapped = read_epoch_key(&name, &file)?;
         let unwrapped = self.kek.unwrap_key(&self.epoch_context(&id)?, &wrapped).await;
         unwrapped.map(Some).map_err(|error| sealed_error(&name, error.into()))
     }
 
-    fn epoch_context(&self, id: &EpochKeyId) -> Result<Vec<u8>, VaultError> {
+    pub(super) fn epoch_context(&self, id: &EpochKeyId) -> Result<Vec<u8>, VaultError> {
         Ok(Binding::new(Kind::EpochKey, &self.cosigner, &id.name()?, None).to_bytes())
     }
 
@@ -304,6 +301,15 @@ impl Vault {
             }
         }
         Err(StoreError::Conflict { name }.into())
+    }
+}
+
+/// The wrapped key in what is kept of an epoch key.
+pub(super) fn read_epoch_key(name: &RecordName, file: &[u8]) -> Result<WrappedKey, VaultError> {
+    let mut input = Reader::new(file);
+    match (input.u8(), read_wrapped(&mut input), input.finish()) {
+        (Ok(EPOCH_KEY_VERSION), Ok(wrapped), Ok(())) => Ok(wrapped),
+        _ => Err(VaultError::Damaged { name: name.clone() }),
     }
 }
 

@@ -30,6 +30,7 @@ mod passphrase;
 mod peers;
 #[cfg(feature = "redb")]
 mod redb_store;
+mod rewrap;
 mod sealed;
 mod secrecy;
 mod support;
