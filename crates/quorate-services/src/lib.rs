@@ -4,5 +4,6 @@
 
 mod postgres;
 mod program;
+mod softhsm;
 
-pub use self::{postgres::Postgres, program::free_port};
+pub use self::{postgres::Postgres, program::free_port, softhsm::SoftHsm};

@@ -15,8 +15,11 @@
 //! # Ok::<(), conformance::Failure>(())
 //! ```
 
+mod keys;
+
 use std::sync::Arc;
 
+pub use self::keys::{KeyFailure, run_epoch_keys, run_key_encryption_key};
 use crate::store::{MAX_PAGE, MAX_VALUE, PAGE_BYTES, Page, RecordName, Store, StoreError, Version};
 
 /// A check that a store does not pass.

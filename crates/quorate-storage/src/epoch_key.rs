@@ -106,6 +106,10 @@ pub trait EpochKeys: Send + Sync + fmt::Debug {
     fn epochs<'a>(&'a self, key_id: &'a [u8; 32]) -> BoxFuture<'a, Result<Vec<u64>, StoreError>>;
 }
 
+pub(crate) const fn bounded(wrapped: &[u8]) -> Result<(), StoreError> {
+    if wrapped.len() > MAX_EPOCH_KEY { Err(StoreError::ValueTooLarge { length: wrapped.len() }) } else { Ok(()) }
+}
+
 pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

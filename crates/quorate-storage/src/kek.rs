@@ -1,6 +1,7 @@
 //! Key-encryption keys: whoever holds one is asked to wrap and unwrap 32-byte keys, and never sees a share.
 //!
-//! A passphrase is one ([`Passphrase`]); a hardware token and a cloud's key service fit the same two calls. The context of a wrap
+//! A passphrase is one ([`Passphrase`]), an AES key in a PKCS#11 token another (feature `pkcs11`), and two of any kind can be needed
+//! together ([`Both`]). The context of a wrap
 //! says what the key is for; an implementation must refuse to unwrap under any other context, as a key service does with its
 //! encryption context.
 

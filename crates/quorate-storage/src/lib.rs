@@ -73,6 +73,8 @@ mod domain;
 pub mod epoch_key;
 pub mod faults;
 pub mod kek;
+#[cfg(feature = "pkcs11")]
+pub mod pkcs11;
 pub mod sealed;
 pub mod store;
 pub mod stores;
@@ -85,6 +87,8 @@ pub use crash::CRASH_POINTS;
 pub use epoch_key::{EpochKeyId, EpochKeys, FileEpochKeys, MemoryEpochKeys};
 pub use faults::{Faults, Torn};
 pub use kek::{Both, KekError, KeyEncryptionKey, Passphrase, WrappedKey};
+#[cfg(feature = "pkcs11")]
+pub use pkcs11::{Pkcs11, Pkcs11EpochKeys, Token, TokenOptions};
 pub use sealed::{Binding, Kind, SealedError};
 pub use store::{BoxFuture, Location, Page, RecordName, Store, StoreError, Stored, Version};
 pub use stores::MemoryStore;

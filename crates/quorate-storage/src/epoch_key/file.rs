@@ -7,7 +7,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use super::{EpochKeyId, EpochKeys, MAX_EPOCH_KEY, hex};
+use super::{EpochKeyId, EpochKeys, MAX_EPOCH_KEY, bounded, hex};
 use crate::{
     crash::{self, Point},
     directory::{Directory, make_private_dir, private_file, sync_dir, write_durably},
@@ -48,9 +48,7 @@ impl FileEpochKeys {
 
     fn create_now(&self, id: &EpochKeyId, wrapped: &[u8]) -> Result<(), StoreError> {
         const OPERATION: &str = "create an epoch key";
-        if wrapped.len() > MAX_EPOCH_KEY {
-            return Err(StoreError::ValueTooLarge { length: wrapped.len() });
-        }
+        bounded(wrapped)?;
         let _one = self.exclusive();
         let directory = self.of_key(id.key_id());
         self.io(OPERATION, make_private_dir(&directory))?;
@@ -82,9 +80,7 @@ impl FileEpochKeys {
     /// The former file keeps a name until it is overwritten, so that a crash leaves nothing that nobody finds any more.
     fn replace_now(&self, id: &EpochKeyId, wrapped: &[u8]) -> Result<bool, StoreError> {
         const OPERATION: &str = "replace an epoch key";
-        if wrapped.len() > MAX_EPOCH_KEY {
-            return Err(StoreError::ValueTooLarge { length: wrapped.len() });
-        }
+        bounded(wrapped)?;
         let _one = self.exclusive();
         let (directory, name) = (self.of_key(id.key_id()), id.epoch().to_string());
         let Some(found) = self.io(OPERATION, self.read_now(id))? else { return Ok(false) };

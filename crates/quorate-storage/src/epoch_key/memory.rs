@@ -5,7 +5,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use super::{EpochKeyId, EpochKeys};
+use super::{EpochKeyId, EpochKeys, bounded};
 use crate::{
     faults::Faults,
     store::{BoxFuture, Location, StoreError},
@@ -54,6 +54,7 @@ impl MemoryEpochKeys {
 impl EpochKeys for MemoryEpochKeys {
     fn create<'a>(&'a self, id: &'a EpochKeyId, wrapped: &'a [u8]) -> BoxFuture<'a, Result<(), StoreError>> {
         Box::pin(async move {
+            bounded(wrapped)?;
             self.operate("create an epoch key", |keys| {
                 if keys.contains_key(id) {
                     return Err(StoreError::AlreadyExists { name: id.name()? });
@@ -70,6 +71,7 @@ impl EpochKeys for MemoryEpochKeys {
 
     fn replace<'a>(&'a self, id: &'a EpochKeyId, wrapped: &'a [u8]) -> BoxFuture<'a, Result<bool, StoreError>> {
         Box::pin(async move {
+            bounded(wrapped)?;
             self.operate("replace an epoch key", |keys| {
                 let Some(found) = keys.get_mut(id) else { return Ok(false) };
                 *found = wrapped.to_vec();

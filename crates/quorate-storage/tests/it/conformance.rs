@@ -149,3 +149,19 @@ fn suite_fails_each_broken_store() {
     let failure = block_on(conformance::run_reopen(|| broken(How::ForgetsOnCrash), forget)).unwrap_err();
     assert_eq!(failure.check, "a version outlives a crash");
 }
+
+#[test]
+fn passphrase_and_two_of_them_pass_the_suite_of_key_encryption_keys() {
+    let rig = crate::support::Rig::new();
+    block_on(conformance::run_key_encryption_key(&*rig.kek)).unwrap();
+    let both = quorate_storage::Both::new(rig.kek.clone(), crate::support::Rig::new().kek);
+    block_on(conformance::run_key_encryption_key(&both)).unwrap();
+}
+
+#[test]
+fn places_of_epoch_keys_pass_their_suite() {
+    block_on(conformance::run_epoch_keys(&quorate_storage::MemoryEpochKeys::default())).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let files = quorate_storage::FileEpochKeys::open(directory.path()).unwrap();
+    block_on(conformance::run_epoch_keys(&files)).unwrap();
+}

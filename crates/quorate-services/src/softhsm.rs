@@ -1,0 +1,67 @@
+//! SoftHSM2, a PKCS#11 token in software.
+
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+use crate::program::find;
+
+/// Where distributions put the module.
+const MODULES: [&str; 4] = [
+    "/usr/lib/softhsm/libsofthsm2.so",
+    "/usr/lib64/pkcs11/libsofthsm2.so",
+    "/usr/lib/pkcs11/libsofthsm2.so",
+    "/opt/homebrew/lib/softhsm/libsofthsm2.so",
+];
+
+/// A directory of tokens. A process that uses them has its [`configuration`](Self::configuration) in `SOFTHSM2_CONF`.
+#[derive(Debug)]
+pub struct SoftHsm {
+    directory: TempDir,
+}
+
+impl SoftHsm {
+    /// An empty one.
+    #[must_use]
+    pub fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let tokens = directory.path().join("tokens");
+        std::fs::create_dir(&tokens).unwrap();
+        let text = format!("directories.tokendir = {}\nobjectstore.backend = file\nlog.level = ERROR\n", tokens.display());
+        std::fs::write(directory.path().join("softhsm2.conf"), text).unwrap();
+        Self { directory }
+    }
+
+    /// The file that `SOFTHSM2_CONF` has to name.
+    #[must_use]
+    pub fn configuration(&self) -> PathBuf {
+        self.directory.path().join("softhsm2.conf")
+    }
+
+    /// Where the objects are; a thief of the machine that has the token gets them.
+    #[must_use]
+    pub fn tokens(&self) -> PathBuf {
+        self.directory.path().join("tokens")
+    }
+
+    /// Makes a token.
+    pub fn token(&self, label: &str, pin: &str) {
+        let mut command = std::process::Command::new(find("softhsm2-util", []));
+        command.args(["--init-token", "--free", "--label", label, "--pin", pin, "--so-pin", "12345678"]);
+        let output = command.env("SOFTHSM2_CONF", self.configuration()).output().unwrap();
+        assert!(output.status.success(), "softhsm2-util: {}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    /// The shared library that programs load.
+    #[must_use]
+    pub fn module() -> &'static Path {
+        let found = MODULES.iter().map(Path::new).find(|path| path.is_file());
+        found.expect("there is no libsofthsm2.so: run scripts/services")
+    }
+}
+
+impl Default for SoftHsm {
+    fn default() -> Self {
+        Self::new()
+    }
+}
