@@ -1,4 +1,4 @@
-//! SoftHSM2, a PKCS#11 token in software.
+//! `SoftHSM2`, a PKCS#11 token in software.
 
 use std::path::{Path, PathBuf};
 

@@ -8,7 +8,7 @@
 //! - [`Pkcs11EpochKeys`], the keys of epochs as private data objects. Destroying one removes the object from the token.
 //!
 //! Whoever has the PIN and can reach the token can use the key, and nobody can copy it. Removing the token, locking it or taking
-//! `CKA_DECRYPT` away freezes what is wrapped. What a token forgets is the maker's word: SoftHSM, for one, keeps objects in files, which it
+//! `CKA_DECRYPT` away freezes what is wrapped. What a token forgets is the maker's word: `SoftHSM`, for one, keeps objects in files, which it
 //! unlinks without overwriting; and a backup of a token brings destroyed objects back.
 //!
 //! # Limits

@@ -108,10 +108,7 @@ pub enum Pkcs11Error {
 
 impl Pkcs11Error {
     pub(crate) const fn rv(&self) -> Option<RvError> {
-        match self {
-            Self::Token { source: Error::Pkcs11(rv, _) } => Some(*rv),
-            _ => None,
-        }
+        if let Self::Token { source: Error::Pkcs11(rv, _) } = self { Some(*rv) } else { None }
     }
 }
 

@@ -1,12 +1,7 @@
 //! A vault under another key-encryption key, and one under two.
 
-use std::{
-    fs,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-};
+use core::sync::atomic::{AtomicBool, Ordering};
+use std::{fs, sync::Arc};
 
 use quorate_core::Secret;
 use quorate_storage::{
