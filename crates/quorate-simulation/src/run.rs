@@ -487,7 +487,10 @@ impl Run {
             }
             (Call::Reshare { wallet, attempt, withheld, .. }, Outcome::Reshared(reshared, keys)) => {
                 self.world.trace.saw(&format!("{name} reshares wallet {wallet} (attempt {attempt}): {what}"));
-                if let Some(withheld) = withheld {
+                // An attempt before, of which nobody heard that it came about, may have moved the key on without it.
+                if let Some(withheld) = withheld
+                    && self.concerns(withheld, &reshared, &keys)
+                {
                     let text = format!("a change without the consent of {} succeeds", NAMES[withheld]);
                     self.world.trace.violation(text);
                 }
@@ -532,16 +535,21 @@ impl Run {
             }
         }
         // Another change may have come between the request and what was made of it.
-        let is_made = |key: &&WalletKey| {
-            reshared.keys.iter().any(|made| (&made.key_id, made.epoch) == (key.share.key_id().as_bytes(), key.share.epoch()))
-        };
-        let made = keys.iter().find(is_made);
+        let made = keys.iter().find(|key| is_made(reshared, key));
         let Some(attempt) = known.attempts.get_mut(attempt) else { return };
         if let Some(made) = made {
             attempt.holders = made.peers.iter().filter_map(|(_, peer)| self.world.index_of(peer)).collect();
             attempt.min_signers = made.share.placement().threshold().min_signers().into();
         }
         (known.holders, known.min_signers) = (attempt.holders.clone(), attempt.min_signers);
+    }
+
+    /// Whether a cosigner held a share before, or holds one after.
+    fn concerns(&self, index: usize, reshared: &Reshared, keys: &[WalletKey]) -> bool {
+        let holds = |key: &WalletKey| {
+            is_made(reshared, key) && key.peers.iter().any(|(_, peer)| self.world.index_of(peer) == Some(index))
+        };
+        reshared.destroyed.iter().chain(&reshared.outstanding).any(|name| name == NAMES[index]) || keys.iter().any(holds)
     }
 
     fn describe(&mut self, outcome: &Outcome) -> String {
@@ -583,4 +591,9 @@ pub(crate) fn verifies(key: &Key, text: &[u8], signed: &Signed) -> bool {
         <[u8; 32]>::try_from(key.public.as_slice()).ok().and_then(|bytes| ed25519_dalek::VerifyingKey::from_bytes(&bytes).ok());
     let signature = signed.signatures.first().and_then(|bytes| ed25519_dalek::Signature::from_slice(bytes).ok());
     public.zip(signature).is_some_and(|(public, signature)| public.verify_strict(text, &signature).is_ok())
+}
+
+/// Whether a key is as this reshare made it.
+fn is_made(reshared: &Reshared, key: &WalletKey) -> bool {
+    reshared.keys.iter().any(|made| (&made.key_id, made.epoch) == (key.share.key_id().as_bytes(), key.share.epoch()))
 }
