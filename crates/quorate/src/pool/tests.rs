@@ -137,3 +137,53 @@ fn what_is_dropped_with_its_key_does_not_come_back() {
     drop(pool.reserve(&line(1, 2), 1).unwrap());
     assert_eq!(pool.count(&line(1, 2)), 2);
 }
+
+/// Runs the same on 64 threads that start together, and gathers what each gets.
+fn on_64_threads<T: Send>(act: impl Fn(u64) -> Vec<T> + Sync) -> Vec<T> {
+    let start = std::sync::Barrier::new(64);
+    std::thread::scope(|scope| {
+        let run = |number| {
+            let (act, start) = (&act, &start);
+            move || {
+                start.wait();
+                act(number)
+            }
+        };
+        let threads: Vec<_> = (0..64).map(|number| scope.spawn(run(number))).collect();
+        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+    })
+}
+
+#[test]
+fn what_64_threads_ask_for_by_its_number_one_of_them_gets() {
+    let pool = Pool::new(8);
+    pool.put(&line(1, 1), fakes(0..100));
+    let got = on_64_threads(|_| (0..100).filter_map(|number| pool.take(&line(1, 1), &[id(number)])).flatten().collect());
+    let mut got = ids(&got);
+    got.sort_unstable();
+    assert_eq!(got, (0..100).map(id).collect::<Vec<_>>());
+}
+
+#[test]
+fn what_64_threads_choose_take_and_give_back_is_spent_once() {
+    let pool = Pool::new(8);
+    pool.put(&line(1, 1), fakes(0..1000));
+    let spent = on_64_threads(|thread| {
+        let mut mine = Vec::new();
+        for turn in 0..200 {
+            let of = |number: u64| (thread * 7 + turn * 13 + number) % 1000;
+            match (thread + turn) % 4 {
+                // A proposal that fails gives back what it chose.
+                0 => drop(pool.reserve(&line(1, 1), 3)),
+                1 | 2 => mine.extend(pool.reserve(&line(1, 1), 2).into_iter().flat_map(Reserved::spend)),
+                _ => mine.extend(pool.take(&line(1, 1), &[id(of(0)), id(of(1))]).into_iter().flatten()),
+            }
+        }
+        mine
+    });
+    let spent = ids(&spent);
+    let different: BTreeSet<_> = spent.iter().collect();
+    assert_eq!(different.len(), spent.len(), "one was spent twice");
+    assert_eq!(spent.len() + pool.count(&line(1, 1)), 1000, "none is lost");
+    assert!(spent.len() > 500, "{}", spent.len());
+}
