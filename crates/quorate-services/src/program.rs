@@ -1,20 +1,32 @@
 //! Finding programs, and running them as somebody who is not root.
 
+use core::net::{Ipv4Addr, SocketAddrV4};
 use std::{
-    net::TcpListener,
     os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown},
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    sync::{Mutex, PoisonError},
 };
+
+use socket2::{Domain, Socket, Type};
 
 /// Some servers do not run as root.
 const USER: &str = "nobody";
 const USER_ID: u32 = 65534;
 
-/// A port of the loopback that is free right now.
+/// Sockets that hold ports, and do not listen.
+static HELD: Mutex<Vec<Socket>> = Mutex::new(Vec::new());
+
+/// A port of the loopback that the system gives nobody else as long as this process runs. A server that reuses addresses can listen on
+/// it (as all but a few do); whoever connects before is refused.
 #[must_use]
 pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.set_reuse_address(true).unwrap();
+    socket.bind(&SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+    let port = socket.local_addr().unwrap().as_socket().unwrap().port();
+    HELD.lock().unwrap_or_else(PoisonError::into_inner).push(socket);
+    port
 }
 
 fn is_root() -> bool {

@@ -203,11 +203,8 @@ fn searched(old: &Loot, fresh: &[Loot], wires: &[u8]) -> Result<((), String), Tr
     if wires.len() < 1_000 {
         return Err(Trouble::Broken("the proxies recorded next to nothing: the cosigners spoke past them"));
     }
-    for loot in fresh.iter().take(1).chain([old]) {
-        nothing::<Bip340>(&thief::search_wires::<Bip340>(loot.share()?, wires)?)?;
-        nothing::<Ed25519>(&thief::search_wires::<Ed25519>(loot.share()?, wires)?)?;
-        nothing::<EcdsaSecp256k1>(&thief::search_wires::<EcdsaSecp256k1>(loot.share()?, wires)?)?;
-    }
+    let epochs: Vec<_> = fresh.iter().take(1).chain([old]).collect();
+    nothing(&thief::search_wires(&epochs, wires)?)?;
     Ok(((), format!("{} bytes hold no old share, no new share and no key", wires.len())))
 }
 
@@ -250,9 +247,9 @@ fn mixed(wallet: &Wallet, old: &Loot, new: &Loot) -> Result<((), String), Troubl
 /// The old epoch is gone from the new holders: with its shares the thief could go on.
 fn gone(old: &Loot, fresh: &[Loot]) -> Result<((), String), Trouble> {
     for new in fresh {
-        nothing::<Bip340>(&thief::search_for_epoch::<Bip340>(old, new)?)?;
-        nothing::<Ed25519>(&thief::search_for_epoch::<Ed25519>(old, new)?)?;
-        nothing::<EcdsaSecp256k1>(&thief::search_for_epoch::<EcdsaSecp256k1>(old, new)?)?;
+        nothing(&thief::search_for_epoch::<Bip340>(old, new)?)?;
+        nothing(&thief::search_for_epoch::<Ed25519>(old, new)?)?;
+        nothing(&thief::search_for_epoch::<EcdsaSecp256k1>(old, new)?)?;
     }
     Ok(((), "neither in the files of bob, carol and dave nor in what their passphrases open".to_owned()))
 }

@@ -1,10 +1,12 @@
 //! Three cosigners on this machine and a fourth for later, each as its own program, with recording proxies between them.
 
-use core::{net::SocketAddr, time::Duration};
+use core::{
+    net::{Ipv4Addr, SocketAddr, SocketAddrV4},
+    time::Duration,
+};
 use std::{
     fs::{File, OpenOptions},
     io::Write as _,
-    net::TcpListener,
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -18,6 +20,7 @@ use quorate::{
     core::PeerId,
     transport::{Cosigner, Roster},
 };
+use socket2::{Domain, Socket, Type};
 use zeroize::Zeroizing;
 
 use super::{
@@ -53,6 +56,8 @@ pub(super) struct Member {
     pub(super) directory: PathBuf,
     pub(super) passphrase_file: PathBuf,
     pub(super) listen: SocketAddr,
+    /// Keeps the port for it, also while it does not run: what another program listened there to would be recorded as its own.
+    _held: Socket,
     log: PathBuf,
     peer_id: PeerId,
 }
@@ -128,7 +133,7 @@ impl Member {
             path: passphrase_file.clone(),
             source,
         })?;
-        let listen = free_port().map_err(|source| Trouble::System { what: "find a free port", source })?;
+        let (listen, held) = free_port().map_err(|source| Trouble::System { what: "find a free port", source })?;
         let args = InitArgs {
             dir: directory.clone(),
             name: name.to_owned(),
@@ -150,7 +155,7 @@ impl Member {
         let appended = OpenOptions::new().append(true).open(&path);
         let appended = appended.and_then(|mut file| file.write_all(b"\n[ecdsa]\npresignatures = 0\n"));
         appended.map_err(|source| Trouble::File { what: "write", path, source })?;
-        Ok(Self { name, log: base.join(format!("{name}.log")), directory, passphrase_file, listen, peer_id })
+        Ok(Self { name, log: base.join(format!("{name}.log")), directory, passphrase_file, listen, _held: held, peer_id })
     }
 
     pub(super) fn client(&self) -> Client {
@@ -218,7 +223,32 @@ fn random_passphrase() -> Result<Zeroizing<String>, Trouble> {
     Ok(Zeroizing::new(hex::encode(bytes.as_slice())))
 }
 
-/// A port that is free right now. Somebody else could take it before the cosigner does; then the drill says so, and can be repeated.
-fn free_port() -> std::io::Result<SocketAddr> {
-    TcpListener::bind("127.0.0.1:0")?.local_addr()
+/// A port that the system gives nobody else as long as the socket lives. A cosigner can listen on it, since the socket does not; until
+/// then, who connects is refused.
+fn free_port() -> std::io::Result<(SocketAddr, Socket)> {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+    socket.set_reuse_address(true)?;
+    socket.bind(&SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0).into())?;
+    let address = socket.local_addr()?.as_socket().ok_or(std::io::ErrorKind::AddrNotAvailable)?;
+    Ok((address, socket))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{TcpListener, TcpStream};
+
+    use super::*;
+
+    #[test]
+    fn port_is_kept_for_its_cosigner_while_that_does_not_run() {
+        let (address, held) = free_port().unwrap();
+        for _run in 0..2 {
+            assert_eq!(TcpStream::connect(address).unwrap_err().kind(), std::io::ErrorKind::ConnectionRefused);
+            let stranger = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+            assert!(stranger.bind(&address.into()).is_err());
+            let cosigner = TcpListener::bind(address).unwrap();
+            drop((TcpStream::connect(address).unwrap(), cosigner.accept().unwrap()));
+        }
+        drop(held);
+    }
 }

@@ -9,6 +9,7 @@ use ff::Field as _;
 use quorate::{
     core::{
         Identifier,
+        curve::Curve,
         danger::combine,
         ecdsa::EcdsaSecp256k1,
         frost::{self, Bip340, Ed25519, FrostSuite, SigningCommitments, SigningPackage, Taproot, Target},
@@ -215,9 +216,15 @@ pub(super) fn search_for_epoch<C: Suite>(epoch: &Loot, loot: &Loot) -> Result<Ve
     targets::<C>(epoch.share()?, None)?.search(&[&loot.files[..], &loot.records()].concat())
 }
 
-/// The same for what crossed the wires.
-pub(super) fn search_wires<C: Suite>(share: &KeyShare<C>, wires: &[u8]) -> Result<Vec<String>, Trouble> {
-    targets::<C>(share, None)?.search(wires)
+/// The same for what crossed the wires, and for all keys and several epochs at once: one pass for each curve.
+pub(super) fn search_wires(epochs: &[&Loot], wires: &[u8]) -> Result<Vec<String>, Trouble> {
+    let (mut secp256k1, mut edwards25519) = (Targets::<Bip340>::new(), Targets::<Ed25519>::new());
+    for epoch in epochs {
+        insert::<Bip340, _>(&mut secp256k1, epoch.share()?, None)?;
+        insert::<EcdsaSecp256k1, _>(&mut secp256k1, epoch.share()?, None)?;
+        insert::<Ed25519, _>(&mut edwards25519, epoch.share()?, None)?;
+    }
+    Ok([secp256k1.search(wires)?, edwards25519.search(wires)?].concat())
 }
 
 /// The control of the search: with another provider's opened records beside its own, it must find that provider's share.
@@ -225,23 +232,33 @@ pub(super) fn search_finds_planted<C: Suite>(loot: &Loot, other: &Loot) -> Resul
     let share = loot.share::<C>()?;
     let heap = [loot.records().to_vec(), other.records().to_vec()].concat();
     let found = targets::<C>(share, Some(share.identifier()))?.search(&heap)?;
-    Ok(found == [name(other.share::<C>()?.identifier())])
+    Ok(found == [name::<C>(other.share::<C>()?.identifier())])
 }
 
 fn targets<C: Suite>(share: &KeyShare<C>, without: Option<Identifier>) -> Result<Targets<C>, Trouble> {
-    let package = share.package();
     let mut targets = Targets::new();
-    targets.insert(&package.verifying_key().to_point(), "the whole secret");
-    for participant in package.participants().iter().filter(|participant| Some(*participant) != without) {
-        let public = package.verifying_share(participant).map_err(quorate::core::Error::from)?;
-        let point = C::decode_point(public.to_bytes().as_ref()).map_err(quorate::core::Error::from)?;
-        targets.insert(&point, &name(participant));
-    }
+    insert(&mut targets, share, without)?;
     Ok(targets)
 }
 
-fn name(participant: Identifier) -> String {
-    format!("the share of participant {participant}")
+/// Adds the key and the shares of an epoch to what is looked for on their curve.
+fn insert<C: Suite, D: Curve<Point = C::Point>>(
+    targets: &mut Targets<D>,
+    share: &KeyShare<C>,
+    without: Option<Identifier>,
+) -> Result<(), Trouble> {
+    let package = share.package();
+    targets.insert(&package.verifying_key().to_point(), &format!("the whole secret of the {} key", C::NAME));
+    for participant in package.participants().iter().filter(|participant| Some(*participant) != without) {
+        let public = package.verifying_share(participant).map_err(quorate::core::Error::from)?;
+        let point = C::decode_point(public.to_bytes().as_ref()).map_err(quorate::core::Error::from)?;
+        targets.insert(&point, &name::<C>(participant));
+    }
+    Ok(())
+}
+
+fn name<C: Suite>(participant: Identifier) -> String {
+    format!("the share of participant {participant} of the {} key", C::NAME)
 }
 
 #[cfg(test)]

@@ -109,12 +109,13 @@ fn share_in_the_clear_on_disk_or_on_the_wires_is_found() {
     let Scene { loot, .. } = scene();
     let leaked = loot[1].records();
     let careless = Loot::new("alice", loot[0].shares.clone(), leaked.to_vec());
-    assert_eq!(search::<Bip340>(&careless).unwrap(), ["the share of participant 2"]);
-    assert_eq!(search::<Ed25519>(&careless).unwrap(), ["the share of participant 2"]);
-    assert_eq!(search_wires::<Bip340>(loot[0].share().unwrap(), &leaked).unwrap(), ["the share of participant 2"]);
+    assert_eq!(search::<Bip340>(&careless).unwrap(), ["the share of participant 2 of the bip340 key"]);
+    assert_eq!(search::<Ed25519>(&careless).unwrap(), ["the share of participant 2 of the ed25519 key"]);
+    let of_all = ["bip340", "ecdsa-secp256k1", "ed25519"].map(|suite| format!("the share of participant 2 of the {suite} key"));
+    assert_eq!(search_wires(&[&loot[0]], &leaked).unwrap(), of_all);
     // One's own share belongs into the opened record, but not onto the disk.
     let own = Loot::new("bob", loot[1].shares.clone(), leaked.to_vec());
-    assert_eq!(search::<Ed25519>(&own).unwrap(), ["the share of participant 2"]);
+    assert_eq!(search::<Ed25519>(&own).unwrap(), ["the share of participant 2 of the ed25519 key"]);
 }
 
 #[test]

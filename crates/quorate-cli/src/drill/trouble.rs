@@ -39,6 +39,9 @@ pub(super) enum Trouble {
     /// The thief got something.
     #[error("THE THIEF SUCCEEDED: {what} of the {suite} key")]
     Stolen { what: String, suite: &'static str },
+    /// The thief found something.
+    #[error("THE THIEF FOUND {0}")]
+    Found(String),
     /// More bytes than the search is made for.
     #[error("there are {windows} places to search, more than {limit}; the search was not made")]
     TooMuch { windows: usize, limit: usize },

@@ -3,13 +3,13 @@
 use core::time::Duration;
 use std::{
     io::{BufRead as _, BufReader, Read as _},
-    net::TcpListener,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::Instant,
 };
 
+pub(crate) use quorate_services::free_port;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -287,9 +287,4 @@ impl Drop for Node {
         drop(self.0.kill());
         drop(self.0.wait());
     }
-}
-
-/// A port that is free right now.
-pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }

@@ -11,6 +11,7 @@ use std::{
     time::Instant,
 };
 
+use quorate_services::free_port;
 use quorate_storage::BucketOptions;
 use zeroize::Zeroizing;
 
@@ -20,10 +21,6 @@ const PROGRAM: &str = "moto_server";
 pub(crate) struct Server {
     child: Mutex<Child>,
     pub(crate) port: u16,
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 fn program() -> PathBuf {
