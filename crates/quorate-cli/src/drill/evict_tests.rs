@@ -50,6 +50,6 @@ fn share_of_the_old_epoch_that_was_left_somewhere_is_found() {
     let Scene { loot, .. } = scene();
     let fresh = dealt_anew(&loot);
     gone(&loot[0], &fresh).unwrap();
-    assert!(matches!(gone(&fresh[0], &fresh), Err(Trouble::Stolen { .. })));
-    assert!(matches!(gone(&loot[0], &loot[1..]), Err(Trouble::Stolen { .. })));
+    assert!(matches!(gone(&fresh[0], &fresh), Err(Trouble::Found(_))));
+    assert!(matches!(gone(&loot[0], &loot[1..]), Err(Trouble::Found(_))));
 }
