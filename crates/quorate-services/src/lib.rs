@@ -6,4 +6,8 @@ mod postgres;
 mod program;
 mod softhsm;
 
-pub use self::{postgres::Postgres, program::free_port, softhsm::SoftHsm};
+pub use self::{
+    postgres::Postgres,
+    program::{find, free_port},
+    softhsm::SoftHsm,
+};

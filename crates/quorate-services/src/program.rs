@@ -34,7 +34,11 @@ fn is_root() -> bool {
 }
 
 /// Finds a program on the `PATH` or in one of these directories.
-pub(crate) fn find(name: &str, elsewhere: impl IntoIterator<Item = PathBuf>) -> PathBuf {
+///
+/// # Panics
+///
+/// If it is not there.
+pub fn find(name: &str, elsewhere: impl IntoIterator<Item = PathBuf>) -> PathBuf {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut places = std::env::split_paths(&path).chain(elsewhere).map(|directory| directory.join(name));
     places.find(|path| path.is_file()).unwrap_or_else(|| panic!("there is no {name}: run scripts/services"))

@@ -19,21 +19,21 @@ mod keys;
 
 use std::sync::Arc;
 
-pub use self::keys::{KeyFailure, run_epoch_keys, run_key_encryption_key};
+pub use self::keys::{run_epoch_keys, run_key_encryption_key};
 use crate::store::{MAX_PAGE, MAX_VALUE, PAGE_BYTES, Page, RecordName, Store, StoreError, Version};
 
-/// A check that a store does not pass.
+/// A check that a store, a place of epoch keys or a key-encryption key does not pass.
 #[derive(Debug, thiserror::Error)]
-#[error("the store fails the check \"{check}\"")]
+#[error("it fails the check \"{check}\"")]
 #[non_exhaustive]
-pub struct Failure {
+pub struct Failure<E: core::error::Error + 'static = StoreError> {
     /// What should have been so.
     pub check: &'static str,
-    /// What the store said, if it said something.
-    pub source: Option<StoreError>,
+    /// What it said, if it said something.
+    pub source: Option<E>,
 }
 
-type Checked = Result<(), Failure>;
+type Checked<E = StoreError> = Result<(), Failure<E>>;
 
 /// Runs all checks that need no reopening. `fresh` makes an empty store each time.
 ///
@@ -228,11 +228,11 @@ fn name(text: &str) -> Result<RecordName, Failure> {
     said("the name is valid", RecordName::new(text))
 }
 
-fn said<T>(check: &'static str, result: Result<T, StoreError>) -> Result<T, Failure> {
+fn said<T, E: core::error::Error + 'static>(check: &'static str, result: Result<T, E>) -> Result<T, Failure<E>> {
     result.map_err(|source| Failure { check, source: Some(source) })
 }
 
-const fn ensure(holds: bool, check: &'static str) -> Checked {
+const fn ensure<E: core::error::Error>(holds: bool, check: &'static str) -> Checked<E> {
     if holds { Ok(()) } else { Err(Failure { check, source: None }) }
 }
 

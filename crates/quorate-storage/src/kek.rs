@@ -1,9 +1,8 @@
 //! Key-encryption keys: whoever holds one is asked to wrap and unwrap 32-byte keys, and never sees a share.
 //!
 //! A passphrase is one ([`Passphrase`]), an AES key in a PKCS#11 token another (feature `pkcs11`), and two of any kind can be needed
-//! together ([`Both`]). The context of a wrap
-//! says what the key is for; an implementation must refuse to unwrap under any other context, as a key service does with its
-//! encryption context.
+//! together ([`Both`]). The context of a wrap says what the key is for; an implementation must refuse to unwrap under any other
+//! context, as a key service does with its encryption context.
 
 mod both;
 mod exchange;

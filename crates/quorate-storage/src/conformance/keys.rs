@@ -2,45 +2,31 @@
 
 use quorate_core::Secret;
 
-#[cfg(doc)]
-use super::Failure;
-use super::{Checked, ensure, said};
+use super::{Checked, Failure, ensure, said};
 use crate::{
     epoch_key::{EpochKeyId, EpochKeys, MAX_EPOCH_KEY},
     kek::{KekError, KeyEncryptionKey, MAX_WRAPPED, WrappedKey},
     store::StoreError,
 };
 
-/// A check that a key-encryption key does not pass.
-#[derive(Debug, thiserror::Error)]
-#[error("the key-encryption key fails the check \"{check}\"")]
-#[non_exhaustive]
-pub struct KeyFailure {
-    /// What should have been so.
-    pub check: &'static str,
-    /// What the key service said, if it said something.
-    pub source: Option<KekError>,
-}
-
 /// Runs all checks of a [`KeyEncryptionKey`]. It wraps some hundred keys.
 ///
 /// # Errors
 ///
-/// The first [`KeyFailure`].
-pub async fn run_key_encryption_key(kek: &dyn KeyEncryptionKey) -> Result<(), KeyFailure> {
+/// The first [`Failure`].
+pub async fn run_key_encryption_key(kek: &dyn KeyEncryptionKey) -> Checked<KekError> {
     let key = Secret::new(core::array::from_fn(|at| u8::try_from(at).unwrap_or(0)));
     for context in [&b""[..], b"c", &[0xff; 512]] {
         let wrapped = wrap(kek, context, &key).await?;
-        let opened = kek.unwrap_key(context, &wrapped).await;
-        let opened = opened.map_err(|source| KeyFailure { check: "what was wrapped unwraps", source: Some(source) })?;
-        hold(opened.expose() == key.expose(), "what was wrapped unwraps to what it was")?;
+        let opened = said("what was wrapped unwraps", kek.unwrap_key(context, &wrapped).await)?;
+        ensure(opened.expose() == key.expose(), "what was wrapped unwraps to what it was")?;
         for other in [&b"d"[..], b"c\0", &[0xff; 511]] {
             refuses(kek, other, wrapped.as_bytes(), "another context is refused").await?;
         }
     }
     let (one, two) = (wrap(kek, b"c", &key).await?, wrap(kek, b"c", &key).await?);
-    hold(one != two, "no two wrapped keys are the same, not even of one key")?;
-    hold(
+    ensure(one != two, "no two wrapped keys are the same, not even of one key")?;
+    ensure(
         !one.as_bytes().windows(8).any(|part| key.expose().windows(8).any(|of| of == part)),
         "a wrapped key does not show the key",
     )?;
@@ -57,22 +43,17 @@ pub async fn run_key_encryption_key(kek: &dyn KeyEncryptionKey) -> Result<(), Ke
     refuses(kek, b"c", &[0; MAX_WRAPPED], "what is no wrapped key is refused").await
 }
 
-async fn wrap(kek: &dyn KeyEncryptionKey, context: &[u8], key: &Secret<[u8; 32]>) -> Result<WrappedKey, KeyFailure> {
-    let wrapped = kek.wrap_key(context, key).await;
-    wrapped.map_err(|source| KeyFailure { check: "a key can be wrapped, under 0 to 512 bytes of context", source: Some(source) })
+async fn wrap(kek: &dyn KeyEncryptionKey, context: &[u8], key: &Secret<[u8; 32]>) -> Result<WrappedKey, Failure<KekError>> {
+    said("a key can be wrapped, under 0 to 512 bytes of context", kek.wrap_key(context, key).await)
 }
 
-async fn refuses(kek: &dyn KeyEncryptionKey, context: &[u8], wrapped: &[u8], check: &'static str) -> Result<(), KeyFailure> {
+async fn refuses(kek: &dyn KeyEncryptionKey, context: &[u8], wrapped: &[u8], check: &'static str) -> Checked<KekError> {
     let Some(wrapped) = WrappedKey::new(wrapped.to_vec()) else { return Ok(()) };
     match kek.unwrap_key(context, &wrapped).await {
         Err(KekError::Refused) => Ok(()),
-        Err(source) => Err(KeyFailure { check, source: Some(source) }),
-        Ok(_) => Err(KeyFailure { check, source: None }),
+        Err(source) => Err(Failure { check, source: Some(source) }),
+        Ok(_) => Err(Failure { check, source: None }),
     }
-}
-
-const fn hold(holds: bool, check: &'static str) -> Result<(), KeyFailure> {
-    if holds { Ok(()) } else { Err(KeyFailure { check, source: None }) }
 }
 
 /// Runs all checks of a place of epoch keys, which is empty.

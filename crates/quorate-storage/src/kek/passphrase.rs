@@ -15,8 +15,9 @@
 //! # Security
 //!
 //! A thief of the store can try passphrases at his own speed. 64 MiB and three passes make a guess cost about a tenth of a second of one
-//! core; six random words are out of reach, a name with a year is not. Whoever has an *old* header and the *old* passphrase has the root key still: a change of passphrase
-//! helps against a passphrase that leaks later, not against one that leaked together with the store.
+//! core; six random words are out of reach, a name with a year is not. Whoever has an *old* header and the *old* passphrase has the
+//! root key still: a change of passphrase helps against a passphrase that leaks later, not against one that leaked together with the
+//! store.
 
 use std::sync::Arc;
 

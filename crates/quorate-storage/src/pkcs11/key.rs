@@ -63,7 +63,7 @@ impl Pkcs11 {
     ///
     /// # Errors
     ///
-    /// [`Pkcs11Error::NoKey`], [`Pkcs11Error::KeyExists`] if there are several, [`Pkcs11Error::WeakKey`], and those of the token.
+    /// [`Pkcs11Error::NoKey`], [`Pkcs11Error::SeveralKeys`], [`Pkcs11Error::WeakKey`], and those of the token.
     pub async fn open(token: Arc<Token>, label: &str) -> Result<Self, Pkcs11Error> {
         let name = label.to_owned();
         let look = move |session: &Session| {
@@ -98,7 +98,7 @@ fn find(session: &Session, label: &str) -> Result<ObjectHandle, Pkcs11Error> {
     match *session.find_objects(&named(label))?.as_slice() {
         [key] => Ok(key),
         [] => Err(Pkcs11Error::NoKey { label: label.to_owned() }),
-        _ => Err(Pkcs11Error::KeyExists { label: label.to_owned() }),
+        _ => Err(Pkcs11Error::SeveralKeys { label: label.to_owned() }),
     }
 }
 
@@ -115,6 +115,20 @@ fn encrypt(session: &Session, label: &str, context: &[u8], key: &[u8; 32]) -> Re
 
 /// Nothing if it was altered, is of another context, or was wrapped by another key.
 fn decrypt(session: &Session, label: &str, context: &[u8], wrapped: &[u8]) -> Result<Option<Secret<[u8; 32]>>, Pkcs11Error> {
+    let error = match open(session, label, context, wrapped) {
+        Ok(opened) => return Ok(opened),
+        Err(error) => error,
+    };
+    match error.rv() {
+        Some(RvError::EncryptedDataInvalid | RvError::EncryptedDataLenRange) => Ok(None),
+        // Some say no more than this of a wrong tag. Then the token must still work on what it wraps itself.
+        Some(RvError::GeneralError | RvError::FunctionFailed) => works(session, label).map(|()| None),
+        _ => Err(error),
+    }
+}
+
+/// Nothing if it has another form; what the token says of the rest.
+fn open(session: &Session, label: &str, context: &[u8], wrapped: &[u8]) -> Result<Option<Secret<[u8; 32]>>, Pkcs11Error> {
     let handle = find(session, label)?;
     let Some((&[VERSION], rest)) = wrapped.split_first_chunk::<1>() else { return Ok(None) };
     let Some((nonce, sealed)) = rest.split_first_chunk::<NONCE>() else { return Ok(None) };
@@ -123,30 +137,14 @@ fn decrypt(session: &Session, label: &str, context: &[u8], wrapped: &[u8]) -> Re
     }
     let mut nonce = *nonce;
     let mechanism = Mechanism::AesGcm(GcmParams::new(&mut nonce, context, TAG_BITS.into())?);
-    match session.decrypt(&mechanism, handle, sealed).map(Zeroizing::new) {
-        Ok(opened) => Ok(opened.as_array::<32>().map(|key| Secret::new(*key))),
-        Err(error) => {
-            let error = Pkcs11Error::from(error);
-            match error.rv() {
-                Some(RvError::EncryptedDataInvalid | RvError::EncryptedDataLenRange) => Ok(None),
-                // Some say no more than this of a wrong tag. Then the token must still work on what it wraps itself.
-                Some(RvError::GeneralError | RvError::FunctionFailed) => works(session, label).map(|()| None),
-                _ => Err(error),
-            }
-        }
-    }
+    let opened = session.decrypt(&mechanism, handle, sealed).map(Zeroizing::new)?;
+    Ok(opened.as_array::<32>().map(|key| Secret::new(*key)))
 }
 
 /// Tries whether the key still wraps and unwraps.
 fn works(session: &Session, label: &str) -> Result<(), Pkcs11Error> {
     let wrapped = encrypt(session, label, b"probe", &[0; 32])?;
-    let mut nonce = [0; NONCE];
-    let (_, rest) = wrapped.split_at(1);
-    let (given, sealed) = rest.split_at(NONCE);
-    nonce.copy_from_slice(given);
-    let mechanism = Mechanism::AesGcm(GcmParams::new(&mut nonce, b"probe", TAG_BITS.into())?);
-    session.decrypt(&mechanism, find(session, label)?, sealed)?;
-    Ok(())
+    open(session, label, b"probe", &wrapped).map(drop)
 }
 
 fn unavailable(error: Pkcs11Error) -> KekError {

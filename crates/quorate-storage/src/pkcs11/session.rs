@@ -79,10 +79,16 @@ pub enum Pkcs11Error {
         /// The key's label.
         label: String,
     },
-    /// There is such a key already, or there are several.
+    /// There is such a key already.
     #[error("the token has a key {label:?} already; use it, or choose another label")]
     KeyExists {
         /// The key's label.
+        label: String,
+    },
+    /// Which of them is meant cannot be said.
+    #[error("the token has several keys {label:?}; give all but one of them another label")]
+    SeveralKeys {
+        /// Their label.
         label: String,
     },
     /// The key can leave the token.

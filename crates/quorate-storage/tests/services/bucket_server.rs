@@ -4,14 +4,13 @@ use core::time::Duration;
 use std::{
     io::{Read as _, Write as _},
     net::{TcpListener, TcpStream},
-    path::PathBuf,
     process::{Child, Command, Stdio},
     sync::{Arc, Mutex},
     thread,
     time::Instant,
 };
 
-use quorate_services::free_port;
+use quorate_services::{find, free_port};
 use quorate_storage::BucketOptions;
 use zeroize::Zeroizing;
 
@@ -23,21 +22,11 @@ pub(crate) struct Server {
     pub(crate) port: u16,
 }
 
-fn program() -> PathBuf {
-    let named = std::env::var_os("MOTO_SERVER").map(PathBuf::from);
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let known = std::env::split_paths(&path).map(|directory| directory.join(PROGRAM));
-    let mut all = named.into_iter().chain(known);
-    all.find(|path| path.is_file()).unwrap_or_else(|| {
-        panic!("there is no {PROGRAM}: `pip install 'moto[server]'`, and name it in MOTO_SERVER or have it on the path")
-    })
-}
-
 impl Server {
     /// Starts a server with the bucket `bucket`.
     pub(crate) fn start() -> Self {
         let port = free_port();
-        let mut command = Command::new(program());
+        let mut command = Command::new(find(PROGRAM, []));
         command.args(["-H", "127.0.0.1", "-p", &port.to_string()]);
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         let server = Self { child: Mutex::new(child), port };
