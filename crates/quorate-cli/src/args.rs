@@ -18,7 +18,7 @@ pub(crate) use placement::{PlacementArgs, PlacementCommand};
 pub(crate) use request::{ApproveArgs, FreezeArgs, Requested, RequesterArgs, RequesterCommand, ResumeArgs};
 pub(crate) use reshare::{ConsentArgs, Dealt, EvictArgs, ReshareArgs};
 pub(crate) use sign::{AddressKind, Network, SignArgs, SignKind, Signer, Signing, Text, VerifyArgs, VerifyKind};
-pub(crate) use team::{DatabaseArgs, InitArgs, NodeArgs, RosterArgs, RosterCommand, StoreArgs, StoreCommand};
+pub(crate) use team::{DatabaseArgs, InitArgs, NodeArgs, RosterArgs, RosterCommand, StoreArgs, StoreCommand, TokenArgs};
 
 /// What `quorate --help` says at its end.
 const EXIT_CODES: &str = "\

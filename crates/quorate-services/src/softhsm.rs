@@ -14,6 +14,9 @@ const MODULES: [&str; 4] = [
     "/opt/homebrew/lib/softhsm/libsofthsm2.so",
 ];
 
+/// Says that a process is the one that [`SoftHsm::serve`] started.
+const SERVED: &str = "QUORATE_TOKEN_TEST";
+
 /// A directory of tokens. A process that uses them has its [`configuration`](Self::configuration) in `SOFTHSM2_CONF`.
 #[derive(Debug)]
 pub struct SoftHsm {
@@ -30,6 +33,21 @@ impl SoftHsm {
         let text = format!("directories.tokendir = {}\nobjectstore.backend = file\nlog.level = ERROR\n", tokens.display());
         std::fs::write(directory.path().join("softhsm2.conf"), text).unwrap();
         Self { directory }
+    }
+
+    /// Runs a test, by its whole name, in a process of its own that has a token: which tokens there are is read from the environment
+    /// when a module starts. What that process starts has the token as well.
+    pub fn serve(test: &str, label: &str, pin: &str, body: impl FnOnce()) {
+        if std::env::var_os(SERVED).is_some() {
+            return body();
+        }
+        let hsm = Self::new();
+        hsm.token(label, pin);
+        let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+        command.args(["--exact", test, "--nocapture"]);
+        let output = command.env("SOFTHSM2_CONF", hsm.configuration()).env(SERVED, "1").output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && text.contains("1 passed"), "{text}{}", String::from_utf8_lossy(&output.stderr));
     }
 
     /// The file that `SOFTHSM2_CONF` has to name.

@@ -16,6 +16,13 @@
 //! password_file = "/run/secrets/database"
 //! ca_file = "database-ca.pem"          # who vouches for the server; the authorities of the system, if absent
 //!
+//! [key_service]                        # what opens them beside the passphrase; see docs/key-services.md
+//! kind = "pkcs11"                      # or "passphrase", alone; needs the feature `pkcs11`
+//! module = "/usr/lib/softhsm/libsofthsm2.so"
+//! token = "wallets"
+//! key = "alice"
+//! pin_file = "/run/secrets/pin"
+//!
 //! [policy]                             # what this cosigner signs, nothing by default; see quorate::policy
 //! payloads = ["message", "psbt", "evm", "solana"]
 //!
@@ -59,6 +66,7 @@
 //! ```
 
 mod control;
+mod key_service;
 mod store;
 
 use std::{
@@ -84,6 +92,7 @@ use crate::{
 
 pub use self::{
     control::{ControlConfig, MetricsConfig},
+    key_service::{KeyServiceConfig, Pkcs11Config},
     store::{ClientCertificate, PostgresConfig, StoreConfig},
 };
 
@@ -110,6 +119,9 @@ pub struct Config {
     /// Where its sealed shares are kept; in a file of its directory, if absent.
     #[serde(default)]
     pub store: StoreConfig,
+    /// What opens them; the passphrase alone, if absent.
+    #[serde(default)]
+    pub key_service: KeyServiceConfig,
     /// What it signs; nothing, if absent.
     #[serde(default)]
     pub policy: BuiltinPolicy,

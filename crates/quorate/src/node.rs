@@ -16,9 +16,7 @@ use std::{
 };
 
 use quorate_core::PeerId;
-use quorate_storage::{
-    EpochKeys, FileEpochKeys, KekError, KeyEncryptionKey, Passphrase, Store, StoreError, Vault, VaultError, kek::PassphraseParams,
-};
+use quorate_storage::{EpochKeys, KekError, KeyEncryptionKey, Store, StoreError, Vault, VaultError};
 use quorate_transport::{
     Identity, IdentityError, Roster, RosterError, WireError,
     wires::tcp::{TcpLimits, TcpWire},
@@ -34,10 +32,13 @@ use crate::{
     share::{AnyKeyShare, IdentityRecord, Stored},
 };
 
+mod keys;
 mod moving;
 mod remote;
 mod stores;
+mod token;
 
+pub(crate) use keys::KeyService;
 pub(crate) use moving::check_not_moving;
 pub use moving::{MOVING_FILE, MoveError, MoveReport, move_store};
 pub(crate) use stores::open_store;
@@ -109,6 +110,16 @@ pub enum NodeError {
         /// Its kind.
         kind: &'static str,
     },
+    /// The configuration names a key service that this build has not.
+    #[error("[key_service] kind = \"{kind}\" needs a build of quorate with the feature `{kind}`")]
+    NoSuchKeyService {
+        /// Its kind.
+        kind: &'static str,
+    },
+    /// The token of the configuration does not serve.
+    #[cfg(feature = "pkcs11")]
+    #[error(transparent)]
+    Token(#[from] quorate_storage::pkcs11::Pkcs11Error),
     /// A move to another store was cut off.
     #[error("the store of {} is being moved; finish that with the same `quorate store move` as before", directory.display())]
     Moving {
@@ -153,9 +164,9 @@ pub async fn init(directory: &Path, config_text: &str, passphrase: Zeroizing<Str
         return Err(NodeError::Exists { directory: directory.to_owned() });
     }
     let store = open_store(directory, &config.store).await?;
-    let epochs: Arc<dyn EpochKeys> = Arc::new(FileEpochKeys::open(&directory.join(STORE_DIRECTORY))?);
-    let kek = Arc::new(Passphrase::create(&store, passphrase, PassphraseParams::default()).await?);
-    let peer = *create_vault(store, epochs, kek).await?.cosigner();
+    let keys = KeyService::create(directory, &config).await?;
+    let kek = keys.lock(&store, passphrase).await?;
+    let peer = *create_vault(store, keys.epoch_keys(), kek).await?.cosigner();
     // Last of all: a directory with a configuration is complete.
     write_new(&path, config_text).map_err(|source| NodeError::File { path, source })?;
     Ok(peer)
@@ -185,6 +196,14 @@ pub async fn create_vault(
     Ok(vault)
 }
 
+/// What a file says, without the line feed that editors end files with.
+#[cfg(any(feature = "pkcs11", feature = "postgres"))]
+fn secret_file(path: &Path) -> Result<Zeroizing<String>, NodeError> {
+    let read = std::fs::read_to_string(path).map(Zeroizing::new);
+    let text = read.map_err(|source| NodeError::File { path: path.to_owned(), source })?;
+    Ok(Zeroizing::new(text.trim_end_matches(['\r', '\n']).to_owned()))
+}
+
 pub(crate) fn make_private(directory: &Path) -> Result<(), NodeError> {
     use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
     let failed = |source| NodeError::File { path: directory.to_owned(), source };
@@ -200,10 +219,10 @@ pub(crate) async fn open(directory: &Path, config: &Config, passphrase: Zeroizin
     }
     check_not_moving(directory)?;
     let store = open_store(directory, &config.store).await?;
-    let epochs: Arc<dyn EpochKeys> = Arc::new(FileEpochKeys::open(&place)?);
-    let kek = Arc::new(Passphrase::open(&store, passphrase).await?);
+    let keys = KeyService::open(directory, config).await?;
+    let kek = keys.unlock(&store, passphrase).await?;
     let used = Arc::downgrade(&store);
-    Ok(Opened { vault: Vault::open(store, epochs, kek).await?, store: used })
+    Ok(Opened { vault: Vault::open(store, keys.epoch_keys(), kek).await?, store: used })
 }
 
 /// Reads the roster of a directory.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use quorate::config::{PostgresConfig, StoreConfig};
+use quorate::config::{KeyServiceConfig, Pkcs11Config, PostgresConfig, StoreConfig};
 
 use super::PassphraseArgs;
 
@@ -47,6 +47,8 @@ pub(crate) struct InitArgs {
     #[command(flatten)]
     pub(crate) database: DatabaseArgs,
     #[command(flatten)]
+    pub(crate) token: TokenArgs,
+    #[command(flatten)]
     pub(crate) passphrase: PassphraseArgs,
 }
 
@@ -73,6 +75,33 @@ impl DatabaseArgs {
         config.password_file = self.database_password_file.as_ref().map(path);
         config.ca_file = self.database_ca_file.as_ref().map(path);
         Some(StoreConfig::Postgres(config))
+    }
+}
+
+/// A token beside the passphrase.
+#[derive(Args, Debug, Default)]
+pub(crate) struct TokenArgs {
+    /// The PKCS#11 module of a token with a key that is needed beside the passphrase. The passphrase alone if absent.
+    #[arg(long, value_name = "FILE", requires_all = ["token", "token_pin_file"], help_heading = "Key service")]
+    pub(crate) token_module: Option<PathBuf>,
+    /// The token's label.
+    #[arg(long, value_name = "LABEL", requires = "token_module", help_heading = "Key service")]
+    pub(crate) token: Option<String>,
+    /// The key's label in the token, which serves no other cosigner; it is made if there is none. The cosigner's name if absent.
+    #[arg(long, value_name = "LABEL", requires = "token_module", help_heading = "Key service")]
+    pub(crate) token_key: Option<String>,
+    /// The file with the token's PIN.
+    #[arg(long, value_name = "FILE", requires = "token_module", help_heading = "Key service")]
+    pub(crate) token_pin_file: Option<PathBuf>,
+}
+
+impl TokenArgs {
+    /// The section of the configuration that says this, for a cosigner of this name.
+    pub(crate) fn key_service(&self, name: &str) -> Option<KeyServiceConfig> {
+        let path = |file: &PathBuf| std::path::absolute(file).unwrap_or_else(|_| file.clone());
+        let (module, pin_file) = (self.token_module.as_ref().map(path)?, self.token_pin_file.as_ref().map(path)?);
+        let key = self.token_key.clone().unwrap_or_else(|| name.to_owned());
+        Some(KeyServiceConfig::Pkcs11(Pkcs11Config::new(module, self.token.clone()?, key, pin_file)))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use quorate::{
-    config::{CONFIG_FILE, Config, StoreConfig},
+    config::{CONFIG_FILE, Config, KeyServiceConfig, StoreConfig},
     core::PeerId,
     node,
     transport::{Cosigner, Roster},
@@ -23,6 +23,8 @@ struct ConfigFile<'a> {
     listen: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     store: Option<StoreConfig>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key_service: Option<KeyServiceConfig>,
     placement: Placement<'a>,
     policy: Policy<'a>,
 }
@@ -101,6 +103,7 @@ fn config_text(args: &InitArgs) -> String {
         name: &args.name,
         listen: &args.listen,
         store: args.database.store(),
+        key_service: args.token.key_service(&args.name),
         placement: Placement {
             operator: &args.operator,
             runtime: &args.runtime,

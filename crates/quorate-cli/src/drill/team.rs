@@ -29,7 +29,7 @@ use super::{
     trouble::Trouble,
 };
 use crate::{
-    args::{DatabaseArgs, InitArgs, PassphraseArgs},
+    args::{DatabaseArgs, InitArgs, PassphraseArgs, TokenArgs},
     commands::init::init,
 };
 
@@ -147,6 +147,7 @@ impl Member {
             relay: None,
             allow: ["psbt", "evm", "solana"].map(str::to_owned).into(),
             database: DatabaseArgs::default(),
+            token: TokenArgs::default(),
             passphrase: PassphraseArgs::default(),
         };
         let (peer_id, _) = init(&args, passphrase)?;

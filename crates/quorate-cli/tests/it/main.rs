@@ -20,5 +20,7 @@ mod remote;
 mod reshare;
 mod roster;
 mod support;
+#[cfg(feature = "pkcs11")]
+mod token;
 mod usage;
 mod wallet;

@@ -1,6 +1,6 @@
 //! A PKCS#11 token. Each test is a process of its own: which tokens there are is read from the environment when a module starts.
 
-use std::{process::Command, sync::Arc};
+use std::sync::Arc;
 
 use quorate_core::Secret;
 use quorate_services::SoftHsm;
@@ -16,16 +16,7 @@ const CONFIGURATION: &str = "SOFTHSM2_CONF";
 
 /// Runs the body in a process that has a token `alice`.
 fn with_token(test: &str, body: impl FnOnce()) {
-    if std::env::var_os("QUORATE_TOKEN_TEST").is_some() {
-        return body();
-    }
-    let hsm = SoftHsm::new();
-    hsm.token("alice", PIN);
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", &format!("pkcs11::{test}"), "--nocapture"]);
-    let output = command.env(CONFIGURATION, hsm.configuration()).env("QUORATE_TOKEN_TEST", "1").output().unwrap();
-    let text = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success() && text.contains("1 passed"), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    SoftHsm::serve(&format!("pkcs11::{test}"), "alice", PIN, body);
 }
 
 fn open(label: &str, pin: &str) -> Result<Arc<Token>, Pkcs11Error> {

@@ -15,9 +15,9 @@ use std::{
 
 use quorate_core::PeerId;
 use quorate_storage::{
-    EpochKeys, FileEpochKeys, Imported, KeyEncryptionKey, Passphrase, Store, Vault, VaultError,
+    EpochKeys, Imported, KeyEncryptionKey, Store, Vault, VaultError,
     backup::{BackupError, BackupReader, OpeningKeys, Preamble},
-    kek::{KekError, PassphraseParams},
+    kek::KekError,
     vault::VaultInputError,
 };
 use zeroize::Zeroizing;
@@ -25,7 +25,7 @@ use zeroize::Zeroizing;
 use super::{BackupReport, CheckError, check_chunk, verify};
 use crate::{
     config::{CONFIG_FILE, Config, STORE_DIRECTORY},
-    node::{NodeError, check_not_moving, make_private, open_store, write_new},
+    node::{KeyService, NodeError, check_not_moving, make_private, open_store, write_new},
     share::IdentityRecord,
 };
 
@@ -119,13 +119,13 @@ pub async fn restore_node(
     make_private(directory)?;
     check_not_moving(directory)?;
     let store = open_store(directory, &settings.store).await?;
-    let epochs: Arc<dyn EpochKeys> = Arc::new(FileEpochKeys::open(&place).map_err(NodeError::from)?);
-    let kek = match Passphrase::open(&store, passphrase.clone()).await {
-        Err(KekError::NoHeader { .. }) => Passphrase::create(&store, passphrase, PassphraseParams::default()).await,
+    let service = KeyService::create(directory, &settings).await?;
+    let kek = match service.unlock(&store, passphrase.clone()).await {
+        Err(KekError::NoHeader { .. }) => service.lock(&store, passphrase).await,
         opened => opened,
     };
-    let kek = Arc::new(kek.map_err(NodeError::from)?);
-    let report = restore_into(store, epochs, kek, keys, backup, open()?).await?;
+    let kek = kek.map_err(NodeError::from)?;
+    let report = restore_into(store, service.epoch_keys(), kek, keys, backup, open()?).await?;
     if let Some(config) = config.filter(|_| !path.exists()) {
         // Last of all: a directory with a configuration is complete.
         write_new(&path, config).map_err(|source| NodeError::File { path, source })?;

@@ -21,7 +21,7 @@ use std::{
 
 use quorate_core::placement::Exposure;
 use quorate_storage::{
-    EpochKeys, FileEpochKeys, Passphrase, Store, Vault,
+    Store, Vault,
     transfer::{self, TransferError, Transferred},
     vault::Shelf,
 };
@@ -29,11 +29,11 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::{
-    NodeError,
+    KeyService, NodeError,
     stores::{erase_store, open_store},
 };
 use crate::{
-    config::{CONFIG_FILE, Config, ConfigError, STORE_DIRECTORY, StoreConfig},
+    config::{CONFIG_FILE, Config, ConfigError, StoreConfig},
     cosigner::amend::Amendments,
     share::{AnyKeyShare, IdentityRecord, Stored},
 };
@@ -159,7 +159,7 @@ pub async fn move_store(
     let journal = begun.unwrap_or_else(|| Journal { phase: Phase::Copy, from: config.store.clone(), to: to.clone() });
     let target = open_store(directory, &journal.to).await?;
     let row = config.placement.exposure().map_err(NodeError::from)?;
-    let moving = Moving { directory, target, passphrase, row };
+    let moving = Moving { directory, target, config: &config, passphrase, row };
     let done = match journal.phase {
         Phase::Copy => moving.copy(&journal).await?,
         Phase::Erase => moving.counted().await?,
@@ -173,6 +173,7 @@ pub async fn move_store(
 struct Moving<'a> {
     directory: &'a Path,
     target: Arc<dyn Store>,
+    config: &'a Config,
     passphrase: Zeroizing<String>,
     row: Exposure,
 }
@@ -181,9 +182,8 @@ impl Moving<'_> {
     /// Copies, compares, and has the configuration name the new store. The old one is closed again.
     async fn copy(&self, journal: &Journal) -> Result<Transferred, MoveError> {
         let source = open_store(self.directory, &journal.from).await?;
-        let epochs = FileEpochKeys::open(&self.directory.join(STORE_DIRECTORY)).map_err(NodeError::from)?;
-        let epochs: Arc<dyn EpochKeys> = Arc::new(epochs);
-        let vault = self.open_vault(&source, &epochs).await?;
+        let keys = KeyService::open(self.directory, self.config).await?;
+        let vault = self.open_vault(&source, &keys).await?;
         self.check_keys(&vault).await?;
         let cosigner = *vault.cosigner();
         drop(vault);
@@ -196,7 +196,7 @@ impl Moving<'_> {
         transfer::copy(&*source, &*self.target).await.map_err(NodeError::from)?;
         let done = transfer::compare(&*source, &*self.target).await?;
         // It serves: the passphrase opens it, and it is this cosigner's.
-        let vault = self.open_vault(&self.target, &epochs).await?;
+        let vault = self.open_vault(&self.target, &keys).await?;
         vault.load_identity::<IdentityRecord>().await.map_err(NodeError::from)?;
         if *vault.cosigner() != cosigner {
             return Err(MoveError::NotEmpty { location: self.target.location().to_string() });
@@ -206,9 +206,9 @@ impl Moving<'_> {
         Ok(done)
     }
 
-    async fn open_vault(&self, store: &Arc<dyn Store>, epochs: &Arc<dyn EpochKeys>) -> Result<Vault, NodeError> {
-        let kek = Passphrase::open(store, self.passphrase.clone()).await?;
-        Ok(Vault::open(Arc::clone(store), Arc::clone(epochs), Arc::new(kek)).await?)
+    async fn open_vault(&self, store: &Arc<dyn Store>, keys: &KeyService) -> Result<Vault, NodeError> {
+        let kek = keys.unlock(store, self.passphrase.clone()).await?;
+        Ok(Vault::open(Arc::clone(store), keys.epoch_keys(), kek).await?)
     }
 
     /// Every key's participants have agreed that this cosigner's share is where its configuration says.

@@ -31,8 +31,8 @@ pub(super) async fn erase_store(directory: &Path, config: &StoreConfig) -> Resul
 mod postgres {
     use core::time::Duration;
 
+    use crate::node::secret_file;
     use quorate_storage::{PostgresOptions, PostgresStore, StoreError};
-    use zeroize::Zeroizing;
 
     use super::{Arc, NodeError, Path, PostgresConfig, Store};
 
@@ -62,10 +62,7 @@ mod postgres {
     fn options(directory: &Path, config: &PostgresConfig) -> Result<PostgresOptions, NodeError> {
         let mut options = PostgresOptions::new(&config.url)?.pool(config.connections);
         if let Some(file) = &config.password_file {
-            let path = directory.join(file);
-            let text = std::fs::read_to_string(&path).map(Zeroizing::new).map_err(|source| NodeError::File { path, source })?;
-            // Editors end files with a line feed.
-            options = options.password(&Zeroizing::new(text.trim_end_matches(['\r', '\n']).to_owned()));
+            options = options.password(&secret_file(&directory.join(file))?);
         }
         if let Some(file) = &config.ca_file {
             options = options.roots(&directory.join(file))?;
