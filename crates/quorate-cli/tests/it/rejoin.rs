@@ -22,14 +22,16 @@ fn copy(from: &Path, to: &Path) {
 
 /// Tries until the answer is as it should be.
 pub(crate) fn until(what: &str, ask: impl Fn() -> Said, is_so: impl Fn(&Said) -> bool) -> Said {
+    let mut last = None;
     for _ in 0..100 {
         let said = ask();
         if is_so(&said) {
             return said;
         }
+        last = Some(said);
         std::thread::sleep(Duration::from_millis(200));
     }
-    panic!("{what}: never");
+    panic!("{what}: never, and said in the end: {last:?}");
 }
 
 #[test]

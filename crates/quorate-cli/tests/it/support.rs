@@ -16,6 +16,7 @@ use tempfile::TempDir;
 pub(crate) const PASSPHRASE: &str = "correct horse battery staple";
 
 /// What the program said.
+#[derive(Debug)]
 pub(crate) struct Said {
     pub(crate) code: i32,
     pub(crate) out: String,
