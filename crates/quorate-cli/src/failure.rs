@@ -42,6 +42,12 @@ pub(crate) enum Failure {
     /// A roster in which this cosigner is not what it should be.
     #[error("{name} is not in the roster {}; add the roster-entry.toml of its directory", path.display())]
     NotInRoster { path: PathBuf, name: String },
+    /// A name to remove that the roster does not have.
+    #[error("there is no {name} in the roster {}; nothing was written", path.display())]
+    NotListed { path: PathBuf, name: String },
+    /// A cosigner that would be off its own roster.
+    #[error("{name} is this cosigner itself, and stays on its own roster; nothing was written")]
+    OwnEntry { name: String },
     /// A roster with another digest than the operators agreed on.
     #[error("the roster's digest is {found}, not {expected}; compare the rosters entry by entry")]
     RosterDigest { found: String, expected: String },
@@ -208,6 +214,8 @@ impl Failure {
             | Self::RosterConflict { .. }
             | Self::NotInRoster { .. }
             | Self::RosterDigest { .. }
+            | Self::NotListed { .. }
+            | Self::OwnEntry { .. }
             | Self::File { .. }
             | Self::PlacementFile { .. }
             | Self::Placement(_)

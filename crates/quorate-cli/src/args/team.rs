@@ -170,6 +170,17 @@ pub(crate) enum RosterCommand {
         #[arg(value_name = "FILE", required = true)]
         entries: Vec<PathBuf>,
     },
+    /// Take cosigners off DIR/roster.toml, for example one that was evicted. Start the cosigner again afterwards.
+    ///
+    /// This cosigner then has no link with them and hears nothing of them. Take off whoever still holds a share only if you mean to be without it.
+    Remove {
+        /// The cosigner's directory.
+        #[arg(long, value_name = "DIR")]
+        dir: PathBuf,
+        /// Their names.
+        #[arg(value_name = "NAME", required = true)]
+        names: Vec<String>,
+    },
     /// Show the roster and its digest, which all operators should compare by telephone.
     Show {
         /// The cosigner's directory.

@@ -17,6 +17,7 @@ use crate::{
 pub(super) fn run(command: &RosterCommand, output: Output) -> Result<(), Failure> {
     match command {
         RosterCommand::Add { dir, entries } => show(&add(dir, entries)?, output),
+        RosterCommand::Remove { dir, names } => show(&remove(dir, names)?, output),
         RosterCommand::Show { dir } => show(&load(&dir.join(ROSTER_FILE))?, output),
         RosterCommand::Check { dir, digest } => {
             let roster = check(dir, digest.as_deref())?;
@@ -45,6 +46,23 @@ pub(crate) fn add(directory: &Path, entries: &[PathBuf]) -> Result<Roster, Failu
                 }
             }
         }
+    }
+    let roster = Roster::new(cosigners).map_err(|source| Failure::Roster { path: path.clone(), source })?;
+    write_file(&path, roster.to_toml().as_bytes())?;
+    Ok(roster)
+}
+
+/// Takes cosigners off the roster; writes it only if all of them were on it.
+fn remove(directory: &Path, names: &[String]) -> Result<Roster, Failure> {
+    let path = directory.join(ROSTER_FILE);
+    let own = Config::load(directory)?.name;
+    let mut cosigners: Vec<Cosigner> = load(&path)?.iter().cloned().collect();
+    for name in names {
+        if *name == own {
+            return Err(Failure::OwnEntry { name: own });
+        }
+        let place = cosigners.iter().position(|cosigner| cosigner.name == *name);
+        cosigners.remove(place.ok_or_else(|| Failure::NotListed { path: path.clone(), name: name.clone() })?);
     }
     let roster = Roster::new(cosigners).map_err(|source| Failure::Roster { path: path.clone(), source })?;
     write_file(&path, roster.to_toml().as_bytes())?;

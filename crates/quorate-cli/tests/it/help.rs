@@ -35,7 +35,7 @@ const NESTED: [(&str, &[&str]); 8] = [
     ("audit", &["show", "verify"]),
     ("backup", &["make", "verify", "restore"]),
     ("store", &["move"]),
-    ("roster", &["add", "show", "check"]),
+    ("roster", &["add", "remove", "show", "check"]),
     ("requester", &["new", "show"]),
     ("sign", &["message", "digest", "psbt", "evm", "solana", "request"]),
     ("verify", &["message", "digest", "psbt", "solana"]),

@@ -11,6 +11,7 @@ mod help;
 mod import;
 #[cfg(feature = "metrics")]
 mod metrics;
+mod network;
 mod node;
 mod people;
 mod placement;
@@ -19,6 +20,7 @@ mod rejoin;
 mod remote;
 mod reshare;
 mod roster;
+mod runbooks;
 mod support;
 #[cfg(feature = "pkcs11")]
 mod token;

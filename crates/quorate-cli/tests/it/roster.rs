@@ -61,3 +61,21 @@ fn roster_with_contradictions_is_refused_and_nothing_is_written() {
     scene.place.at("alice", "roster add /nonexistent").fails(2, "cannot read /nonexistent");
     assert_eq!(scene.roster(), before);
 }
+
+#[test]
+fn cosigners_are_taken_off_the_roster_all_or_none_and_never_oneself() {
+    let place = Place::new();
+    for (name, port) in [("alice", 7001), ("bob", 7002), ("carol", 7003)] {
+        place.init(name, port).succeeds();
+    }
+    place.add_to_roster("alice", &["alice", "bob", "carol"]).succeeds();
+    let path = place.path("alice").join("roster.toml");
+    let before = std::fs::read_to_string(&path).unwrap();
+    place.at("alice", "roster remove bob mallory").fails(2, "there is no mallory in the roster");
+    place.at("alice", "roster remove bob alice").fails(2, "alice is this cosigner itself");
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), before);
+    let left = place.at("alice", "roster remove bob --json").json();
+    let names: Vec<_> = left["cosigners"].as_array().unwrap().iter().map(|entry| entry["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["alice", "carol"]);
+    place.at("alice", "roster check").succeeds();
+}

@@ -146,7 +146,6 @@ impl Place {
         command
     }
 
-    /// Starts a cosigner that is meant to run.
     /// The plans that wait for an operator, once there is one: another one's refusal may have come first.
     pub(crate) fn plans(&self, name: &str) -> Value {
         let start = Instant::now();
@@ -159,8 +158,17 @@ impl Place {
         }
     }
 
+    /// Starts a cosigner that is meant to run.
     pub(crate) fn start(&self, name: &str) -> Node {
         Self::wait_until_ready(name, self.node_command(name, "passphrase"))
+    }
+
+    /// The same in a network namespace.
+    pub(crate) fn start_in(&self, name: &str, namespace: &str) -> Node {
+        let node = self.node_command(name, "passphrase");
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", namespace]).arg(node.get_program()).args(node.get_args());
+        Self::wait_until_ready(name, command)
     }
 
     /// Starts a cosigner that dies at the place that the file `crash` names, whenever it does.
