@@ -52,7 +52,9 @@ fn all_sign(place: &Place) {
 
 /// The epochs that each cosigner has of the wallet's keys.
 fn epochs(place: &Place) -> Vec<Vec<u64>> {
-    let of = |name| place.at(name, "keys --json").json().as_array().unwrap().iter().map(|key| key["epoch"].as_u64().unwrap()).collect();
+    let of = |name| {
+        place.at(name, "keys --json").json().as_array().unwrap().iter().map(|key| key["epoch"].as_u64().unwrap()).collect()
+    };
     NAMES.into_iter().map(of).collect()
 }
 
@@ -103,7 +105,8 @@ fn cut_in_a_ceremony_that_heals_ends_none() {
     let id = "07".repeat(32);
     cut_during(&place, &lines, ("alice", "bob"), "alice", &format!("keygen treasury --request-id {id}")).succeeds();
     cut_during(&place, &lines, ("bob", "carol"), "bob", "sign message treasury hello --suite ed25519 --signer carol").succeeds();
-    cut_during(&place, &lines, ("alice", "carol"), "carol", "sign message treasury hello --suite ecdsa-secp256k1 --signer alice").succeeds();
+    cut_during(&place, &lines, ("alice", "carol"), "carol", "sign message treasury hello --suite ecdsa-secp256k1 --signer alice")
+        .succeeds();
     cut_during(&place, &lines, ("bob", "carol"), "alice", "refresh treasury").succeeds();
     all_sign(&place);
     assert_eq!(epochs(&place), vec![vec![1; 3]; 3]);

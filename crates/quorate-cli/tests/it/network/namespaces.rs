@@ -72,7 +72,8 @@ impl Namespaces {
         for (at, of) in [(one, other), (other, one)] {
             let (namespace, number) = (self.of(at).0, self.of(of).1);
             let address = last_digit(number);
-            let told = format!("-n {namespace} neigh replace 10.99.0.{number} lladdr 02:00:00:00:00:{address} dev e0 nud permanent");
+            let told =
+                format!("-n {namespace} neigh replace 10.99.0.{number} lladdr 02:00:00:00:00:{address} dev e0 nud permanent");
             assert!(ip(&told), "ip {told}");
         }
     }
