@@ -133,7 +133,8 @@ impl Team {
             Deed::Join => self.finish_keygen("alice", &["alice", "bob", "dave"]),
             Deed::Amend => self.declare_backup(by),
             Deed::Import => self.new_secret(),
-            _ => {}
+            Deed::Keygen | Deed::Refresh | Deed::Sign | Deed::Freeze => {}
+            Deed::Start | Deed::Rejoin | Deed::Accept | Deed::Presign | Deed::Restore => panic!("{:?} is no request", case.deed),
         }
         let (deed, evicted) = (case.deed, AtomicBool::new(false));
         let said = self.until_killed(case.point, |team| match deed {
@@ -145,7 +146,7 @@ impl Team {
             Deed::Amend => team.amend(by),
             Deed::Leave => team.leave(&evicted),
             Deed::Join => team.join(),
-            Deed::Start | Deed::Rejoin | Deed::Accept | Deed::Presign | Deed::Restore => panic!("{deed:?} is no request"),
+            Deed::Start | Deed::Rejoin | Deed::Accept | Deed::Presign | Deed::Restore => panic!("refused above"),
         });
         if deed == Deed::Sign {
             self.signed_once(by, id, said.code == 0);
@@ -202,7 +203,7 @@ impl Team {
     }
 
     /// The id of a request that was cut off stands for one content at most.
-    fn signed_once(&mut self, by: &str, id: u64, signed: bool) {
+    pub(super) fn signed_once(&mut self, by: &str, id: u64, signed: bool) {
         self.wait_for_links();
         let other = if by == VICTIM { "alice" } else { VICTIM };
         let mut second = self.sign(by, other, "pay bea", id);
@@ -255,7 +256,8 @@ impl Team {
 
     pub(super) fn keygen(&self, by: &str, holders: &[&str]) -> Said {
         let participants: String = holders.iter().map(|name| format!(" --participant {name}")).collect();
-        self.place.at(by, &format!("keygen {} --suite {} --min-signers 2{participants}", self.wallet, self.suite))
+        let (wallet, suite, id) = (&self.wallet, self.suite, hex::encode(format!("{:>32}", self.wallet)));
+        self.place.at(by, &format!("keygen {wallet} --suite {suite} --min-signers 2{participants} --request-id {id}"))
     }
 
     fn refresh(&self, by: &str) -> Said {
@@ -273,9 +275,18 @@ impl Team {
         keys.as_array().unwrap().iter().any(|key| key["wallet"] == self.wallet.as_str())
     }
 
-    /// Either the key was made, and everybody comes to know it, or it is made now, under the same name.
+    /// Either the key was made, and everybody comes to know it, or it is made now, by the same request; and that request makes no other.
     fn finish_keygen(&self, by: &str, holders: &[&str]) {
         self.finish_key(holders, || self.keygen(by, holders));
+        let keys = || {
+            let keys = self.place.at(by, "keys --json").json();
+            keys.as_array().unwrap().iter().filter(|key| key["wallet"] == self.wallet.as_str()).cloned().collect::<Vec<_>>()
+        };
+        let before = keys();
+        // Of the request that was cut off before it was remembered, nobody knows that it is the same.
+        let again = self.keygen(by, holders);
+        assert!(again.code == 0 || again.err.contains("there is a wallet"), "{again:?}");
+        assert_eq!((keys(), before.len()), (before, 1));
     }
 
     pub(super) fn finish_key(&self, holders: &[&str], make: impl Fn() -> Said) {
