@@ -235,9 +235,11 @@ impl Place {
             status["peers"].as_array().unwrap().iter().all(|peer| peer["connected"] == true)
         };
         let start = Instant::now();
-        while !names.iter().all(|name| linked(name)) {
-            assert!(start.elapsed() < Duration::from_secs(20), "no links");
-            std::thread::sleep(Duration::from_millis(50));
+        for name in names {
+            while !linked(name) {
+                assert!(start.elapsed() < Duration::from_secs(20), "no links");
+                std::thread::sleep(Duration::from_millis(100));
+            }
         }
     }
 

@@ -39,7 +39,8 @@ pub(super) fn until(what: &str, mut is_so: impl FnMut() -> Result<(), String>) {
     loop {
         let Err(last) = is_so() else { return };
         assert!(began.elapsed() < LIMIT, "{what}: {last}");
-        std::thread::sleep(Duration::from_millis(50));
+        // Every question is a process of its own.
+        std::thread::sleep(Duration::from_millis(150));
     }
 }
 
