@@ -268,10 +268,14 @@ impl AuditLog {
         let saved = async {
             let name = RecordName::new(HEAD)?;
             let value = self.vault.authenticate(&name, self.head.to_bytes());
-            match self.vault.store().read(&name).await? {
+            let before = self.vault.store().read(&name).await?;
+            crash::point(Point::AuditHeadBeforeWrite);
+            let written = match before {
                 None => self.vault.store().create(&name, &value).await,
                 Some(stored) => self.vault.store().compare_and_swap(&name, &stored.version, &value).await,
-            }
+            };
+            crash::point(Point::AuditHeadAfterWrite);
+            written
         };
         // It is written again with a later entry.
         drop::<Result<_, StoreError>>(saved.await);

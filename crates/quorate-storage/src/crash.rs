@@ -27,6 +27,12 @@ macro_rules! points {
 }
 
 points! {
+    KekBeforeHeader = "kek/before-header";
+    KekAfterHeader = "kek/after-header";
+    VaultBeforeHeader = "vault/before-header";
+    VaultAfterHeader = "vault/after-header";
+    IdentityBeforeRecord = "identity/before-record";
+    IdentityAfterRecord = "identity/after-record";
     BootBeforeRecord = "boot/before-record";
     BootAfterRecord = "boot/after-record";
     NameBeforeIndex = "name/before-index";
@@ -41,12 +47,29 @@ points! {
     RetireBeforeRecord = "retire/before-record";
     RetireAfterRecord = "retire/after-record";
     RetireAfterDestroy = "retire/after-destroy";
+    PutBackBeforeKey = "put-back/before-key";
+    PutBackBeforeRecord = "put-back/before-record";
+    PutBackAfterRecord = "put-back/after-record";
     EpochKeyBeforeFile = "epoch-key/before-file";
     EpochKeyAfterFile = "epoch-key/after-file";
     EpochKeyAfterOverwrite = "epoch-key/after-overwrite";
     EpochKeyAfterRemoval = "epoch-key/after-removal";
     AuditBeforeEntry = "audit/before-entry";
     AuditAfterEntry = "audit/after-entry";
+    AuditHeadBeforeWrite = "audit-head/before-write";
+    AuditHeadAfterWrite = "audit-head/after-write";
+    SeenBeforeWrite = "seen/before-write";
+    SeenAfterWrite = "seen/after-write";
+    AlarmBeforeWrite = "alarm/before-write";
+    AlarmAfterWrite = "alarm/after-write";
+    AcceptBeforeWrite = "accept/before-write";
+    AcceptAfterWrite = "accept/after-write";
+    StandAsideBeforeWrite = "stand-aside/before-write";
+    StandAsideAfterWrite = "stand-aside/after-write";
+    GiveUpBeforeStart = "give-up/before-start";
+    GiveUpAfterStart = "give-up/after-start";
+    GiveUpBeforeStanding = "give-up/before-standing";
+    GiveUpAfterStanding = "give-up/after-standing";
     RequestsBeforeWrite = "requests/before-write";
     RequestsAfterWrite = "requests/after-write";
     LimitsBeforeWrite = "limits/before-write";

@@ -47,6 +47,7 @@ pub use self::{
     witness::{Alarm, Evidence, Lapse, Stamp, Standing, Verdict, Witnessed},
 };
 use crate::{
+    crash::{self, Point},
     domain,
     epoch_key::{EpochKeys, hex},
     kek::KeyEncryptionKey,
@@ -178,7 +179,10 @@ impl Vault {
         header.u8(VERSION);
         cosigner.write(&mut header);
         write_wrapped(&kek.wrap_key(&context, &key).await?, &mut header);
-        match store.create(&name, header.as_bytes()).await {
+        crash::point(Point::VaultBeforeHeader);
+        let created = store.create(&name, header.as_bytes()).await;
+        crash::point(Point::VaultAfterHeader);
+        match created {
             Ok(_) => Ok(Self { store, epoch_keys, kek, cosigner, key: Arc::new(key) }),
             Err(StoreError::AlreadyExists { .. }) => Err(VaultInputError::VaultExists { location: location() }.into()),
             Err(error) => Err(error.into()),

@@ -168,16 +168,17 @@ pub async fn init(directory: &Path, config_text: &str, passphrase: Zeroizing<Str
     let kek = keys.lock(&store, passphrase).await?;
     let peer = *create_vault(store, keys.epoch_keys(), kek).await?.cosigner();
     // Last of all: a directory with a configuration is complete.
-    write_new(&path, config_text).map_err(|source| NodeError::File { path, source })?;
+    write_new(directory, CONFIG_FILE, config_text).map_err(|source| NodeError::File { path, source })?;
     Ok(peer)
 }
 
-/// Writes a file that is not there yet, for this user alone, and makes it durable.
-pub(crate) fn write_new(path: &Path, text: &str) -> io::Result<()> {
-    use std::{io::Write as _, os::unix::fs::OpenOptionsExt as _};
-    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()
+/// Writes a file that is not there yet, for this user alone: whole and durable when this returns, and whole or not there after a crash.
+/// The caller has the directory for itself.
+pub(crate) fn write_new(directory: &Path, name: &str, text: &str) -> io::Result<()> {
+    if directory.join(name).symlink_metadata().is_ok() {
+        return Err(io::ErrorKind::AlreadyExists.into());
+    }
+    moving::replace(directory, name, text)
 }
 
 /// Makes the vault of a new cosigner in an empty store, with a fresh identity in it. For cosigners that are not nodes.

@@ -9,13 +9,13 @@ use crate::{
 };
 
 /// The key pair of the tests of `quorate-storage`.
-const RECIPIENT: &str = include_str!("../../../quorate-storage/tests/data/backup-recipient.txt");
-const KEY_FILE: &str = include_str!("../../../quorate-storage/tests/data/backup-key.txt");
+pub(crate) const RECIPIENT: &str = include_str!("../../../quorate-storage/tests/data/backup-recipient.txt");
+pub(crate) const KEY_FILE: &str = include_str!("../../../quorate-storage/tests/data/backup-key.txt");
 /// A recipient that no configuration names.
 const OTHER: &str = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p";
 
 /// Declares a backup of `name` in its configuration.
-fn declare(place: &Place, name: &str) {
+pub(crate) fn declare(place: &Place, name: &str) {
     let path = place.path(name).join("quorate.toml");
     let config = std::fs::read_to_string(&path).unwrap();
     let row = format!("[placement]\nbackups = [{{ location = \"vault-{name}/s3\", key = \"{name}-friend\" }}]\n");
@@ -25,7 +25,7 @@ fn declare(place: &Place, name: &str) {
     std::fs::write(path, config + &target).unwrap();
 }
 
-fn make(place: &Place, file: &str, location: &str, recipient: &str, more: &str) -> Said {
+pub(crate) fn make(place: &Place, file: &str, location: &str, recipient: &str, more: &str) -> Said {
     let to = text(&place.path(file));
     place.at("alice", &format!("backup make --to {to} --location {location} --recipient {} {more}", recipient.trim()))
 }
@@ -34,11 +34,15 @@ fn verify(place: &Place, file: &str, more: &[&str]) -> Said {
     quorate([&["backup", "verify", &text(&place.path(file))], more].concat())
 }
 
-fn restore(place: &Place, name: &str, file: &str, more: &[&str]) -> Said {
-    let (file, key) = (text(&place.path(file)), text(&place.path("key")));
-    let (dir, passphrase) = (text(&place.path(name)), text(&place.path("passphrase")));
+/// `quorate backup restore` with the key of these tests.
+pub(crate) fn restore_arguments(place: &Place, name: &str, file: &str, more: &[&str]) -> Vec<String> {
+    let [file, key, dir, passphrase] = [file, "key", name, "passphrase"].map(|name| text(&place.path(name)));
     let args = ["backup", "restore", &file, "--identity", &key, "--dir", &dir, "--passphrase-file", &passphrase];
-    quorate([&args[..], more].concat())
+    args.iter().chain(more).map(|arg| (*arg).to_owned()).collect()
+}
+
+fn restore(place: &Place, name: &str, file: &str, more: &[&str]) -> Said {
+    quorate(restore_arguments(place, name, file, more))
 }
 
 #[test]

@@ -47,7 +47,12 @@ fn cosigners_with_databases_sign_and_go_on_after_a_database_died_in_the_middle()
     // It is back: she goes on by herself, and what came to nothing is made.
     servers[0].go_on();
     until("alice signs", || sign("alice", "bob"), |said| said.code == 0);
-    until("a second key", || place.at("bob", "keygen second --suite ed25519"), |said| said.code == 0);
+    // What bob took for a failure may have come to its end without him.
+    until(
+        "a second key",
+        || place.at("bob", "keygen second --suite ed25519"),
+        |said| said.code == 0 || said.err.contains("there is a wallet"),
+    );
     for name in NAMES {
         assert_eq!(place.at(name, "keys --json").json().as_array().unwrap().len(), 2, "{name}");
         assert!(place.at(name, "audit verify").succeeds().contains("all as they were written"));

@@ -243,9 +243,11 @@ impl Place {
             status["peers"].as_array().unwrap().iter().all(|peer| peer["connected"] == true)
         };
         let start = Instant::now();
-        while !names.iter().all(|name| linked(name)) {
-            assert!(start.elapsed() < Duration::from_secs(20), "no links");
-            std::thread::sleep(Duration::from_millis(50));
+        for name in names {
+            while !linked(name) {
+                assert!(start.elapsed() < Duration::from_secs(20), "no links");
+                std::thread::sleep(Duration::from_millis(100));
+            }
         }
     }
 
@@ -275,18 +277,25 @@ impl Node {
 
 #[cfg(feature = "crash-points")]
 impl Node {
-    /// Waits until it was killed.
-    #[track_caller]
-    pub(crate) fn was_killed(mut self) {
-        use std::os::unix::process::ExitStatusExt as _;
-        let start = Instant::now();
-        loop {
-            if let Some(status) = self.0.try_wait().unwrap() {
-                assert_eq!(status.signal(), Some(9), "{status}");
-                return;
+    /// Waits until it killed itself.
+    pub(crate) fn kills_itself(mut self) -> Result<(), String> {
+        kills_itself(&mut self.0)
+    }
+}
+
+/// Waits until a process killed itself.
+#[cfg(feature = "crash-points")]
+pub(crate) fn kills_itself(child: &mut Child) -> Result<(), String> {
+    use std::os::unix::process::ExitStatusExt as _;
+    let start = Instant::now();
+    loop {
+        match child.try_wait().unwrap() {
+            Some(status) if status.signal() == Some(9) => return Ok(()),
+            Some(status) => return Err(format!("it ended by itself: {status}")),
+            None if start.elapsed() > Duration::from_secs(60) => {
+                return Err("it does not come to the place where it should die".to_owned());
             }
-            assert!(start.elapsed() < Duration::from_secs(60), "it does not come to the place where it should die");
-            std::thread::sleep(Duration::from_millis(10));
+            None => std::thread::sleep(Duration::from_millis(10)),
         }
     }
 }

@@ -31,6 +31,7 @@ use zeroize::{Zeroize, Zeroizing};
 
 use super::{KekError, KeyEncryptionKey, WrappedKey};
 use crate::{
+    crash::{self, Point},
     domain,
     store::{BoxFuture, RecordName, Store, StoreError, Stored},
 };
@@ -108,7 +109,10 @@ impl Passphrase {
         let mut root = Secret::new([0; 32]);
         getrandom::fill(root.expose_mut()).map_err(|_| KekError::Randomness)?;
         let header = Header::seal(&root, &passphrase, params)?;
-        match store.create(&header_name()?, &header.to_bytes()).await {
+        crash::point(Point::KekBeforeHeader);
+        let created = store.create(&header_name()?, &header.to_bytes()).await;
+        crash::point(Point::KekAfterHeader);
+        match created {
             Ok(_) => Ok(Self::from_root(&root)),
             Err(StoreError::AlreadyExists { .. }) => Err(KekError::NotEmpty { location: store.location().clone() }),
             Err(error) => Err(error.into()),

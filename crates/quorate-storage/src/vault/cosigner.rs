@@ -59,7 +59,10 @@ impl Vault {
         let binding = Binding::new(Kind::Identity, self.cosigner(), &name, None);
         let sealed = Sealed::seal(&secret, &binding, &*self.kek, None).await;
         let sealed = sealed.map_err(|source| VaultError::Sealed { name: name.clone(), source })?;
-        match self.store.create(&name, &sealed.to_bytes()).await {
+        crash::point(Point::IdentityBeforeRecord);
+        let created = self.store.create(&name, &sealed.to_bytes()).await;
+        crash::point(Point::IdentityAfterRecord);
+        match created {
             Ok(_) => Ok(()),
             Err(StoreError::AlreadyExists { .. }) => Err(VaultInputError::IdentityExists.into()),
             Err(error) => Err(error.into()),

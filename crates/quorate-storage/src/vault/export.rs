@@ -12,7 +12,12 @@ use super::{
     key_record::{KeyRecord, MAX_PENDING, Slot},
     shares::{decode, key_name},
 };
-use crate::{domain, sealed::Kind, store::RecordName};
+use crate::{
+    crash::{self, Point},
+    domain,
+    sealed::Kind,
+    store::RecordName,
+};
 
 /// All that a vault holds of one key: `A` is the record of an active share, `P` that of a pending one.
 #[derive(Debug)]
@@ -114,6 +119,7 @@ impl Vault {
             } else if let Some(known) = known.filter(|known| piece.key.epoch() <= known.highest) {
                 return Err(VaultInputError::EpochNotNew { given: piece.key.epoch(), highest: known.highest }.into());
             }
+            crash::point(Point::PutBackBeforeKey);
             let epoch_key = self.new_epoch_key(&piece.key).await?;
             let sealed = self.seal(&piece.secret, piece.kind, &piece.key, &epoch_key).await?;
             record = put(record, piece.kind, Slot::new(&piece.key, sealed))?;
@@ -126,10 +132,12 @@ impl Vault {
             return Ok(Imported::Present);
         }
         let value = self.authenticate(&name, record.to_bytes());
+        crash::point(Point::PutBackBeforeRecord);
         match &found {
             Some((stored, _)) => self.store.compare_and_swap(&name, &stored.version, &value).await?,
             None => self.store.create(&name, &value).await?,
         };
+        crash::point(Point::PutBackAfterRecord);
         self.forget_dead_epochs(&export.key_id, &record).await?;
         Ok(Imported::Stored)
     }

@@ -21,6 +21,7 @@ use quorate_core::{
 use super::{TAG, Vault, VaultError};
 use crate::{
     audit::AuditHead,
+    crash::{self, Point},
     domain,
     epoch_key::hex,
     store::{RecordName, StoreError, Stored},
@@ -296,7 +297,8 @@ impl Vault {
     /// [`VaultError::Damaged`], and those of the store.
     pub async fn remember(&self, peer: &PeerId, now: Stamp) -> Result<Witnessed, VaultError> {
         let farther = |seen: &Stamp| (now.boot.counter, now.head.sequence) > (seen.boot.counter, seen.head.sequence);
-        self.change(&witness_name(peer)?, |before: Witnessed| match before.seen {
+        let places = (Point::SeenBeforeWrite, Point::SeenAfterWrite);
+        self.change(&witness_name(peer)?, places, |before: Witnessed| match before.seen {
             Some(seen) if before.alarm.is_some() || !farther(&seen) => before,
             _ => Witnessed { seen: Some(now), ..before },
         })
@@ -309,7 +311,9 @@ impl Vault {
     ///
     /// [`VaultError::Damaged`], and those of the store.
     pub async fn raise_alarm(&self, peer: &PeerId, alarm: Alarm) -> Result<Witnessed, VaultError> {
-        self.change(&witness_name(peer)?, |before: Witnessed| Witnessed { alarm: before.alarm.or(Some(alarm)), ..before }).await
+        let places = (Point::AlarmBeforeWrite, Point::AlarmAfterWrite);
+        let raise = |before: Witnessed| Witnessed { alarm: before.alarm.or(Some(alarm)), ..before };
+        self.change(&witness_name(peer)?, places, raise).await
     }
 
     /// Ends the alarm about a peer, and begins again from what it shows now. For an operator who knows what happened there.
@@ -318,7 +322,8 @@ impl Vault {
     ///
     /// [`VaultError::Damaged`], and those of the store.
     pub async fn accept_again(&self, peer: &PeerId, now: Stamp) -> Result<Witnessed, VaultError> {
-        self.change(&witness_name(peer)?, |_: Witnessed| Witnessed { seen: Some(now), alarm: None }).await
+        let places = (Point::AcceptBeforeWrite, Point::AcceptAfterWrite);
+        self.change(&witness_name(peer)?, places, |_: Witnessed| Witnessed { seen: Some(now), alarm: None }).await
     }
 
     /// How this cosigner itself stands.
@@ -336,7 +341,9 @@ impl Vault {
     ///
     /// [`VaultError::Damaged`], and those of the store.
     pub async fn stand_aside(&self, evidence: Evidence) -> Result<Standing, VaultError> {
-        self.change(&standing_name()?, |before: Standing| Standing { behind: before.behind.or(Some(evidence)), ..before }).await
+        let places = (Point::StandAsideBeforeWrite, Point::StandAsideAfterWrite);
+        let aside = |before: Standing| Standing { behind: before.behind.or(Some(evidence)), ..before };
+        self.change(&standing_name()?, places, aside).await
     }
 
     /// Gives up the history up to start `last`: the next start has a higher number, and stamps up to that one are no evidence any more.
@@ -346,8 +353,11 @@ impl Vault {
     /// [`VaultError::Damaged`], and those of the store; it may be called again.
     pub async fn give_up(&self, last: u64) -> Result<Standing, VaultError> {
         // The number first: whoever stands no longer aside must not start with one that was there before.
-        self.change(&RecordName::new("boot")?, |boot: u64| boot.max(last)).await?;
-        self.change(&standing_name()?, |before: Standing| Standing { behind: None, given_up: before.given_up.max(last) }).await
+        let places = (Point::GiveUpBeforeStart, Point::GiveUpAfterStart);
+        self.change(&RecordName::new("boot")?, places, |boot: u64| boot.max(last)).await?;
+        let places = (Point::GiveUpBeforeStanding, Point::GiveUpAfterStanding);
+        let free = |before: Standing| Standing { behind: None, given_up: before.given_up.max(last) };
+        self.change(&standing_name()?, places, free).await
     }
 
     async fn read_authentic<T: Encoding>(&self, name: &RecordName) -> Result<Option<(Stored, T)>, VaultError> {
@@ -356,10 +366,12 @@ impl Vault {
         Ok(Some((stored, value)))
     }
 
-    /// Changes a record; when it changes in between, again from what it is then. What stays the same is not written.
+    /// Changes a record; when it changes in between, again from what it is then. What stays the same is not written. The crash test kills
+    /// at the places before and after the write.
     async fn change<T: Encoding + Default + Copy + PartialEq>(
         &self,
         name: &RecordName,
+        places: (Point, Point),
         change: impl Fn(T) -> T + Send,
     ) -> Result<T, VaultError> {
         for _ in 0..TRIES {
@@ -370,10 +382,12 @@ impl Vault {
                 return Ok(after);
             }
             let value = self.authenticate(name, after.to_bytes());
+            crash::point(places.0);
             let written = match &found {
                 None => self.store.create(name, &value).await,
                 Some((stored, _)) => self.store.compare_and_swap(name, &stored.version, &value).await,
             };
+            crash::point(places.1);
             match written {
                 Err(StoreError::AlreadyExists { .. } | StoreError::Conflict { .. }) => {}
                 written => return written.map(|_| after).map_err(VaultError::from),

@@ -128,7 +128,7 @@ pub async fn restore_node(
     let report = restore_into(store, service.epoch_keys(), kek, keys, backup, open()?).await?;
     if let Some(config) = config.filter(|_| !path.exists()) {
         // Last of all: a directory with a configuration is complete.
-        write_new(&path, config).map_err(|source| NodeError::File { path, source })?;
+        write_new(directory, CONFIG_FILE, config).map_err(|source| NodeError::File { path, source })?;
     }
     Ok(report)
 }

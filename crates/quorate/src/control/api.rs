@@ -40,6 +40,9 @@ pub struct Status {
     pub standing_aside: Option<String>,
     /// The other cosigners.
     pub peers: Vec<PeerStatus>,
+    /// How many ECDSA presignatures it holds, in memory alone. On a host that is copied while it runs there must be none.
+    #[serde(default)]
+    pub presignatures: usize,
     /// The freezes that are in force.
     #[serde(default)]
     pub frozen: Vec<FreezeInfo>,
@@ -58,6 +61,7 @@ impl Status {
             problem: None,
             standing_aside: None,
             peers: Vec::new(),
+            presignatures: 0,
             frozen: Vec::new(),
         }
     }

@@ -223,7 +223,7 @@ async fn status(State(context): State<Context>) -> Answer<Status> {
     let mut status = Status::new(cosigner.name(), cosigner.peer_id().to_string(), cosigner.boot());
     (status.keys, status.pending) = cosigner.count_keys().await?;
     let health = cosigner.health();
-    (status.ready, status.problem) = (health.ready, health.problem.clone());
+    (status.ready, status.problem, status.presignatures) = (health.ready, health.problem.clone(), health.presignatures);
     status.standing_aside = cosigner.standing_aside().map(|reason| describe(&reason));
     for entry in cosigner.roster().iter().filter(|entry| entry.identity != cosigner.peer_id()) {
         let (peer, connected) = (entry.identity.to_string(), cosigner.is_connected(entry.identity));

@@ -293,7 +293,7 @@ fn remove(directory: &Path) -> Result<(), NodeError> {
 }
 
 /// Replaces a file at once and durably, readable by this user alone.
-fn replace(directory: &Path, name: &str, text: &str) -> io::Result<()> {
+pub(super) fn replace(directory: &Path, name: &str, text: &str) -> io::Result<()> {
     use std::os::unix::fs::OpenOptionsExt as _;
     let beside = directory.join(format!(".{name}.new"));
     let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;

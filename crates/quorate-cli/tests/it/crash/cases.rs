@@ -17,6 +17,18 @@ pub(super) enum Deed {
     Amend,
     /// The victim is evicted.
     Leave,
+    /// A key that was whole is dealt.
+    Import,
+    /// The victim gets its first share of a key that there is.
+    Join,
+    /// The victim's store goes back in time, and it rejoins.
+    Rejoin,
+    /// Another one's store goes back in time, and the victim raises the alarm and accepts it again.
+    Accept,
+    /// A message is signed with a presignature.
+    Presign,
+    /// A backup is put back into a new directory.
+    Restore,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +46,18 @@ pub(super) struct Case {
     pub(super) always: bool,
 }
 
+impl Case {
+    /// What is written there.
+    pub(super) fn step(&self) -> &'static str {
+        step(self.point)
+    }
+}
+
+/// The first word of a place's name.
+pub(super) fn step(point: &'static str) -> &'static str {
+    point.split_once('/').map_or(point, |(step, _)| step)
+}
+
 const fn case(point: &'static str, deed: Deed, role: Role) -> Case {
     Case { point, deed, role, always: false }
 }
@@ -42,15 +66,17 @@ const fn always(point: &'static str, deed: Deed, role: Role) -> Case {
     Case { point, deed, role, always: true }
 }
 
-use Deed::{Amend, Freeze, Keygen, Leave, Refresh, Sign, Start};
+use Deed::{Accept, Amend, Freeze, Import, Join, Keygen, Leave, Presign, Refresh, Rejoin, Restore, Sign, Start};
 use Role::{Participant, Proposer};
 
-pub(super) const ALL: [Case; 83] = [
-    always("boot/before-record", Start, Participant),
+pub(super) const ALL: &[Case] = &[
+    case("boot/before-record", Start, Participant),
     always("boot/after-record", Start, Participant),
     case("audit/before-entry", Start, Participant),
     case("audit/after-entry", Start, Participant),
     case("redb/before-commit", Start, Participant),
+    always("audit-head/before-write", Start, Participant),
+    case("audit-head/after-write", Start, Participant),
     // A key is made.
     case("epoch-notes/before-write", Keygen, Participant),
     case("epoch-notes/after-write", Keygen, Participant),
@@ -74,7 +100,7 @@ pub(super) const ALL: [Case; 83] = [
     case("put-pending/before-record", Keygen, Proposer),
     case("put-pending/after-record", Keygen, Proposer),
     case("name/before-index", Keygen, Proposer),
-    always("name/after-index", Keygen, Proposer),
+    case("name/after-index", Keygen, Proposer),
     always("name/after-record", Keygen, Proposer),
     case("promote/before-record", Keygen, Proposer),
     case("promote/after-record", Keygen, Proposer),
@@ -83,14 +109,14 @@ pub(super) const ALL: [Case; 83] = [
     case("epoch-notes/after-write", Refresh, Participant),
     case("put-pending/before-key", Refresh, Participant),
     case("epoch-key/before-file", Refresh, Participant),
-    always("epoch-key/after-file", Refresh, Participant),
-    always("put-pending/before-record", Refresh, Participant),
+    case("epoch-key/after-file", Refresh, Participant),
+    case("put-pending/before-record", Refresh, Participant),
     always("put-pending/after-record", Refresh, Participant),
     case("promote/before-record", Refresh, Participant),
     always("promote/after-record", Refresh, Participant),
     always("epoch-key/after-overwrite", Refresh, Participant),
     case("epoch-key/after-removal", Refresh, Participant),
-    always("promote/after-destroy", Refresh, Participant),
+    case("promote/after-destroy", Refresh, Participant),
     case("audit/after-entry", Refresh, Participant),
     case("redb/before-commit", Refresh, Participant),
     case("epoch-notes/before-write", Refresh, Proposer),
@@ -110,8 +136,8 @@ pub(super) const ALL: [Case; 83] = [
     always("limits/before-write", Sign, Participant),
     case("limits/after-write", Sign, Participant),
     case("limits/before-write", Sign, Proposer),
-    always("limits/after-write", Sign, Proposer),
-    always("audit/before-entry", Sign, Participant),
+    case("limits/after-write", Sign, Proposer),
+    case("audit/before-entry", Sign, Participant),
     case("audit/after-entry", Sign, Participant),
     case("redb/before-commit", Sign, Participant),
     case("requests/before-write", Sign, Proposer),
@@ -119,9 +145,12 @@ pub(super) const ALL: [Case; 83] = [
     case("audit/before-entry", Sign, Proposer),
     always("audit/after-entry", Sign, Proposer),
     always("redb/before-commit", Sign, Proposer),
+    always("seen/before-write", Sign, Participant),
+    case("seen/after-write", Sign, Participant),
+    case("seen/after-write", Sign, Proposer),
     case("freezes/before-write", Freeze, Participant),
     always("freezes/after-write", Freeze, Participant),
-    always("freezes/before-write", Freeze, Proposer),
+    case("freezes/before-write", Freeze, Proposer),
     case("freezes/after-write", Freeze, Proposer),
     // Somebody's shares have other places.
     always("amendments/before-write", Amend, Participant),
@@ -133,5 +162,87 @@ pub(super) const ALL: [Case; 83] = [
     always("retire/after-record", Leave, Participant),
     case("epoch-key/after-overwrite", Leave, Participant),
     case("epoch-key/after-removal", Leave, Participant),
-    always("retire/after-destroy", Leave, Participant),
+    case("retire/after-destroy", Leave, Participant),
+    // A key that was whole is dealt.
+    case("epoch-notes/before-write", Import, Participant),
+    case("epoch-notes/after-write", Import, Participant),
+    case("put-pending/before-key", Import, Participant),
+    case("epoch-key/after-file", Import, Participant),
+    case("put-pending/before-record", Import, Participant),
+    always("put-pending/after-record", Import, Participant),
+    case("name/before-index", Import, Participant),
+    case("name/after-index", Import, Participant),
+    case("promote/before-record", Import, Participant),
+    case("promote/after-record", Import, Participant),
+    case("audit/after-entry", Import, Participant),
+    case("requests/before-write", Import, Proposer),
+    case("requests/after-write", Import, Proposer),
+    case("put-pending/before-key", Import, Proposer),
+    case("epoch-key/after-file", Import, Proposer),
+    case("put-pending/before-record", Import, Proposer),
+    case("put-pending/after-record", Import, Proposer),
+    case("name/before-index", Import, Proposer),
+    case("name/after-index", Import, Proposer),
+    case("promote/before-record", Import, Proposer),
+    case("promote/after-record", Import, Proposer),
+    case("audit/before-entry", Import, Proposer),
+    // It gets its first share of a key that there is.
+    case("epoch-notes/before-write", Join, Participant),
+    case("epoch-notes/after-write", Join, Participant),
+    case("put-pending/before-key", Join, Participant),
+    case("epoch-key/after-file", Join, Participant),
+    case("put-pending/before-record", Join, Participant),
+    case("put-pending/after-record", Join, Participant),
+    case("name/before-index", Join, Participant),
+    case("name/after-index", Join, Participant),
+    case("name/after-record", Join, Participant),
+    case("promote/before-record", Join, Participant),
+    always("promote/after-record", Join, Participant),
+    case("promote/after-destroy", Join, Participant),
+    case("audit/after-entry", Join, Participant),
+    // Its store goes back in time, and it rejoins.
+    case("stand-aside/before-write", Rejoin, Participant),
+    always("stand-aside/after-write", Rejoin, Participant),
+    case("audit/before-entry", Rejoin, Participant),
+    case("audit/after-entry", Rejoin, Participant),
+    case("give-up/before-start", Rejoin, Participant),
+    always("give-up/after-start", Rejoin, Participant),
+    case("give-up/before-standing", Rejoin, Participant),
+    case("give-up/after-standing", Rejoin, Participant),
+    // Another one's does, and it accepts it again.
+    case("alarm/before-write", Accept, Participant),
+    always("alarm/after-write", Accept, Participant),
+    case("audit/before-entry", Accept, Participant),
+    case("audit/after-entry", Accept, Participant),
+    always("accept/before-write", Accept, Participant),
+    case("accept/after-write", Accept, Participant),
+    // It holds presignatures.
+    always("requests/after-write", Presign, Participant),
+    case("limits/after-write", Presign, Participant),
+    case("audit/before-entry", Presign, Participant),
+    case("audit/after-entry", Presign, Participant),
+    case("requests/after-write", Presign, Proposer),
+    case("limits/after-write", Presign, Proposer),
+    case("audit/after-entry", Presign, Proposer),
+    // A backup is put back.
+    case("kek/before-header", Restore, Participant),
+    always("kek/after-header", Restore, Participant),
+    case("vault/before-header", Restore, Participant),
+    always("vault/after-header", Restore, Participant),
+    always("identity/before-record", Restore, Participant),
+    case("identity/after-record", Restore, Participant),
+    case("redb/before-commit", Restore, Participant),
+    case("put-back/before-key", Restore, Participant),
+    case("epoch-key/before-file", Restore, Participant),
+    case("epoch-key/after-file", Restore, Participant),
+    always("put-back/before-record", Restore, Participant),
+    case("put-back/after-record", Restore, Participant),
+    case("name/before-index", Restore, Participant),
+    case("name/after-index", Restore, Participant),
+    case("name/after-record", Restore, Participant),
+    case("put-back/before-key:2", Restore, Participant),
+    case("epoch-key/after-file:2", Restore, Participant),
+    case("put-back/before-record:2", Restore, Participant),
+    case("put-back/after-record:2", Restore, Participant),
+    case("name/after-record:2", Restore, Participant),
 ];
