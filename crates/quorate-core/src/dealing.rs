@@ -223,7 +223,7 @@ impl<C: Curve> RevealRound<C> {
         };
         let pending = PendingShare::new(me, share, package, transcript, &mut hedged);
         let broadcast = pending.confirmation().to_bytes();
-        Ok(Checked::Share(pending, Outbox { broadcast, private: BTreeMap::new(), receivers: others }))
+        Ok(Checked::Share(pending, Outbox { broadcast, receivers: others, ..Outbox::default() }))
     }
 }
 

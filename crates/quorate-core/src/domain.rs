@@ -128,6 +128,8 @@ labels! {
     ECDSA_ROUND_1 = "ecdsa/round-1";
     /// The context of one multiplication between two signers.
     ECDSA_MULTIPLY = "ecdsa/multiply";
+    /// The weight between the two equations of a signer's products.
+    ECDSA_BETWEEN = "ecdsa/between";
     /// Shares of zero that hide the signing shares.
     ECDSA_ZERO_SHARE = "ecdsa/zero-share";
     /// The id of a presignature.

@@ -16,7 +16,7 @@
 
 use alloc::{collections::BTreeMap, collections::VecDeque, vec::Vec};
 
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 use crate::{
     error::{DecodeError, Error, Fault, FaultKind, InputError},
@@ -27,6 +27,7 @@ use crate::{
 mod frame;
 mod inbox;
 
+pub(crate) use frame::room;
 use frame::{FRAME_OVERHEAD, Frame, broadcast_digest, echo};
 use inbox::Inbox;
 
@@ -99,6 +100,8 @@ pub struct Outbox {
     pub(crate) broadcast: Vec<u8>,
     /// For one receiver each.
     pub(crate) private: BTreeMap<Identifier, Zeroizing<Vec<u8>>>,
+    /// How many bytes before each private part are free: with the [`room`] of the broadcast the part is sent from where it lies.
+    pub(crate) room: usize,
     /// Who receives this round's messages.
     pub(crate) receivers: Vec<Identifier>,
 }
@@ -111,6 +114,14 @@ pub struct OutgoingMessage {
     pub to: Identifier,
     /// The frame. It may hold a secret for the receiver, and is wiped when it is dropped.
     pub bytes: Zeroizing<Vec<u8>>,
+}
+
+/// Wipes in one piece what [`Zeroizing`] would wipe byte by byte: the spare room of an empty list.
+impl Drop for OutgoingMessage {
+    fn drop(&mut self) {
+        self.bytes.as_mut_slice().zeroize();
+        self.bytes.clear();
+    }
 }
 
 impl core::fmt::Debug for OutgoingMessage {
@@ -399,14 +410,14 @@ impl<P: Protocol> Machine<P> {
         Err(Fault::new(FaultKind::Equivocation, culprits).into())
     }
 
-    fn release(&mut self, rounds: &P, outbox: Outbox) {
+    fn release(&mut self, rounds: &P, mut outbox: Outbox) {
         if rounds.senders(rounds.round()).contains(rounds.me()) {
             self.now.broadcasts.insert(rounds.me(), broadcast_digest(&outbox.broadcast));
         }
         let public = frame::public_part(P::PROTOCOL, rounds.round(), &self.context, &self.echo, &outbox.broadcast);
-        for to in &outbox.receivers {
-            let private = outbox.private.get(to).map_or(&[][..], |bytes| bytes.as_slice());
-            self.outgoing.push_back(OutgoingMessage { to: *to, bytes: frame::with_private_part(&public, private) });
+        for to in outbox.receivers {
+            let (private, room) = outbox.private.remove(&to).map_or_else(Default::default, |private| (private, outbox.room));
+            self.outgoing.push_back(OutgoingMessage { to, bytes: frame::around(&public, private, room) });
         }
     }
 }

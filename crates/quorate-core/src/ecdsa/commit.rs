@@ -57,7 +57,7 @@ impl<C: Curve> Nonce<C> {
 /// What a commitment hides: all nonce points of the batch.
 pub(crate) struct Opening {
     pub(crate) salt: [u8; 32],
-    /// Encoded, one after the other.
+    /// Their coordinates, one after the other.
     pub(crate) points: Vec<u8>,
 }
 
@@ -95,7 +95,7 @@ impl<C: EcdsaSuite> Commit<C> {
         let mut hedged = Hedged::draw(rng, b"ecdsa/presign", Some(encoded.as_slice()), &purpose)?;
         let nonces: Vec<_> = (0..run.batch).map(|_| Nonce::<C>::draw(&mut hedged)).collect();
         let points: Vec<_> = nonces.iter().map(|nonce| nonce.point).collect();
-        let points = C::encode_points(&points).iter().flat_map(|point| point.as_ref().iter().copied()).collect();
+        let points = C::encode_coordinates(&points).concat();
         let opening = Opening { salt: hedged.bytes(), points };
         let mut begun = BTreeMap::new();
         for (peer, pairing) in &run.pairings {
@@ -107,6 +107,7 @@ impl<C: EcdsaSuite> Commit<C> {
             broadcast: [opening.commitment(run.context.as_bytes(), run.me()), request].concat(),
             private: begun.iter().map(|(peer, (_, message))| (*peer, Zeroizing::new(message.clone()))).collect(),
             receivers: run.others(),
+            room: 0,
         };
         Ok((Self { run, request, hedged, nonces, opening, begun }, outbox))
     }
@@ -162,7 +163,7 @@ impl<C: EcdsaSuite> Commit<C> {
         let (first, second) = if self.run.me() < peer { (ours, theirs) } else { (theirs, ours) };
         let hash = Hash::new(domain::ECDSA_MULTIPLY).field(self.run.context.as_bytes()).field(transcript).field(pairing.id());
         let context = hash.field(first).field(second).finish();
-        Ok(Link { receiver, sender, context, products: Vec::new() })
+        Ok(Link { receiver, sender: Some(sender), context, products: Vec::new() })
     }
 
     /// skᵢ = λᵢ·sᵢ + ζᵢ for each presignature, ζᵢ being this signer's share of zero.
@@ -218,7 +219,8 @@ mod tests {
 
     /// What all but `me` sent, as it arrives.
     fn arrived(me: Identifier, sent: &Sent) -> Arrived<RunMessage> {
-        let message = |outbox: &Outbox| RunMessage { broadcast: outbox.broadcast.clone(), private: outbox.private[&me].clone() };
+        let private = |outbox: &Outbox| Zeroizing::new(outbox.private[&me][outbox.room..].to_vec());
+        let message = |outbox: &Outbox| RunMessage { broadcast: outbox.broadcast.clone(), private: private(outbox) };
         let messages = sent.iter().filter(|(from, _)| **from != me).map(|(from, outbox)| (*from, message(outbox))).collect();
         Arrived { messages, echo: [0; 32] }
     }
@@ -246,7 +248,7 @@ mod tests {
             let (r, point) = if which == Second::TheFirstsNegated { (-r, -point) } else { (r, point) };
             let (second, outbox) = begun.get_mut(&id(2)).unwrap();
             (*second.nonces[0].r.expose_mut(), second.nonces[0].point) = (r, point);
-            second.opening.points = K::encode_point(&point).to_vec();
+            second.opening.points = K::encode_coordinates(&[point]).concat();
             let commitment = second.opening.commitment(second.run.context.as_bytes(), id(2));
             outbox.broadcast = [commitment, second.request].concat();
         }

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use zeroize::{Zeroize, Zeroizing};
 
-use super::{extension, vole};
+use super::{extension, suite::COORDINATES, vole};
 use crate::{curve::Curve, error::DecodeError};
 
 /// Both parts of one message.
@@ -41,9 +41,9 @@ impl Lengths {
         Self { broadcast: 64, private: 32 + extension::message_bytes(batch) }
     }
 
-    /// Salt, and for each presignature Rᵢ and pkᵢ; for each presignature what [`multiply_bytes`] counts.
+    /// Salt, and for each presignature Rᵢ and pkᵢ; for each presignature what [`ANSWER_BYTES`] counts, and Γ.
     pub(crate) const fn multiply<C: Curve>(batch: usize) -> Self {
-        Self { broadcast: 32 + batch * 2 * C::POINT_BYTES, private: batch * multiply_bytes::<C>() }
+        Self { broadcast: 32 + batch * 2 * COORDINATES, private: batch * ANSWER_BYTES + C::POINT_BYTES }
     }
 
     /// w, u′, and the hash of what they are for.
@@ -67,7 +67,5 @@ impl Lengths {
     }
 }
 
-/// The private part of the second round for one presignature: a multiplication, Γu, Γv, ψ.
-pub(crate) const fn multiply_bytes<C: Curve>() -> usize {
-    vole::MESSAGE_BYTES + 2 * C::POINT_BYTES + 32
-}
+/// The private part of the second round for one presignature: a multiplication, ψ.
+pub(crate) const ANSWER_BYTES: usize = vole::MESSAGE_BYTES + 32;

@@ -8,21 +8,21 @@ use zeroize::Zeroizing;
 
 use super::{
     Presignature,
-    check::{self, Answer, Claim},
+    check::{self, Answer, Answers, Claim, Part},
     commit::{Nonce, Opening},
     extension,
-    message::{RunMessage, multiply_bytes},
+    message::{Lengths, RunMessage},
     pairing::Refused,
     run::Run,
-    suite::EcdsaSuite,
-    vole::{self, Rejected, Shares},
+    suite::{COORDINATES, EcdsaSuite},
+    vole::{self, Rejected, Shares, Theta},
 };
 use crate::{
     curve::Curve,
     domain,
     error::{Error, Fault, FaultKind, InputError},
     identifier::Identifier,
-    machine::{Arrived, Outbox},
+    machine::{self, Arrived, Outbox},
     randomness::Hedged,
     secret::Secret,
     transcript::Hash,
@@ -38,7 +38,8 @@ pub(crate) struct Inputs<C: Curve> {
 /// What goes on with one other signer.
 pub(crate) struct Link<C: Curve> {
     pub(crate) receiver: extension::Receiver,
-    pub(crate) sender: extension::Sender,
+    /// Until the answer is made.
+    pub(crate) sender: Option<extension::Sender>,
     /// ctx′ but for the index.
     pub(crate) context: [u8; 32],
     /// For each presignature Bob's factor χ, and Alice's shares cᵘ and cᵛ.
@@ -72,33 +73,40 @@ pub(crate) struct Multiply<C: EcdsaSuite> {
 impl<C: EcdsaSuite> Multiply<C> {
     /// Multiplies with every other signer, and opens the commitment.
     pub(crate) fn begin(mut self, opening: &Opening) -> Result<(Self, Outbox), Error> {
-        let mut private = BTreeMap::new();
-        let mut points: Vec<C::Point> = self.inputs.iter().map(|input| C::mul_generator(input.sk.expose())).collect();
-        self.points = self.inputs.iter().zip(&points).map(|(input, pk)| [input.nonce.point, *pk]).collect();
-        for (peer, link) in &mut self.links {
-            private.insert(*peer, answer(&self.run, *peer, link, &self.inputs, &mut self.hedged)?);
-            points.extend(link.products.iter().flat_map(|product| product.c.expose().each_ref().map(C::mul_generator)));
-        }
-        // All encodings with one inversion.
-        let encoded = C::encode_points(&points);
-        let (pks, gammas) = encoded.split_at_checked(self.run.batch).ok_or(Error::Bug("points are missing"))?;
-        for (message, gammas) in private.values_mut().zip(gammas.chunks(2 * self.run.batch)) {
-            put_gammas::<C>(message, gammas);
-        }
+        let pks: Vec<C::Point> = self.inputs.iter().map(|input| C::mul_generator(input.sk.expose())).collect();
+        self.points = self.inputs.iter().zip(&pks).map(|(input, pk)| [input.nonce.point, *pk]).collect();
         let mut broadcast = Writer::default();
         broadcast.raw(&opening.salt);
-        for (nonce_point, pk) in opening.points.chunks(C::POINT_BYTES).zip(pks) {
+        for (nonce_point, pk) in opening.points.chunks(COORDINATES).zip(C::encode_coordinates(&pks)) {
             broadcast.raw(nonce_point);
-            broadcast.raw(pk.as_ref());
+            broadcast.raw(&pk);
+        }
+        let broadcast = broadcast.into_bytes();
+        let (mut private, mut gammas) = (BTreeMap::new(), Vec::with_capacity(self.links.len()));
+        for (peer, link) in &mut self.links {
+            let (answer, gamma) = answer(&self.run, *peer, link, &self.inputs, &broadcast, &mut self.hedged)?;
+            private.insert(*peer, answer);
+            gammas.push(gamma);
+        }
+        // All encodings with one inversion.
+        for (message, gamma) in private.values_mut().zip(C::encode_points(&gammas)) {
+            message.extend_from_slice(gamma.as_ref());
         }
         // Nothing that depends on an extension leaves when its pairing is gone by now.
         self.run.all_live()?;
-        let outbox = Outbox { broadcast: broadcast.into_bytes(), private, receivers: self.run.others() };
+        let room = machine::room(broadcast.len());
+        let outbox = Outbox { broadcast, private, room, receivers: self.run.others() };
         Ok((self, outbox))
     }
 }
 
 impl<C: EcdsaSuite> Multiply<C> {
+    /// Drops what the answers were made from: it takes memory, and knows Δ.
+    pub(crate) fn without_senders(mut self) -> Self {
+        self.links.values_mut().for_each(|link| link.sender = None);
+        self
+    }
+
     /// All answers are here: checks them, and adds up the presignatures.
     pub(crate) fn advance(mut self, arrived: &Arrived<RunMessage>) -> Result<Vec<Presignature<C>>, Error> {
         let mut points = BTreeMap::new();
@@ -107,7 +115,7 @@ impl<C: EcdsaSuite> Multiply<C> {
         }
         let mut received = BTreeMap::new();
         for (peer, message) in &arrived.messages {
-            received.insert(*peer, self.received(*peer, &message.private)?);
+            received.insert(*peer, self.received(*peer, message)?);
         }
         self.check_products(&points, &received)?;
         points.insert(self.run.me(), core::mem::take(&mut self.points));
@@ -121,12 +129,12 @@ impl<C: EcdsaSuite> Multiply<C> {
     /// Checks a signer's opening and takes its points, Rⱼ and pkⱼ of each presignature.
     fn opened(&self, peer: Identifier, broadcast: &[u8]) -> Result<Vec<[C::Point; 2]>, Error> {
         let (salt, rest) = broadcast.split_first_chunk::<32>().ok_or(Error::Bug("an opening of another length"))?;
-        let mut opening = Opening { salt: *salt, points: Vec::with_capacity(self.run.batch * C::POINT_BYTES) };
+        let mut opening = Opening { salt: *salt, points: Vec::with_capacity(self.run.batch * COORDINATES) };
         let mut points = Vec::with_capacity(self.run.batch);
         let invalid = |_| Fault::by(FaultKind::InvalidElement, peer);
-        for pair in rest.chunks_exact(2 * C::POINT_BYTES) {
-            let (nonce_point, pk) = pair.split_at(C::POINT_BYTES);
-            let decoded = [C::decode_point(nonce_point).map_err(invalid)?, C::decode_point(pk).map_err(invalid)?];
+        for pair in rest.chunks_exact(2 * COORDINATES) {
+            let (nonce_point, pk) = pair.split_at(COORDINATES);
+            let decoded = [C::decode_coordinates(nonce_point).map_err(invalid)?, C::decode_coordinates(pk).map_err(invalid)?];
             opening.points.extend_from_slice(nonce_point);
             points.push(decoded);
         }
@@ -138,55 +146,56 @@ impl<C: EcdsaSuite> Multiply<C> {
     }
 
     /// Checks a signer's multiplications for us, under the guard.
-    fn received(&self, peer: Identifier, private: &[u8]) -> Result<Vec<Received<C>>, Error> {
+    fn received(&self, peer: Identifier, message: &RunMessage) -> Result<Received<C>, Error> {
         let link = self.links.get(&peer).ok_or(Error::Bug("a link is missing"))?;
         let pairing = self.run.pairings.get(&peer).ok_or(Error::Bug("a pairing is missing"))?;
         // All that is wrong without regard to our secrets, before the first check that depends on them.
-        let answers: Result<Vec<_>, _> = private.chunks_exact(multiply_bytes::<C>()).map(Answer::<C>::decode).collect();
-        let answers = answers.map_err(|_| Fault::by(FaultKind::InvalidElement, peer))?;
+        let Answers { each, gamma } =
+            Answers::<C>::decode(&message.private, self.run.batch).map_err(|_| Fault::by(FaultKind::InvalidElement, peer))?;
         let me = self.run.me();
         let accept = |(index, answer): (usize, &Answer<'_, C>)| {
             let context = link.context(index);
             vole::accept::<C>(&link.receiver, &vole::Subject { context: &context, alice: peer, bob: me, index }, &answer.product)
         };
         // The guard decides whether anyone learns the outcome.
-        let outcome: Result<Vec<Shares<C>>, _> = answers.iter().enumerate().map(accept).collect();
+        let outcome: Result<Vec<_>, _> = each.iter().enumerate().map(accept).collect();
         let products = pairing.guard.check(|| outcome).map_err(|refused| match refused {
             Refused::Dead => Error::Input(InputError::NoPairing(peer)),
             Refused::Failed(Rejected::Error(error)) => error,
             Refused::Failed(Rejected::Wrong) => Fault::by(FaultKind::WrongMultiplication, peer).into(),
         })?;
-        let received = answers.into_iter().zip(products);
-        Ok(received.map(|(answer, d)| Received { d, psi: answer.psi, gammas: answer.gammas }).collect())
+        let thetas = products.iter().map(|(_, theta)| theta);
+        let between = check::between::<C>(&link.context, [peer, me], thetas, &message.broadcast);
+        let shares = each.into_iter().zip(products).map(|(answer, (d, _))| Share { d, psi: answer.psi }).collect();
+        Ok(Received { shares, gamma, between })
     }
 
     /// Checks that what the others multiplied are their Rⱼ and pkⱼ: all at once, and only if that fails one by one, to say who did not.
     fn check_products(
         &mut self,
         points: &BTreeMap<Identifier, Vec<[C::Point; 2]>>,
-        received: &BTreeMap<Identifier, Vec<Received<C>>>,
+        received: &BTreeMap<Identifier, Received<C>>,
     ) -> Result<(), Error> {
-        let mut claims = Vec::with_capacity(self.run.batch.saturating_mul(received.len()));
+        let mut claims = Vec::with_capacity(received.len());
         for (peer, received) in received {
-            let link = self.links.get(peer).ok_or(Error::Bug("a link is missing"))?;
+            let products = &self.links.get(peer).ok_or(Error::Bug("a link is missing"))?.products;
             let points = points.get(peer).ok_or(Error::Bug("points are missing"))?;
-            if received.len() != self.run.batch || points.len() != self.run.batch || link.products.len() != self.run.batch {
+            if [received.shares.len(), points.len(), products.len()] != [self.run.batch; 3] {
                 return Err(Error::Bug("an answer is missing"));
             }
-            for ((received, points), product) in received.iter().zip(points).zip(&link.products) {
-                let claim =
-                    Claim::<C> { gammas: received.gammas, points: *points, chi: product.chi.expose(), d: received.d.expose() };
-                claims.push((*peer, [claim]));
-            }
+            let parts = received.shares.iter().zip(points).zip(products);
+            let parts = parts.map(|((Share { d, .. }, points), Product { chi, .. })| Part::<C> {
+                points: *points,
+                chi: chi.expose(),
+                d: d.expose(),
+            });
+            claims.push(Claim { between: received.between, gamma: received.gamma, parts: parts.collect() });
         }
-        let all: Vec<_> = claims.iter().flat_map(|(_, claim)| claim).copied().collect();
-        if check::hold(&all, &mut self.hedged) {
+        if check::hold(&claims, &mut self.hedged) {
             return Ok(());
         }
-        let mut culprits: Vec<_> =
-            claims.iter().filter(|(_, claim)| !check::hold(claim, &mut self.hedged)).map(|(peer, _)| *peer).collect();
-        culprits.dedup();
-        Err(Fault::new(FaultKind::WrongNonceProduct, culprits).into())
+        let wrong = claims.chunks(1).zip(received.keys()).filter(|(claim, _)| !check::hold(claim, &mut self.hedged));
+        Err(Fault::new(FaultKind::WrongNonceProduct, wrong.map(|(_, peer)| *peer).collect()).into())
     }
 
     /// R of each presignature; and the signers' public shares must add up to the key.
@@ -214,14 +223,14 @@ impl<C: EcdsaSuite> Multiply<C> {
         &self,
         index: usize,
         (nonce_point, nonce_bytes): (C::Point, C::PointBytes),
-        received: &BTreeMap<Identifier, Vec<Received<C>>>,
+        received: &BTreeMap<Identifier, Received<C>>,
         echo: &[u8; 32],
     ) -> Result<Presignature<C>, Error> {
         let input = self.inputs.get(index).ok_or(Error::Bug("an input is missing"))?;
         let mut factor = Secret::new(*input.nonce.phi.expose());
         let mut shares = Secret::new([C::Scalar::from(0); 2]);
         for (peer, link) in &self.links {
-            let received = received.get(peer).and_then(|all| all.get(index)).ok_or(Error::Bug("an answer is missing"))?;
+            let received = received.get(peer).and_then(|all| all.shares.get(index)).ok_or(Error::Bug("an answer is missing"))?;
             let product = link.products.get(index).ok_or(Error::Bug("a product is missing"))?;
             *factor.expose_mut() += received.psi.expose();
             let terms = product.c.expose().iter().zip(received.d.expose());
@@ -253,11 +262,18 @@ impl<C: EcdsaSuite> Multiply<C> {
     }
 }
 
-/// What came of one signer's answer.
+/// What came of one signer's answers.
 struct Received<C: Curve> {
+    /// For each presignature.
+    shares: Vec<Share<C>>,
+    gamma: C::Point,
+    /// w.
+    between: C::Scalar,
+}
+
+struct Share<C: Curve> {
     d: Shares<C>,
     psi: Secret<C::Scalar>,
-    gammas: [C::Point; 2],
 }
 
 /// A fault that only the sum shows: it names nobody, unless there is only one other signer.
@@ -268,34 +284,39 @@ pub(crate) fn unless_alone(kind: FaultKind, others: &[Identifier]) -> Fault {
     }
 }
 
-/// The private part for one other signer: for each presignature the multiplication as Alice, room for Γᵘ and Γᵛ, and ψ.
+/// The private part for one other signer but for Γ, behind room for the rest of the frame: for each presignature the multiplication as
+/// Alice, and ψ. And Γ = Σ (cᵘ + w·cᵛ)·B.
 fn answer<C: EcdsaSuite>(
     run: &Run<C>,
     peer: Identifier,
     link: &mut Link<C>,
     inputs: &[Inputs<C>],
+    broadcast: &[u8],
     hedged: &mut Hedged,
-) -> Result<Zeroizing<Vec<u8>>, Error> {
+) -> Result<(Zeroizing<Vec<u8>>, C::Point), Error> {
+    let (me, room) = (run.me(), machine::room(broadcast.len()));
+    let sender = link.sender.as_ref().ok_or(Error::Bug("an extension is gone"))?;
+    let length = Lengths::multiply::<C>(run.batch).private;
     // One allocation of the final size.
-    let mut out = Zeroizing::new(Vec::with_capacity(run.batch.saturating_mul(multiply_bytes::<C>())));
+    let mut out = Zeroizing::new(Vec::with_capacity(room.saturating_add(length)));
+    out.resize(room, 0);
+    let mut thetas: Vec<Theta> = Vec::with_capacity(run.batch);
+    link.products = Vec::with_capacity(run.batch);
     for (index, input) in inputs.iter().enumerate() {
         let context = link.context(index);
-        let subject = vole::Subject { context: &context, alice: run.me(), bob: peer, index };
+        let subject = vole::Subject { context: &context, alice: me, bob: peer, index };
         let factors = [input.nonce.r.expose(), input.sk.expose()];
-        let c = vole::multiply::<C>(&link.sender, &subject, factors, hedged, &mut out)?;
-        out.extend(core::iter::repeat_n(0, 2 * C::POINT_BYTES));
+        let (c, theta) = vole::multiply::<C>(sender, &subject, factors, hedged, &mut out)?;
         let chi = vole::factor::<C>(&link.receiver, index)?;
         let psi = Zeroizing::new(*input.nonce.phi.expose() - chi.expose());
         out.extend_from_slice(Zeroizing::new(C::encode_scalar(&psi)).as_slice());
         link.products.push(Product { chi, c });
+        thetas.push(theta);
     }
-    Ok(out)
-}
-
-/// Fills the room that [`answer`] left.
-fn put_gammas<C: Curve>(message: &mut [u8], gammas: &[C::PointBytes]) {
-    for (answer, gammas) in message.chunks_mut(multiply_bytes::<C>()).zip(gammas.chunks(2)) {
-        let room = answer.iter_mut().skip(vole::MESSAGE_BYTES);
-        room.zip(gammas.iter().flat_map(AsRef::as_ref)).for_each(|(to, from)| *to = *from);
+    let between = check::between::<C>(&link.context, [me, peer], thetas.iter(), broadcast);
+    let mut sum = Zeroizing::new(C::Scalar::from(0));
+    for [c_u, c_v] in link.products.iter().map(|product| product.c.expose()) {
+        *sum += *c_u + between * c_v;
     }
+    Ok((out, C::mul_generator(&sum)))
 }

@@ -181,7 +181,7 @@ impl<C: EcdsaSuite> Rounds for PresigningRounds<C> {
         match self.stage {
             Making::Commit(commit) => {
                 let (next, outbox) = commit.advance(&arrived)?;
-                Ok(Next::Round(Self { stage: Making::Multiply(Box::new(next)), ..self }, outbox))
+                Ok(Next::Round(Self { stage: Making::Multiply(Box::new(next.without_senders())), ..self }, outbox))
             }
             Making::Multiply(multiply) => multiply.advance(&arrived).map(Next::Done),
         }

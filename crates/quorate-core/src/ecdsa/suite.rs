@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use group::Group;
-use k256::elliptic_curve::ops::LinearCombination;
+use k256::elliptic_curve::{BatchNormalize, ops::LinearCombination, point::AffineCoordinates};
 use spin::Once;
 
 #[cfg(feature = "p256")]
@@ -14,7 +14,7 @@ use crate::{
     curve::{Curve, EcdsaSecp256k1, secp256k1},
     derive::{DerivationPath, Derived, derive},
     domain,
-    error::InputError,
+    error::{DecodeError, InputError},
     keys::PublicKeyPackage,
     transcript::HashToScalar,
 };
@@ -23,6 +23,11 @@ use super::{
     extension::CHOICES,
     wide::{self, Short, Wide, Words},
 };
+
+/// A point as its two coordinates.
+pub(crate) type Coordinates = [u8; COORDINATES];
+/// The length of [`Coordinates`].
+pub(crate) const COORDINATES: usize = 64;
 
 /// A curve with which threshold ECDSA signs.
 pub trait EcdsaSuite: Curve {
@@ -59,6 +64,18 @@ pub trait EcdsaSuite: Curve {
     /// Σ `scalarᵢ · pointᵢ`, in constant time for a given number of terms.
     #[doc(hidden)]
     fn multiscalar_mul(terms: &[(Self::Point, Self::Scalar)]) -> Self::Point;
+
+    /// The coordinates of each point, with one inversion. Those of the identity do not decode.
+    #[doc(hidden)]
+    fn encode_coordinates(points: &[Self::Point]) -> Vec<[u8; 64]>;
+
+    /// The point on the curve with these coordinates, both below the prime. Unlike a compressed point, it takes no root.
+    ///
+    /// # Errors
+    ///
+    /// [`DecodeError::InvalidPoint`].
+    #[doc(hidden)]
+    fn decode_coordinates(bytes: &[u8]) -> Result<Self::Point, DecodeError>;
 
     /// `scalar · B` for a scalar that may be known.
     #[doc(hidden)]
@@ -103,6 +120,14 @@ impl EcdsaSuite for EcdsaSecp256k1 {
         k256::ProjectivePoint::lincomb(terms)
     }
 
+    fn encode_coordinates(points: &[Self::Point]) -> Vec<Coordinates> {
+        k256::ProjectivePoint::batch_normalize(points).iter().map(coordinates).collect()
+    }
+
+    fn decode_coordinates(bytes: &[u8]) -> Result<Self::Point, DecodeError> {
+        point::<k256::AffinePoint>(bytes).map(Into::into).ok_or(DecodeError::InvalidPoint)
+    }
+
     #[cfg(feature = "tables")]
     fn mul_generator_vartime(scalar: &Self::Scalar) -> Self::Point {
         comb::mul_generator_vartime(scalar)
@@ -130,6 +155,14 @@ impl EcdsaSuite for EcdsaP256 {
         p256::ProjectivePoint::lincomb(terms)
     }
 
+    fn encode_coordinates(points: &[Self::Point]) -> Vec<Coordinates> {
+        p256::ProjectivePoint::batch_normalize(points).iter().map(coordinates).collect()
+    }
+
+    fn decode_coordinates(bytes: &[u8]) -> Result<Self::Point, DecodeError> {
+        point::<p256::AffinePoint>(bytes).map(Into::into).ok_or(DecodeError::InvalidPoint)
+    }
+
     fn gadget() -> &'static [Words] {
         static GADGET: Once<Vec<Words>> = Once::new();
         GADGET.call_once(gadget::<Self>)
@@ -142,6 +175,19 @@ impl EcdsaSuite for EcdsaP256 {
         let public = package.verifying_key().to_point();
         Ok(Derived { tweak: Self::Scalar::from(0u64), public, chain_code: *package.chain_code() })
     }
+}
+
+fn coordinates<A: AffineCoordinates>(point: &A) -> Coordinates {
+    let mut bytes = [0; COORDINATES];
+    let (x, y) = (point.x(), point.y());
+    bytes.iter_mut().zip(x.as_ref().iter().chain(y.as_ref())).for_each(|(to, from)| *to = *from);
+    bytes
+}
+
+fn point<A: AffineCoordinates<FieldRepr: From<[u8; 32]>>>(bytes: &[u8]) -> Option<A> {
+    let (x, y) = bytes.split_first_chunk::<32>()?;
+    let y: &[u8; 32] = y.try_into().ok()?;
+    A::from_coordinates(&(*x).into(), &(*y).into()).into()
 }
 
 /// `g_j = Hq("ecdsa/gadget"; suite, j)`: nobody chose it, and all pairs use the same.
@@ -183,4 +229,54 @@ pub(crate) fn scalar_of_digest<C: Curve>(digest: &[u8; 32]) -> C::Scalar {
 pub(crate) fn is_high<C: Curve>(scalar: &C::Scalar) -> bool {
     // Big-endian encodings order as their numbers do.
     C::encode_scalar(scalar) > C::encode_scalar(&-*scalar)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::curve::EcdsaSecp256k1 as K;
+
+    fn only_points_of_the_curve_decode<C: EcdsaSuite>() {
+        let points = [C::mul_generator(&C::Scalar::from(7)), C::mul_generator(&-C::Scalar::from(9))];
+        let encoded = C::encode_coordinates(&points);
+        for (point, bytes) in points.iter().zip(&encoded) {
+            assert_eq!(C::encode_point(point).as_ref()[1..], bytes[..32]);
+            assert_eq!(C::decode_coordinates(bytes), Ok(*point));
+            assert_eq!(C::encode_coordinates(&[*point]), [*bytes]);
+        }
+        let [first, second] = [encoded[0], encoded[1]];
+        let mut wrong =
+            alloc::vec![first[..63].to_vec(), [&first[..], &[0]].concat(), Vec::new(), [&first[..32], &second[32..]].concat()];
+        for at in 0..64 {
+            let mut bent = first.to_vec();
+            bent[at] ^= 1;
+            wrong.push(bent);
+        }
+        wrong.push(alloc::vec![0xff; 64]);
+        wrong.push(C::encode_coordinates(&[C::Point::identity()]).concat());
+        for bytes in wrong {
+            assert_eq!(C::decode_coordinates(&bytes), Err(DecodeError::InvalidPoint), "{bytes:x?}");
+        }
+    }
+
+    #[test]
+    fn coordinates_decode_to_points_of_the_curve_and_nothing_else() {
+        only_points_of_the_curve_decode::<K>();
+        #[cfg(feature = "p256")]
+        only_points_of_the_curve_decode::<EcdsaP256>();
+    }
+
+    /// The same point once more: x = 1 has one, so that x + p fits into 32 bytes.
+    #[test]
+    fn coordinates_above_the_prime_do_not_decode() {
+        let mut one = [0; 33];
+        (one[0], one[32]) = (2, 1);
+        let mut bytes = K::encode_coordinates(&[K::decode_point(&one).unwrap()])[0];
+        assert!(K::decode_coordinates(&bytes).is_ok());
+        // p + 1.
+        bytes[..32].fill(0xff);
+        bytes[27] = 0xfe;
+        bytes[30..32].copy_from_slice(&[0xfc, 0x30]);
+        assert!(K::decode_coordinates(&bytes).is_err());
+    }
 }

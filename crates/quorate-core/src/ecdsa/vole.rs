@@ -49,12 +49,22 @@ impl Subject<'_> {
         hash.first_chunk().copied().unwrap_or_default()
     }
 
-    /// θ₀ and θ₁, 128 bits each, from everything that Alice masked.
-    fn weights(&self, masked: &[u8]) -> [u128; 2] {
+    /// θ, from everything that Alice masked.
+    fn theta(&self, masked: &[u8]) -> Theta {
         let hash = Hash::new(domain::ECDSA_THETA).field(self.context).identifier(self.alice).identifier(self.bob);
-        let hash = hash.field(masked).finish();
-        let (halves, _) = hash.as_chunks();
-        [halves.first(), halves.last()].map(|half| half.map_or(0, |half| u128::from_be_bytes(*half)))
+        Theta(hash.field(masked).finish())
+    }
+}
+
+/// A hash of everything that Alice masked: her factors are fixed before it is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Theta(pub(crate) [u8; 32]);
+
+impl Theta {
+    /// θ₀ and θ₁, 128 bits each.
+    fn weights(&self) -> [[u64; 2]; 2] {
+        let (halves, _) = self.0.as_chunks();
+        [halves.first(), halves.last()].map(|half| wide::halves(half.map_or(0, |half| u128::from_be_bytes(*half))))
     }
 }
 
@@ -125,14 +135,14 @@ impl From<Error> for Rejected {
 /// Shares of two products.
 pub(crate) type Shares<C> = Secret<[<C as Curve>::Scalar; 2]>;
 
-/// Alice's side: appends her message, and gives her shares c₀, c₁ of a₀·b and a₁·b.
+/// Alice's side: appends her message, and gives her shares c₀, c₁ of a₀·b and a₁·b, and θ.
 pub(crate) fn multiply<C: EcdsaSuite>(
     sender: &Sender,
     subject: &Subject<'_>,
     factors: [&C::Scalar; 2],
     hedged: &mut Hedged,
     message: &mut Vec<u8>,
-) -> Result<Shares<C>, Error> {
+) -> Result<(Shares<C>, Theta), Error> {
     let check = Zeroizing::new(hedged.scalar::<C>());
     let added = Zeroizing::new([factors[0], factors[1], &*check].map(wide::of::<C>));
     let order_shifted = wide::order_shifted(&C::COMPLEMENT);
@@ -155,8 +165,8 @@ pub(crate) fn multiply<C: EcdsaSuite>(
     if pads.0.len() != CHOICES || gadget.next().is_some() {
         return Err(Error::Bug("a multiplication of another length"));
     }
-    let weights = subject.weights(message.get(start..).unwrap_or_default());
-    let weights = weights.map(wide::halves);
+    let theta = subject.theta(message.get(start..).unwrap_or_default());
+    let weights = theta.weights();
     let [first, second] = weights.map(|[low, high]| wide::scalar::<C>(&[low, high, 0, 0]));
     let eta = *check + first * factors[0] + second * factors[1];
     let mut statement = Statement::new();
@@ -171,7 +181,7 @@ pub(crate) fn multiply<C: EcdsaSuite>(
     message.extend_from_slice(&C::encode_scalar(&eta));
     message.extend_from_slice(&statement.finish(subject));
     // c = −Σ gⱼ·α0ⱼ.
-    Ok(Secret::new(sums.each_ref().map(|sum| -wide::scalar::<C>(&C::reduce(sum)))))
+    Ok((Secret::new(sums.each_ref().map(|sum| -wide::scalar::<C>(&C::reduce(sum)))), theta))
 }
 
 /// Bob's factor b = Σ gⱼ·βⱼ.
@@ -185,7 +195,7 @@ pub(crate) fn factor<C: EcdsaSuite>(receiver: &Receiver, index: usize) -> Result
     Ok(Secret::new(wide::scalar::<C>(&C::reduce(&sum))))
 }
 
-/// Bob's side: checks Alice's message and gives his shares d₀, d₁.
+/// Bob's side: checks Alice's message and gives his shares d₀, d₁, and θ.
 ///
 /// Whether it is refused may tell Alice about b: call it under the pairing's guard, or hand the outcome to the guard before anyone
 /// can see it.
@@ -193,9 +203,10 @@ pub(crate) fn accept<C: EcdsaSuite>(
     receiver: &Receiver,
     subject: &Subject<'_>,
     message: &Message<'_>,
-) -> Result<Shares<C>, Rejected> {
+) -> Result<(Shares<C>, Theta), Rejected> {
     let Message { masked, columns, eta, mu } = message;
-    let weights = subject.weights(masked).map(wide::halves);
+    let theta = subject.theta(masked);
+    let weights = theta.weights();
     let choices = receiver.choices(subject.index)?;
     // q − η, to be added where η is to be subtracted.
     let minus_eta = wide::of::<C>(&-wide::scalar::<C>(eta));
@@ -230,7 +241,7 @@ pub(crate) fn accept<C: EcdsaSuite>(
     if !bool::from(statement.finish(subject).ct_eq(*mu)) {
         return Err(Rejected::Wrong);
     }
-    Ok(Secret::new(sums.each_ref().map(|sum| wide::scalar::<C>(&C::reduce(sum)))))
+    Ok((Secret::new(sums.each_ref().map(|sum| wide::scalar::<C>(&C::reduce(sum)))), theta))
 }
 
 /// Three integers of 48 bytes each: mod q their bias is below 2⁻¹²⁸.

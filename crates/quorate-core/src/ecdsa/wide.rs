@@ -208,14 +208,13 @@ pub(crate) fn reduce_short_by_folding(short: &Short, low: [u64; 2]) -> Words {
     finish_folding(&fold::<7, 5>(short, low), low) // below 2³²⁰
 }
 
-/// Folding any fifth word leaves one that is 0 or 1. Folding that may carry once more, into a number that is small then; and q is taken
-/// off at most once.
+/// Folding the fifth word leaves 256 bits and a carry; where there is one, the 256 bits are below 2¹⁹³. Then, and where q or more is left,
+/// adding 2²⁵⁶ − q is all that remains to be done.
 #[inline]
 fn finish_folding(folded: &[u64; 5], low: [u64; 2]) -> Words {
-    let once: [u64; 5] = fold::<5, 5>(folded, low);
-    let [words @ .., _]: [u64; 5] = fold::<5, 5>(&once, low);
+    let [words @ .., carry]: [u64; 5] = fold::<5, 5>(folded, low);
     let (less, at_least_order) = less_order(&words, &[low[0], low[1], 1, 0]);
-    let mask = black_box(u64::from(at_least_order).wrapping_neg());
+    let mask = black_box((carry | u64::from(at_least_order)).wrapping_neg());
     let mut reduced = [0; 4];
     for i in 0..4 {
         reduced[i] = (less[i] & mask) | (words[i] & !mask);

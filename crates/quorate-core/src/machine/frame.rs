@@ -37,8 +37,25 @@ pub(super) fn public_part(protocol: ProtocolId, round: u8, context: &Context, ec
     public.into_bytes()
 }
 
-/// The whole frame for one receiver.
-pub(super) fn with_private_part(public: &[u8], private: &[u8]) -> Zeroizing<Vec<u8>> {
+/// How many bytes of a frame stand before its private part, of which the last four are the part's length.
+pub(crate) const fn room(broadcast: usize) -> usize {
+    FRAME_OVERHEAD.saturating_add(broadcast)
+}
+
+/// The whole frame for one receiver. A private part that lies behind `room` for what comes before it stays where it is.
+pub(super) fn around(public: &[u8], mut private: Zeroizing<Vec<u8>>, room: usize) -> Zeroizing<Vec<u8>> {
+    let length = u32::try_from(private.len().saturating_sub(room)).unwrap_or(u32::MAX).to_be_bytes();
+    match private.get_mut(..room).and_then(<[u8]>::split_last_chunk_mut) {
+        Some((head, place)) if head.len() == public.len() => {
+            head.copy_from_slice(public);
+            *place = length;
+            private
+        }
+        _ => with_private_part(public, private.get(room..).unwrap_or_default()),
+    }
+}
+
+fn with_private_part(public: &[u8], private: &[u8]) -> Zeroizing<Vec<u8>> {
     // One allocation of the final size: a buffer that grew would leave the private part behind.
     let mut bytes = Vec::with_capacity(public.len().saturating_add(private.len()).saturating_add(4));
     bytes.extend_from_slice(public);
@@ -141,6 +158,10 @@ mod tests {
         let context = context();
         let public = public_part(ProtocolId::Keygen, 2, &context, &[9; 32], b"to all");
         let bytes = with_private_part(&public, b"to one");
+        let roomy = |room| Zeroizing::new([&[0; 200][..room], b"to one"].concat());
+        for room in [0, 3, 4, room(6), 200] {
+            assert_eq!(around(&public, roomy(room), room), bytes);
+        }
         let parts = [
             // Version, protocol, round, context.
             "010102db380c058b4359dd57c630d002286f55",

@@ -147,7 +147,7 @@ fn frames_of_another_session_boot_or_peer_are_foreign() {
         let peers = Peers::new([(id(1), PeerId::new([1; 32])), (id(2), PeerId::new([peer; 32]))]).unwrap();
         Pairing::start(&Session::new(SessionId::new([session; 32]), peers), id(2), boots, &mut SysRng).unwrap()
     };
-    let next = |machine: &mut Pair| machine.next_outgoing().unwrap().bytes;
+    let next = |machine: &mut Pair| machine.next_outgoing().unwrap().bytes.clone();
     let mut machine = start(1);
     for mut foreign in [
         other(3, 7, [boot(2), boot(1)]),
@@ -167,7 +167,7 @@ fn frames_of_another_session_boot_or_peer_are_foreign() {
 fn messages_of_any_other_size_are_refused() {
     let (mut a, mut b) = (start(1), start(2));
     for size in [64, 8192, 5120] {
-        let honest = b.next_outgoing().unwrap().bytes;
+        let honest = b.next_outgoing().unwrap().bytes.clone();
         assert_eq!(honest.len(), HEADER + size);
         let resized = |length: usize| {
             let mut bytes = honest[..HEADER + length.min(size)].to_vec();
@@ -185,7 +185,7 @@ fn messages_of_any_other_size_are_refused() {
         moved.insert(HEADER - 4, 7);
         moved[HEADER - 3..=HEADER].copy_from_slice(&u32::try_from(size - 1).unwrap().to_be_bytes());
         assert_eq!(a.handle(id(2), &moved), Ok(Handled::Ignored(Ignored::Malformed)));
-        let mine = a.next_outgoing().unwrap().bytes;
+        let mine = a.next_outgoing().unwrap().bytes.clone();
         assert_eq!(a.handle(id(2), &honest), Ok(Handled::Accepted));
         assert_eq!(b.handle(id(1), &mine), Ok(Handled::Accepted));
     }

@@ -74,12 +74,18 @@ fn false_echo_names_the_peer_only_if_there_is_no_other() {
 
 #[test]
 fn openings_that_differ_between_receivers_are_found_by_whoever_got_the_wrong_one() {
-    // Salt, R, pk; where pk is changed the multiplication does not fit it.
-    for (at, kind) in [(0, FaultKind::WrongOpening), (32, FaultKind::WrongOpening), (65, FaultKind::WrongNonceProduct)] {
+    // Salt; pk in the place of R; R in the place of pk, so that the multiplication does not fit it.
+    type Change = fn(&mut [u8]);
+    let changes: [(Change, FaultKind); 3] = [
+        (|opening| opening[0] ^= 1, FaultKind::WrongOpening),
+        (|opening| opening.copy_within(96.., 32), FaultKind::WrongOpening),
+        (|opening| opening.copy_within(32..96, 96), FaultKind::WrongNonceProduct),
+    ];
+    for (change, kind) in changes {
         let network = Network::<K>::new(3, 3);
         let outcomes = run_against(network.signing(&[1, 2, 3], &Request::new(random())), &[2], |round, letters| {
             for letter in letters.iter_mut().filter(|letter| (letter.from, letter.to, round) == (id(2), id(1), 2)) {
-                letter.broadcast[at] ^= 1;
+                change(&mut letter.broadcast);
             }
         });
         assert_fault(outcomes[&id(1)].as_ref(), kind, &[2], Response::Exclude);
@@ -109,7 +115,7 @@ impl Colluder {
     fn answers(self, arrived: &Arrived<RunMessage>, shift: &k256::Scalar) -> [Outbox; 2] {
         let (mut multiply, honest) = self.commit.advance(arrived).unwrap();
         let salt = *honest.broadcast.first_chunk().unwrap();
-        let opening = Opening { salt, points: honest.broadcast[32..65].to_vec() };
+        let opening = Opening { salt, points: honest.broadcast[32..96].to_vec() };
         *multiply.inputs[0].sk.expose_mut() += shift;
         let (_, bent) = Multiply::begin(multiply, &opening).unwrap();
         [honest, bent]
@@ -134,7 +140,7 @@ fn public_shares_that_two_colluders_bend_for_one_signer_show_as_a_different_requ
     let letters = collect(&mut honest);
     let frame = letters[0].clone();
     let send = |from: Identifier, to: Identifier, outbox: &Outbox, frame: &Letter| {
-        let private = outbox.private[&to].to_vec();
+        let private = outbox.private[&to][outbox.room..].to_vec();
         Letter { from, to, broadcast: outbox.broadcast.clone(), private, ..frame.clone() }
     };
     let mut arrived: BTreeMap<Identifier, BTreeMap<Identifier, RunMessage>> = BTreeMap::new();

@@ -5,7 +5,7 @@
 use super::{kit::*, *};
 use crate::{
     curve::Curve,
-    ecdsa::{extension, message::multiply_bytes, vole},
+    ecdsa::{extension, message::ANSWER_BYTES, vole},
     error::FaultKind::*,
 };
 
@@ -17,7 +17,7 @@ struct Field(u8, Part, &'static str, usize, usize);
 enum Change {
     /// Its last bit is another.
     Flip,
-    /// The first byte of a point: the same x, the other y.
+    /// The same x, the other y.
     Negate,
     Zero,
     /// A random value of its kind.
@@ -30,9 +30,9 @@ enum Change {
     Max,
     /// A point of another.
     Point,
-    /// 33 zeros.
+    /// Zeros.
     Identity,
-    /// An x that no point has.
+    /// An x that no point has, or an x and a y that no point has.
     OffCurve,
 }
 use Change::*;
@@ -43,8 +43,8 @@ const CORRECTIONS: usize = EXTENSION + 32;
 const HASHED_CHOICES: usize = CORRECTIONS + 31 * 80;
 const PRODUCT: usize = vole::MESSAGE_BYTES;
 const MASKED: usize = 416 * 96;
-const GAMMAS: usize = PRODUCT;
-const PSI: usize = GAMMAS + 2 * 33;
+const PSI: usize = PRODUCT;
+const GAMMA: usize = ANSWER_BYTES;
 
 const BYTES: &[Change] = &[Flip, Zero, Random, Reflect];
 const UNLIKE: &[Change] = &[Flip, Zero, Random];
@@ -68,10 +68,11 @@ const TABLE: &[(Field, &[Change], Verdict)] = &[
     (Field(1, Private, "hash of the rows", HASHED_CHOICES + 16, 32), BYTES, drop_pairing(WrongExtension)),
     (Field(1, Private, "whole extension", EXTENSION, HASHED_CHOICES + 16), BYTES, drop_pairing(WrongExtension)),
     (Field(2, Broadcast, "salt", 0, 32), BYTES, exclude(WrongOpening)),
-    (Field(2, Broadcast, "R", 32, 33), POINTS, exclude(WrongOpening)),
-    (Field(2, Broadcast, "R", 32, 33), NO_POINT, exclude(InvalidElement)),
-    (Field(2, Broadcast, "pk", 65, 33), POINTS, exclude(WrongNonceProduct)),
-    (Field(2, Broadcast, "pk", 65, 33), NO_POINT, exclude(InvalidElement)),
+    (Field(2, Broadcast, "R", 32, 64), POINTS, exclude(WrongOpening)),
+    (Field(2, Broadcast, "R", 32, 64), NO_POINT, exclude(InvalidElement)),
+    (Field(2, Broadcast, "R", 32, 64), &[Flip, Random], exclude(InvalidElement)),
+    (Field(2, Broadcast, "pk", 96, 64), POINTS, exclude(WrongNonceProduct)),
+    (Field(2, Broadcast, "pk", 96, 64), NO_POINT, exclude(InvalidElement)),
     (Field(2, Private, "first masked r", 0, 32), BYTES, drop_pairing(WrongMultiplication)),
     (Field(2, Private, "first masked sk", 32, 32), BYTES, drop_pairing(WrongMultiplication)),
     (Field(2, Private, "first masked check", 64, 32), BYTES, drop_pairing(WrongMultiplication)),
@@ -86,10 +87,8 @@ const TABLE: &[(Field, &[Change], Verdict)] = &[
     (Field(2, Private, "eta", MASKED, 32), NO_SCALAR, exclude(InvalidElement)),
     (Field(2, Private, "mu", MASKED + 32, 32), BYTES, drop_pairing(WrongMultiplication)),
     (Field(2, Private, "whole multiplication", 0, PRODUCT), &[Zero, Reflect], drop_pairing(WrongMultiplication)),
-    (Field(2, Private, "Gamma u", GAMMAS, 33), POINTS, exclude(WrongNonceProduct)),
-    (Field(2, Private, "Gamma u", GAMMAS, 33), NO_POINT, exclude(InvalidElement)),
-    (Field(2, Private, "Gamma v", GAMMAS + 33, 33), POINTS, exclude(WrongNonceProduct)),
-    (Field(2, Private, "Gamma v", GAMMAS + 33, 33), NO_POINT, exclude(InvalidElement)),
+    (Field(2, Private, "Gamma", GAMMA, 33), POINTS, exclude(WrongNonceProduct)),
+    (Field(2, Private, "Gamma", GAMMA, 33), NO_POINT, exclude(InvalidElement)),
     (Field(2, Private, "psi", PSI, 32), BYTES, in_a_sum(WrongSignature)),
     (Field(2, Private, "psi", PSI, 32), NO_SCALAR, exclude(InvalidElement)),
     (Field(3, Broadcast, "w", 0, 32), BYTES, in_a_sum(WrongSignature)),
@@ -106,6 +105,10 @@ impl Change {
         let mut new = old.to_vec();
         match self {
             Flip => *new.last_mut().unwrap() ^= 1,
+            Negate if old.len() == 64 => {
+                let point = EcdsaSecp256k1::decode_coordinates(old).unwrap();
+                new = EcdsaSecp256k1::encode_coordinates(&[-point]).concat();
+            }
             Negate => new[0] ^= 1,
             Zero | Identity => new.fill(0),
             // Random scalars are canonical: the group's order begins with 32 ones.
@@ -118,9 +121,14 @@ impl Change {
             }
             Point => {
                 let scalar = EcdsaSecp256k1::scalar_from_wide(&[random::<32>(), random()].concat().try_into().unwrap());
-                new.copy_from_slice(&EcdsaSecp256k1::encode_point(&EcdsaSecp256k1::mul_generator(&scalar)));
+                let point = EcdsaSecp256k1::mul_generator(&scalar);
+                match old.len() {
+                    64 => new = EcdsaSecp256k1::encode_coordinates(&[point]).concat(),
+                    _ => new.copy_from_slice(&EcdsaSecp256k1::encode_point(&point)),
+                }
             }
             // No point of secp256k1 has x = 5.
+            OffCurve if old.len() == 64 => new[63] ^= 1,
             OffCurve => new.copy_from_slice(&[&[2][..], &[0; 31], &[5]].concat()),
         }
         new
@@ -195,18 +203,16 @@ fn swap(bytes: &mut [u8], [one, two]: [usize; 2], length: usize) {
 
 #[test]
 fn values_swapped_between_presignatures_are_found() {
-    let stride = multiply_bytes::<EcdsaSecp256k1>();
+    let stride = ANSWER_BYTES;
     // Round, part, the two places, length.
     let table = [
-        ("R", 2, Broadcast, [32, 98], 33, exclude(WrongOpening)),
-        ("pk", 2, Broadcast, [65, 131], 33, exclude(WrongNonceProduct)),
+        ("R", 2, Broadcast, [32, 160], 64, exclude(WrongOpening)),
+        ("pk", 2, Broadcast, [96, 224], 64, exclude(WrongNonceProduct)),
         ("whole multiplication", 2, Private, [0, stride], PRODUCT, drop_pairing(WrongMultiplication)),
         ("masked values", 2, Private, [0, stride], MASKED, drop_pairing(WrongMultiplication)),
         ("first masked r", 2, Private, [0, stride], 32, drop_pairing(WrongMultiplication)),
         ("eta", 2, Private, [MASKED, stride + MASKED], 32, drop_pairing(WrongMultiplication)),
         ("mu", 2, Private, [MASKED + 32, stride + MASKED + 32], 32, drop_pairing(WrongMultiplication)),
-        ("Gamma u", 2, Private, [GAMMAS, stride + GAMMAS], 33, exclude(WrongNonceProduct)),
-        ("Gamma v", 2, Private, [GAMMAS + 33, stride + GAMMAS + 33], 33, exclude(WrongNonceProduct)),
         ("whole answer", 2, Private, [0, stride], stride, drop_pairing(WrongMultiplication)),
         ("corrections", 1, Private, [CORRECTIONS, CORRECTIONS + 52], 52, drop_pairing(WrongExtension)),
     ];
@@ -226,7 +232,7 @@ fn values_swapped_between_presignatures_are_found() {
 
 #[test]
 fn psi_swapped_between_presignatures_gives_no_signature() {
-    let stride = multiply_bytes::<EcdsaSecp256k1>();
+    let stride = ANSWER_BYTES;
     for (min, max, signers, culprit) in [(2, 2, &[1, 2][..], 2), (3, 5, &[1, 4, 5], 1)] {
         let network = Network::<EcdsaSecp256k1>::new(min, max);
         let outputs = run(network.presigning(signers, 2), |from, round, message| {
@@ -254,8 +260,7 @@ fn values_swapped_between_receivers_are_found() {
         ("extension with its pairing", 1, 0, HASHED_CHOICES + 48, retry(DifferentPairing)),
         ("extension", 1, EXTENSION, HASHED_CHOICES + 16, drop_pairing(WrongExtension)),
         ("multiplication", 2, 0, PRODUCT, drop_pairing(WrongMultiplication)),
-        ("Gammas", 2, GAMMAS, 66, exclude(WrongNonceProduct)),
-        ("Gamma v", 2, GAMMAS + 33, 33, exclude(WrongNonceProduct)),
+        ("Gamma", 2, GAMMA, 33, exclude(WrongNonceProduct)),
         ("psi", 2, PSI, 32, in_a_sum(WrongSignature)),
     ];
     for (name, when, at, length, verdict) in table {

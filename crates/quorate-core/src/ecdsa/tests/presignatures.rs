@@ -171,7 +171,7 @@ fn repeated_session_id_with_a_stuck_generator_repeats_no_nonce_and_no_pad() {
         }
         // R and pk of every presignature, the salt aside: shares of zero do not repeat either.
         for opening in openings {
-            let points = opening[32..].chunks_exact(33);
+            let points = opening[32..].chunks_exact(64);
             point_count += points.len();
             points_seen.extend(points.map(<[u8]>::to_vec));
         }

@@ -51,7 +51,7 @@ fn multiply<C: EcdsaSuite>(
     hedged: &mut Hedged,
 ) -> Result<(Vec<u8>, Shares<C>), Error> {
     let mut message = Vec::new();
-    let shares = vole::multiply::<C>(sender, subject, factors, hedged, &mut message)?;
+    let (shares, _) = vole::multiply::<C>(sender, subject, factors, hedged, &mut message)?;
     Ok((message, shares))
 }
 
@@ -160,7 +160,7 @@ fn matches_definition<C: EcdsaSuite>() {
 
         let b = factor::<C>(&extended.receiver, index).unwrap();
         assert_eq!(*b.expose(), reference.b());
-        let d = accept::<C>(&extended.receiver, &subject, &Message::decode::<C>(&message).unwrap()).unwrap();
+        let (d, _) = accept::<C>(&extended.receiver, &subject, &Message::decode::<C>(&message).unwrap()).unwrap();
         assert_eq!(*d.expose(), [0, 1].map(|i| reference.d(&message, i)));
         for (a, (c, d)) in a.iter().zip(c.expose().iter().zip(d.expose())) {
             assert_eq!(*c + d, *a * b.expose());

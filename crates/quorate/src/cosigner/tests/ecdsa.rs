@@ -12,10 +12,10 @@ use crate::{
 };
 
 const SUITE: SuiteId = SuiteId::EcdsaSecp256k1;
-/// The last byte of the last message of a pairing, of an extension, and of a multiplication before Γ and ψ.
+/// The last byte of the last message of a pairing, of an extension, and of a multiplication before ψ and Γ.
 const IN_PAIRING: cheat::Cheat = (ProtocolId::Pairing, 3, 1);
 const IN_EXTENSION: cheat::Cheat = (ProtocolId::Ecdsa, 1, 1);
-const IN_MULTIPLICATION: cheat::Cheat = (ProtocolId::Ecdsa, 2, 33 + 33 + 32 + 1);
+const IN_MULTIPLICATION: cheat::Cheat = (ProtocolId::Ecdsa, 2, 32 + 33 + 1);
 /// The last byte of w, before u′, the tag, and the length of an empty private part.
 const IN_LAST_ROUND: cheat::Cheat = (ProtocolId::Ecdsa, 3, 4 + 32 + 32 + 1);
 

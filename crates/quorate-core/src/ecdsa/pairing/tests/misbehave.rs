@@ -106,7 +106,7 @@ fn correction_that_is_not_used_shows_in_the_id() {
 #[test]
 fn our_own_point_sent_back_is_a_fault() {
     let mut machine = start(1);
-    let own = machine.next_outgoing().unwrap().bytes;
+    let own = machine.next_outgoing().unwrap().bytes.clone();
     // The frame says nothing of its sender: context and echo are the same on both sides.
     let fault = Fault::by(FaultKind::CopiedCommitments, id(2));
     assert_eq!(machine.handle(id(2), &own), Err(fault.into()));
@@ -117,9 +117,9 @@ fn our_own_points_and_proofs_sent_back_are_worth_nothing() {
     let (mut machine, mut peer) = (start(1), start(2));
     machine.next_outgoing().unwrap();
     assert_eq!(machine.handle(id(2), &peer.next_outgoing().unwrap().bytes), Ok(Handled::Accepted));
-    let points = machine.next_outgoing().unwrap().bytes;
+    let points = machine.next_outgoing().unwrap().bytes.clone();
     assert_eq!(machine.handle(id(2), &points), Ok(Handled::Accepted));
-    let proofs = machine.next_outgoing().unwrap().bytes;
+    let proofs = machine.next_outgoing().unwrap().bytes.clone();
     assert_eq!(machine.handle(id(2), &proofs), Err(Fault::by(FaultKind::WrongPairing, id(2)).into()));
     assert!(machine.take_output().is_none());
 }
