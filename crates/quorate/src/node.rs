@@ -43,7 +43,7 @@ pub use moving::{MOVING_FILE, MoveError, MoveReport, move_store};
 pub(crate) use stores::open_store;
 pub use wire::NKEY_FILE;
 #[cfg(feature = "nats")]
-pub use wire::public_nkey;
+pub use wire::{make_nkey, public_nkey};
 
 /// How long a cosigner that stops waits for what is in the middle of a step.
 const STOP_WITHIN: Duration = Duration::from_secs(10);

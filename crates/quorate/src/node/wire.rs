@@ -42,6 +42,17 @@ pub fn public_nkey(directory: &Path) -> Result<Option<String>, NodeError> {
     Ok(Some(self::nats::seed(&directory.join(file))?.public()))
 }
 
+/// The public nkey of a seed file, which is made if there is none.
+///
+/// # Errors
+///
+/// [`NodeError::File`], [`NodeError::Nkey`].
+#[cfg(feature = "nats")]
+pub fn make_nkey(path: &Path) -> Result<String, NodeError> {
+    self::nats::make(path)?;
+    Ok(self::nats::seed(path)?.public())
+}
+
 #[cfg(feature = "nats")]
 mod nats {
     use quorate_transport::{
@@ -92,13 +103,20 @@ mod nats {
 
     /// Makes the seed if it should be in the directory and is not.
     pub(super) fn prepare(directory: &Path, config: &NatsConfig) -> Result<(), NodeError> {
+        // What is wrong with the section is found before anything is made.
+        options(directory, &NatsConfig { seed_file: None, ..config.clone() })?;
         let Some(path) = config.seed_file.as_ref().map(|file| directory.join(file)) else { return Ok(()) };
-        if !path.starts_with(directory) || path.exists() {
-            return seed(&path).map(drop);
+        if path.starts_with(directory) { make(&path) } else { seed(&path).map(drop) }
+    }
+
+    /// Makes a seed, unless the file is there.
+    pub(super) fn make(path: &Path) -> Result<(), NodeError> {
+        if path.exists() {
+            return Ok(());
         }
-        let failed = |source| NodeError::Nkey { path: path.clone(), source };
+        let failed = |source| NodeError::Nkey { path: path.to_owned(), source };
         let made = NkeySeed::generate(&mut getrandom::SysRng).map_err(failed)?;
-        write_new(&path, &made.to_text()).map_err(|source| NodeError::File { path, source })
+        write_new(path, &made.to_text()).map_err(|source| NodeError::File { path: path.to_owned(), source })
     }
 }
 
