@@ -95,7 +95,9 @@ impl fmt::Debug for NkeySeed {
 }
 
 fn encode(parts: &[&[u8]]) -> Zeroizing<String> {
-    let mut bytes = Zeroizing::new(parts.concat());
+    // Large enough from the start: what grows leaves a copy behind.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(64));
+    parts.iter().for_each(|part| bytes.extend_from_slice(part));
     let check = crc16(&bytes).to_le_bytes();
     bytes.extend(check);
     Zeroizing::new(spell(&bytes, 5, BASE32))

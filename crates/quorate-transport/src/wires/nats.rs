@@ -216,7 +216,7 @@ impl NatsWire {
             trouble: Mutex::default(),
             inbox: sender,
         });
-        let connection = match connect_to_one(&shared).await {
+        let connection = match connect_to_one(&shared, 0).await {
             Err(Trouble::Wrong(error)) => return Err(error),
             Err(Trouble::Away(_)) => None,
             Ok(connection) => Some(connection),
@@ -277,22 +277,28 @@ impl Wire for NatsWire {
     }
 }
 
-/// The first server that consents. What is wrong with one counts before that another is away.
-async fn connect_to_one(shared: &Shared) -> Result<Connection, Trouble> {
-    let mut trouble = None;
-    for server in &shared.options.servers {
+/// The first server that consents, of all from one place of the list on. What is wrong with one counts before that another is away.
+async fn connect_to_one(shared: &Shared, first: usize) -> Result<Connection, Trouble> {
+    let servers = &shared.options.servers;
+    let mut trouble = Trouble::Wrong(NatsError::NoServer);
+    for (server, tried) in servers.iter().cycle().skip(first).take(servers.len()).zip(0_usize..) {
         match connection::connect(shared, server).await {
             Ok(connection) => return Ok(connection),
-            Err(Trouble::Wrong(error)) => trouble = Some(Trouble::Wrong(error)),
-            Err(away @ Trouble::Away(_)) => trouble = trouble.or(Some(away)),
+            Err(Trouble::Away(_)) if tried > 0 && matches!(trouble, Trouble::Wrong(_)) => {}
+            Err(other) => trouble = other,
         }
     }
-    Err(trouble.unwrap_or(Trouble::Wrong(NatsError::NoServer)))
+    *lock(&shared.trouble) = Some(match &trouble {
+        Trouble::Away(error) => error.to_string(),
+        Trouble::Wrong(error) => error.to_string(),
+    });
+    Err(trouble)
 }
 
 /// Keeps one connection: carries until it breaks, waits, connects again.
 async fn run(shared: Arc<Shared>, mut queue: mpsc::Receiver<Outgoing>, mut connection: Option<Connection>) {
     let mut pause = FIRST_PAUSE;
+    let mut first = 0_usize;
     loop {
         if let Some(connection) = connection.take() {
             // What was queued for the former connection is stale.
@@ -302,21 +308,14 @@ async fn run(shared: Arc<Shared>, mut queue: mpsc::Receiver<Outgoing>, mut conne
             let started = Instant::now();
             connection::carry(connection, &shared, &mut queue).await;
             shared.connected.store(false, Ordering::Release);
+            // One that consents and then breaks off must not keep us from the others.
+            first = first.saturating_add(1).checked_rem(shared.options.servers.len()).unwrap_or(0);
             if started.elapsed() > LONGEST_PAUSE {
                 pause = FIRST_PAUSE;
             }
         }
         sleep(pause).await;
         pause = pause.saturating_mul(2).min(LONGEST_PAUSE);
-        connection = match connect_to_one(&shared).await {
-            Ok(connection) => Some(connection),
-            Err(trouble) => {
-                *lock(&shared.trouble) = Some(match trouble {
-                    Trouble::Away(error) => error.to_string(),
-                    Trouble::Wrong(error) => error.to_string(),
-                });
-                None
-            }
-        };
+        connection = connect_to_one(&shared, first).await.ok();
     }
 }

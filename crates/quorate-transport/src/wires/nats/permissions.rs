@@ -19,13 +19,15 @@ pub enum PermissionsError {
         /// Whose is missing.
         name: String,
     },
+    /// An account's name that a server would read otherwise.
+    #[error("the name of an account has 1 to 32 of A-Z, a-z, 0-9, - and _")]
+    Account,
     /// The subject is none.
     #[error(transparent)]
     Subject(#[from] NatsError),
 }
 
-/// The users and permissions of a server's configuration: in an account of their own if `account` names one (of A-Z, a-z, 0-9, - and _,
-/// other characters are left out), in the global one otherwise.
+/// The users and permissions of a server's configuration: in an account of their own if `account` names one, in the global one otherwise.
 ///
 /// # Errors
 ///
@@ -38,8 +40,10 @@ pub fn server_configuration(roster: &Roster, subject: &str, account: Option<&str
     });
     let (open, close, indent) = match account {
         Some(account) => {
-            let is_plain = |letter: &char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_');
-            let account: String = account.chars().filter(is_plain).collect();
+            let plain = account.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+            if !plain || account.is_empty() || account.len() > MAX_ACCOUNT {
+                return Err(PermissionsError::Account);
+            }
             (format!("accounts {{\n  {account} {{\n"), "  }\n}\n", "    ")
         }
         None => ("authorization {\n".to_owned(), "}\n", "  "),
@@ -61,6 +65,7 @@ pub fn server_configuration(roster: &Roster, subject: &str, account: Option<&str
     Ok(format!("{text}{indent}]\n{close}"))
 }
 
+const MAX_ACCOUNT: usize = 32;
 const HEADER: &str = "\
 # The users of a NATS server for Quorate, made by `quorate nats permissions`. Make it anew when the roster changes, and reload the server.
 # Include it in the server's configuration:   include \"quorate-users.conf\"

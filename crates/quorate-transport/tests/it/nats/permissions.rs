@@ -98,8 +98,7 @@ async fn server_lets_nobody_speak_in_anothers_place() {
 #[tokio::test(flavor = "multi_thread")]
 async fn users_of_an_account_of_its_own_are_alone_in_it() {
     let team = team(Some("QUORATE"));
-    let configuration = server_configuration(&team.roster, "acme.quorate", Some("QUO{RATE}")).unwrap();
-    assert!(configuration.contains("  QUORATE {"));
+    let configuration = server_configuration(&team.roster, "acme.quorate", Some("QUORATE")).unwrap();
     team.server.kill();
     let others = "OTHERS { users = [ { user: \"mallory\", password: \"word\" } ] }\n}\n";
     let end = configuration.rfind('}').unwrap();
@@ -120,4 +119,7 @@ fn roster_without_an_nkey_makes_no_permissions() {
     let error = server_configuration(&roster(&identities), "quorate", None).unwrap_err();
     assert!(matches!(error, PermissionsError::NoNkey { name } if name == "c0"));
     assert!(matches!(server_configuration(&roster(&identities), "a >", None), Err(PermissionsError::Subject(_))));
+    for account in ["", "A B", "A {", "ü"] {
+        assert!(matches!(server_configuration(&roster(&identities), "a", Some(account)), Err(PermissionsError::Account)));
+    }
 }
