@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use quorate::config::{KeyServiceConfig, Pkcs11Config, PostgresConfig, StoreConfig};
 
-use super::PassphraseArgs;
+use super::{NatsArgs, PassphraseArgs};
 
 #[derive(Args, Debug)]
 pub(crate) struct InitArgs {

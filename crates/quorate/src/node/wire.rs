@@ -18,7 +18,7 @@ pub const NKEY_FILE: &str = "nats.seed";
 pub(super) async fn start(directory: &Path, config: &Config, me: PeerId, roster: &Roster) -> Result<Arc<dyn Wire>, NodeError> {
     match &config.wire {
         WireConfig::Tcp => Ok(Arc::new(TcpWire::start(me, &config.listen, roster, TcpLimits::default()).await?)),
-        WireConfig::Nats(nats) => self::nats::start(directory, nats, me, roster).await,
+        WireConfig::Nats(nats) => nats::start(directory, nats, me, roster).await,
     }
 }
 
@@ -26,7 +26,7 @@ pub(super) async fn start(directory: &Path, config: &Config, me: PeerId, roster:
 pub(super) fn prepare(directory: &Path, config: &WireConfig) -> Result<(), NodeError> {
     match config {
         WireConfig::Tcp => Ok(()),
-        WireConfig::Nats(nats) => self::nats::prepare(directory, nats),
+        WireConfig::Nats(nats) => nats::prepare(directory, nats),
     }
 }
 
@@ -39,7 +39,7 @@ pub(super) fn prepare(directory: &Path, config: &WireConfig) -> Result<(), NodeE
 pub fn public_nkey(directory: &Path) -> Result<Option<String>, NodeError> {
     let config = Config::load(directory)?;
     let WireConfig::Nats(NatsConfig { seed_file: Some(file), .. }) = config.wire else { return Ok(None) };
-    Ok(Some(self::nats::seed(&directory.join(file))?.public()))
+    Ok(Some(nats::seed(&directory.join(file))?.public()))
 }
 
 /// The public nkey of a seed file, which is made if there is none.
@@ -49,8 +49,8 @@ pub fn public_nkey(directory: &Path) -> Result<Option<String>, NodeError> {
 /// [`NodeError::File`], [`NodeError::Nkey`].
 #[cfg(feature = "nats")]
 pub fn make_nkey(path: &Path) -> Result<String, NodeError> {
-    self::nats::make(path)?;
-    Ok(self::nats::seed(path)?.public())
+    nats::make(path)?;
+    Ok(nats::seed(path)?.public())
 }
 
 #[cfg(feature = "nats")]

@@ -122,7 +122,7 @@ async fn operator_of_the_server_finds_no_share_and_what_was_said_says_nothing_tw
     let counts = async || {
         let mut counts = Vec::new();
         for cosigner in &team {
-            counts.push((cosigner.keys().await.unwrap().len(), cosigner.audit(0, 256).await.unwrap().entries.len()));
+            counts.push((cosigner.keys().await.unwrap().len(), cosigner.audit(0, 256).await.unwrap().lines.len()));
         }
         counts
     };
