@@ -68,7 +68,9 @@ async fn try_to_connect(shared: &Shared, server: &Server) -> Result<Connection, 
     let info = match protocol::read(&mut plain).await? {
         Operation::Info(info) => *info,
         Operation::Error(said) => return Err(refused(server, said)),
-        _ => return Err(Trouble::Away(invalid("the server does not say what it is"))),
+        Operation::Message { .. } | Operation::TooLong | Operation::Ping | Operation::Pong | Operation::Ok => {
+            return Err(Trouble::Away(invalid("the server does not say what it is")));
+        }
     };
     let tls = server.needs_tls() || info.tls_required;
     let stream: Box<dyn Stream> = if tls { encrypt(shared, server, &info, plain).await? } else { Box::new(plain) };
