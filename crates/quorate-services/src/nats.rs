@@ -110,6 +110,7 @@ impl Drop for Nats {
 
 /// One message as it crossed a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct NatsMessage {
     /// Its subject.
     pub subject: String,
