@@ -34,10 +34,8 @@ mod built {
 
     pub(super) fn permissions(directory: &Path, account: Option<&str>, output: Output) -> Result<(), Failure> {
         let config = Config::load(directory)?;
-        let subject = match &config.wire {
-            WireConfig::Nats(NatsConfig { subject: Some(subject), .. }) => subject,
-            _ => DEFAULT_SUBJECT,
-        };
+        let configured = if let WireConfig::Nats(NatsConfig { subject, .. }) = &config.wire { subject.as_deref() } else { None };
+        let subject = configured.unwrap_or(DEFAULT_SUBJECT);
         let text = server_configuration(&read_roster(directory)?, subject, account)?;
         output.answer(&serde_json::json!({ "configuration": text }), &text)
     }
