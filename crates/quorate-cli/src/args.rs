@@ -2,6 +2,7 @@
 
 mod audit;
 mod backup;
+mod nats;
 mod placement;
 mod request;
 mod reshare;
@@ -14,6 +15,7 @@ use clap::{Args, Parser, Subcommand};
 
 pub(crate) use audit::{AuditArgs, AuditCommand};
 pub(crate) use backup::{BackupArgs, BackupCommand, BackupMakeArgs, BackupRestoreArgs, BackupVerifyArgs};
+pub(crate) use nats::{NatsArgs, NatsCommand, NatsCommandArgs};
 pub(crate) use placement::{PlacementArgs, PlacementCommand};
 pub(crate) use request::{ApproveArgs, FreezeArgs, Requested, RequesterArgs, RequesterCommand, ResumeArgs};
 pub(crate) use reshare::{ConsentArgs, Dealt, EvictArgs, ReshareArgs};
@@ -118,6 +120,8 @@ pub(crate) enum Command {
     Placement(PlacementArgs),
     /// Move a cosigner's sealed shares to another store.
     Store(StoreArgs),
+    /// Tell NATS servers who the cosigners are and what each may say.
+    Nats(NatsCommandArgs),
     /// Make, check and restore encrypted backups of a cosigner's shares.
     Backup(BackupArgs),
     /// Start three cosigners on this machine, sign with them, then rob each: the thief must get nothing.

@@ -11,6 +11,7 @@ mod import;
 pub(crate) mod init;
 mod keygen;
 mod keys;
+mod nats;
 mod node;
 mod peers;
 pub(crate) mod placement;
@@ -71,6 +72,7 @@ pub(crate) fn run(command: Command, output: &Output) -> Result<(), Failure> {
         Command::Consent(args) => consent::consent(&args, *output),
         Command::Placement(args) => placement::run(args.command, *output),
         Command::Store(args) => store::run(args.command, *output),
+        Command::Nats(args) => nats::run(&args.command, *output),
         Command::Backup(args) => backup::run(args.command, *output),
         Command::Drill(args) => drill::run(&args, *output),
     }

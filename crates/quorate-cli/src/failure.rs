@@ -98,12 +98,16 @@ pub(crate) enum Failure {
     Restore(#[from] RestoreError),
     /// Something that this build cannot do.
     #[error("{option} needs a build of quorate with the feature `{feature}`")]
-    #[cfg_attr(feature = "remote", expect(dead_code, reason = "this build can"))]
+    #[cfg_attr(all(feature = "nats", feature = "remote"), expect(dead_code, reason = "this build can"))]
     Feature { option: &'static str, feature: &'static str },
     /// The files or the address of a cosigner elsewhere.
     #[cfg(feature = "remote")]
     #[error(transparent)]
     Remote(#[from] quorate::control::RemoteError),
+    /// A roster that does not tell a NATS server enough.
+    #[cfg(feature = "nats")]
+    #[error(transparent)]
+    Permissions(#[from] quorate::transport::wires::nats::permissions::PermissionsError),
     /// A store is not moved.
     #[error(transparent)]
     Move(#[from] MoveError),
@@ -186,6 +190,8 @@ impl Failure {
     /// As `quorate --help` documents.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
+            #[cfg(feature = "nats")]
+            Self::Permissions(_) => 2,
             #[cfg(feature = "remote")]
             Self::Remote(_) => 2,
             Self::Client(ClientError::NotRunning { .. } | ClientError::NoAnswer { .. }) => 3,

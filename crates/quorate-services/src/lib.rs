@@ -2,11 +2,13 @@
 //! the loopback, and stops when it is dropped. `scripts/services` installs what is missing. They panic where they cannot go on.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::missing_panics_doc, reason = "tests")]
 
+mod nats;
 mod postgres;
 mod program;
 mod softhsm;
 
 pub use self::{
+    nats::{Nats, NatsMessage, NatsOperator},
     postgres::Postgres,
     program::{find, free_port},
     softhsm::SoftHsm,

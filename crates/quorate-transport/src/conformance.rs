@@ -2,12 +2,19 @@
 //!
 //! Give [`check`] two wires that can reach each other, and a third party's identity. It panics nowhere; a [`Violation`] names the
 //! promise of [`crate::wire`] that was broken. Wires may lose datagrams, so the suite sends again and waits up to [`PATIENCE`].
+//!
+//! [`check_sessions`] runs whole networks over wires. Wrapped into [`Faulty`], any wire loses, repeats, delays and alters datagrams as a
+//! seed says, and sessions must bring every message all the same.
+
+mod faulty;
+mod sessions;
 
 use core::time::Duration;
 
 use quorate_core::PeerId;
 use tokio::time::{Instant, timeout};
 
+pub use self::{faulty::Faulty, sessions::check_sessions};
 use crate::{
     link::MAX_DATAGRAM,
     wire::{Wire, WireError},
@@ -15,6 +22,9 @@ use crate::{
 
 /// How long the suite waits for one datagram to arrive.
 pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How long the suite waits for all messages of a session.
+pub const SESSION_PATIENCE: Duration = Duration::from_secs(120);
 
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -46,6 +56,15 @@ pub enum Violation {
     /// Sending or receiving failed.
     #[error("the wire gave an error where it must not")]
     Failed,
+    /// Sessions: a message did not arrive, although the wires carry.
+    #[error("a message of {length} bytes did not arrive within {SESSION_PATIENCE:?}")]
+    SessionStalls {
+        /// Its length.
+        length: usize,
+    },
+    /// Sessions: a message arrived that this peer did not send, or twice.
+    #[error("a message arrived that was not sent, or twice, or from somebody else")]
+    SessionChanged,
 }
 
 /// One end for the suite: a wire and the identity that it was made for.
@@ -129,6 +148,8 @@ async fn survives_dropped_recv(from: End<'_>, to: End<'_>) -> Result<(), Violati
         | Violation::RecvNotCancelSafe
         | Violation::WrongHint
         | Violation::TooLongTaken
+        | Violation::SessionStalls { .. }
+        | Violation::SessionChanged
         | Violation::Failed) => other,
     })
 }

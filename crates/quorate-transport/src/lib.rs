@@ -52,6 +52,7 @@ pub mod conformance;
 mod domain;
 pub mod identity;
 pub mod link;
+pub mod nkey;
 #[cfg(feature = "tcp")]
 pub mod node;
 mod noise;

@@ -6,7 +6,8 @@
 //! [[cosigner]]
 //! name = "paris"                       # 1 to 32 of a-z, 0-9 and -
 //! identity = "8f40…"                   # the X25519 public key, 64 hexadecimal digits
-//! address = "paris.example:7001"       # where to reach it; a hint, nothing trusts it
+//! address = "paris.example:7001"       # where to reach it over TCP; a hint, nothing trusts it
+//! nkey = "UDXU…"                       # how a NATS server knows it, if one carries its messages; instead of an address, or beside it
 //! ```
 //!
 //! The file is strict: a field that is not listed here, a name, identity or address that occurs twice, and a key that is not one are
@@ -15,7 +16,10 @@
 use quorate_core::{PeerId, domain, transcript::Hash};
 use serde::Deserialize;
 
-use crate::identity::check_public;
+use crate::{
+    identity::check_public,
+    nkey::{self, NkeyError},
+};
 
 /// The most cosigners that one roster lists.
 pub const MAX_COSIGNERS: usize = 4096;
@@ -55,18 +59,26 @@ pub enum RosterError {
         /// The entry.
         name: String,
     },
-    /// An address that is empty, too long, or not `host:port`.
+    /// An address that is too long or not `host:port`, or none, and no nkey either.
     #[error("cosigner {name}: the address must be host:port, for example 127.0.0.1:7001")]
     Address {
         /// The entry.
         name: String,
     },
-    /// Two entries with one name, identity or address.
+    /// An nkey that is none of a user.
+    #[error("cosigner {name}: the nkey does not serve")]
+    Nkey {
+        /// The entry.
+        name: String,
+        /// Why not.
+        source: NkeyError,
+    },
+    /// Two entries with one name, identity, address or nkey.
     #[error("cosigner {name}: its {field} occurs twice in the roster")]
     Duplicate {
         /// The second entry.
         name: String,
-        /// `name`, `identity` or `address`.
+        /// `name`, `identity`, `address` or `nkey`.
         field: &'static str,
     },
     /// No entry, or more than [`MAX_COSIGNERS`].
@@ -85,15 +97,23 @@ pub struct Cosigner {
     pub name: String,
     /// The identity that links prove.
     pub identity: PeerId,
-    /// Where wires reach it. A hint: nothing trusts it.
+    /// Where others reach it over TCP; empty if they cannot. A hint: nothing trusts it.
     pub address: String,
+    /// How a NATS server knows it, if one carries its messages. A hint as well.
+    pub nkey: Option<String>,
 }
 
 impl Cosigner {
     /// Makes an entry; [`Roster::new`] checks it.
     #[must_use]
     pub fn new(name: impl Into<String>, identity: PeerId, address: impl Into<String>) -> Self {
-        Self { name: name.into(), identity, address: address.into() }
+        Self { name: name.into(), identity, address: address.into(), nkey: None }
+    }
+
+    /// The same with an nkey, for which the address may be empty.
+    #[must_use]
+    pub fn with_nkey(self, nkey: impl Into<String>) -> Self {
+        Self { nkey: Some(nkey.into()), ..self }
     }
 }
 
@@ -114,7 +134,10 @@ struct File {
 struct Entry {
     name: String,
     identity: String,
+    #[serde(default)]
     address: String,
+    #[serde(default)]
+    nkey: Option<String>,
 }
 
 impl Roster {
@@ -131,9 +154,11 @@ impl Roster {
         for (cosigner, position) in cosigners.iter().zip(1..) {
             check(cosigner, position)?;
         }
-        refuse_twice(&mut cosigners, "name", |cosigner| cosigner.name.clone())?;
-        refuse_twice(&mut cosigners, "address", |cosigner| cosigner.address.to_ascii_lowercase())?;
-        refuse_twice(&mut cosigners, "identity", |cosigner| cosigner.identity)?;
+        let address = |cosigner: &Cosigner| Some(cosigner.address.to_ascii_lowercase()).filter(|address| !address.is_empty());
+        refuse_twice(&mut cosigners, "name", |cosigner| Some(cosigner.name.clone()))?;
+        refuse_twice(&mut cosigners, "address", address)?;
+        refuse_twice(&mut cosigners, "nkey", |cosigner| cosigner.nkey.clone())?;
+        refuse_twice(&mut cosigners, "identity", |cosigner| Some(cosigner.identity))?;
         Ok(Self(cosigners))
     }
 
@@ -154,7 +179,8 @@ impl Roster {
         for (entry, position) in file.cosigners.into_iter().zip(1..) {
             check_name(&entry.name, position)?;
             let identity = parse_hex(&entry.identity).ok_or_else(|| RosterError::Identity { name: entry.name.clone() })?;
-            cosigners.push(Cosigner { name: entry.name, identity: PeerId::new(identity), address: entry.address });
+            let (identity, address, nkey) = (PeerId::new(identity), entry.address, entry.nkey);
+            cosigners.push(Cosigner { name: entry.name, identity, address, nkey });
         }
         Self::new(cosigners)
     }
@@ -165,8 +191,14 @@ impl Roster {
         let mut text = format!("version = {ROSTER_VERSION}\n");
         for cosigner in &self.0 {
             // Names, hexadecimal digits and checked addresses need no escape.
-            let Cosigner { name, identity, address } = cosigner;
-            text.push_str(&format!("\n[[cosigner]]\nname = \"{name}\"\nidentity = \"{identity}\"\naddress = \"{address}\"\n"));
+            let Cosigner { name, identity, address, nkey } = cosigner;
+            text.push_str(&format!("\n[[cosigner]]\nname = \"{name}\"\nidentity = \"{identity}\"\n"));
+            if !address.is_empty() {
+                text.push_str(&format!("address = \"{address}\"\n"));
+            }
+            if let Some(nkey) = nkey {
+                text.push_str(&format!("nkey = \"{nkey}\"\n"));
+            }
         }
         text
     }
@@ -198,7 +230,7 @@ impl Roster {
 
     /// The digest of names and identities, which two operators can compare aloud.
     ///
-    /// Addresses are left out: they may differ between two places that look at the same cosigner, and nothing trusts them.
+    /// Addresses and nkeys are left out: they may differ between two places that look at the same cosigner, and nothing trusts them.
     #[must_use]
     pub fn digest(&self) -> [u8; 32] {
         // The digest of a core peer table starts with a list head; this one starts with a field, so that neither can be the other.
@@ -214,7 +246,13 @@ fn check(cosigner: &Cosigner, position: usize) -> Result<(), RosterError> {
     check_name(&cosigner.name, position)?;
     let name = || cosigner.name.clone();
     check_public(cosigner.identity).map_err(|_| RosterError::Identity { name: name() })?;
+    if let Some(nkey) = &cosigner.nkey {
+        nkey::check_public(nkey).map_err(|source| RosterError::Nkey { name: name(), source })?;
+    }
     let address = &cosigner.address;
+    if address.is_empty() && cosigner.nkey.is_some() {
+        return Ok(());
+    }
     let printable = address.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\');
     let host_and_port = address.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
     if printable && host_and_port && address.len() <= MAX_ADDRESS { Ok(()) } else { Err(RosterError::Address { name: name() }) }
@@ -231,10 +269,10 @@ fn check_name(name: &str, position: usize) -> Result<(), RosterError> {
 fn refuse_twice<K: Ord>(
     cosigners: &mut [Cosigner],
     field: &'static str,
-    key: impl Fn(&Cosigner) -> K,
+    key: impl Fn(&Cosigner) -> Option<K>,
 ) -> Result<(), RosterError> {
     cosigners.sort_by_key(&key);
-    match cosigners.array_windows().find(|[a, b]| key(a) == key(b)) {
+    match cosigners.array_windows().find(|[a, b]| key(a).is_some() && key(a) == key(b)) {
         Some([_, twice]) => Err(RosterError::Duplicate { name: twice.name.clone(), field }),
         None => Ok(()),
     }

@@ -2,7 +2,13 @@
 //!
 //! ```toml
 //! name = "alice"                       # as in the roster
-//! listen = "127.0.0.1:7001"
+//! listen = "127.0.0.1:7001"            # for other cosigners; not with [wire] kind = "nats"
+//!
+//! [wire]                               # what carries messages to them; connections between each two, if absent
+//! kind = "nats"                        # or "tcp"; needs the feature `nats`, see docs/transport.md
+//! servers = ["tls://nats.example:4222"]
+//! seed_file = "nats.seed"              # by which the server knows this cosigner
+//! ca_file = "nats-ca.pem"              # who vouches for the server; the authorities of the system, if absent
 //!
 //! [placement]                          # which domains can reach this cosigner's shares
 //! operator = "acme/alice"
@@ -68,6 +74,7 @@
 mod control;
 mod key_service;
 mod store;
+mod wire;
 
 use std::{
     collections::BTreeSet,
@@ -94,6 +101,7 @@ pub use self::{
     control::{ControlConfig, MetricsConfig},
     key_service::{KeyServiceConfig, Pkcs11Config},
     store::{ClientCertificate, PostgresConfig, StoreConfig},
+    wire::{NatsConfig, WireConfig},
 };
 
 /// The configuration file's name.
@@ -112,8 +120,12 @@ pub const STORE_DIRECTORY: &str = "store";
 pub struct Config {
     /// The cosigner's name in the roster.
     pub name: String,
-    /// Where it listens for other cosigners, host and port.
+    /// Where it listens for other cosigners, host and port; empty if its wire does not listen.
+    #[serde(default)]
     pub listen: String,
+    /// What carries messages to them; connections between each two, if absent.
+    #[serde(default)]
+    pub wire: WireConfig,
     /// Which domains can reach its shares.
     pub placement: PlacementConfig,
     /// Where its sealed shares are kept; in a file of its directory, if absent.
@@ -365,6 +377,9 @@ pub enum ConfigError {
         /// What the file says.
         min_signers: u16,
     },
+    /// No address to listen on, or one that nobody listens on.
+    #[error("say where to listen for other cosigners: listen = \"127.0.0.1:7001\"; with [wire] kind = \"nats\" leave it out")]
+    Listen,
     /// A number out of its range.
     #[error("in [{section}], {field} must be {limit}")]
     Number {
@@ -416,7 +431,7 @@ impl Config {
     /// # Errors
     ///
     /// [`ConfigError::Malformed`], [`ConfigError::Domain`], [`ConfigError::Number`], [`ConfigError::Placement`], [`ConfigError::Policy`],
-    /// [`ConfigError::MinSigners`].
+    /// [`ConfigError::Listen`], [`ConfigError::MinSigners`].
     pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
         let malformed = |source| ConfigError::Malformed { path: path.to_owned(), source: Box::new(source) };
         let mut config: Self = toml::from_str(text).map_err(malformed)?;
@@ -431,6 +446,9 @@ impl Config {
         config.backup_targets()?;
         config.requests.check()?;
         config.freeze.check()?;
+        if config.wire.listens() == config.listen.is_empty() {
+            return Err(ConfigError::Listen);
+        }
         match config.keygen.min_signers {
             min_signers @ ..2 => Err(ConfigError::MinSigners { min_signers }),
             2.. => Ok(config),
@@ -519,6 +537,8 @@ mod tests {
         let config = parse(include_str!("../../../examples/deploy/database.toml")).unwrap();
         assert!(matches!(config.store, StoreConfig::Postgres(_)) && config.control.is_some() && config.metrics.is_some());
         assert_eq!(config.backup_targets().unwrap().len(), 1);
+        let config = parse(include_str!("../../../examples/deploy/nats.toml")).unwrap();
+        assert!(matches!(config.wire, WireConfig::Nats(_)) && config.listen.is_empty());
     }
 
     #[test]
@@ -569,6 +589,21 @@ mod tests {
         assert_eq!(freeze(&format!("keys = [\"{key}\"]")).unwrap().keys.first().unwrap().to_string(), key);
         assert!(matches!(freeze("refused_per_hour = 0"), Err(ConfigError::Number { field: "refused_per_hour", .. })));
         assert!(matches!(freeze("signatures_per_hour = 0"), Err(ConfigError::Number { field: "signatures_per_hour", .. })));
+    }
+
+    #[test]
+    fn wire_is_nats_or_listens() {
+        let nats = "[wire]\nkind = \"nats\"\nservers = [\"nats://localhost\"]\n";
+        let silent = WHOLE.replace("listen = \"127.0.0.1:7001\"", "");
+        let config = parse(&format!("{silent}{nats}seed_file = \"nats.seed\"\n")).unwrap();
+        let expected = NatsConfig { seed_file: Some("nats.seed".into()), ..NatsConfig::new(vec!["nats://localhost".into()]) };
+        assert_eq!(config.wire, WireConfig::Nats(expected));
+        assert!(matches!(parse(&format!("{WHOLE}[wire]\nkind = \"tcp\"\n")).unwrap().wire, WireConfig::Tcp));
+        assert!(matches!(parse(&silent), Err(ConfigError::Listen)));
+        assert!(matches!(parse(&format!("{WHOLE}{nats}")), Err(ConfigError::Listen)));
+        for wrong in ["kind = \"smoke\"", "kind = \"nats\"", "kind = \"nats\"\nservers = []\nserver = 1"] {
+            assert!(matches!(parse(&format!("{silent}[wire]\n{wrong}\n")), Err(ConfigError::Malformed { .. })), "{wrong}");
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! DIR/quorate.toml     configuration, see crate::config
 //! DIR/roster.toml      the cosigners, see quorate_transport::roster
 //! DIR/store/           the epoch keys, and the sealed shares unless `[store]` says another place
+//! DIR/nats.seed        the nkey by which a NATS server knows the cosigner, if `init` made one
 //! DIR/moving.toml      there while the store is moved
 //! DIR/control.sock     the control API while the node runs
 //! ```
@@ -17,10 +18,7 @@ use std::{
 
 use quorate_core::PeerId;
 use quorate_storage::{EpochKeys, KekError, KeyEncryptionKey, Store, StoreError, Vault, VaultError};
-use quorate_transport::{
-    Identity, IdentityError, Roster, RosterError, WireError,
-    wires::tcp::{TcpLimits, TcpWire},
-};
+use quorate_transport::{Identity, IdentityError, Roster, RosterError, WireError};
 use zeroize::Zeroizing;
 
 use crate::{
@@ -37,11 +35,15 @@ mod moving;
 mod remote;
 mod stores;
 mod token;
+mod wire;
 
 pub(crate) use keys::KeyService;
 pub(crate) use moving::check_not_moving;
 pub use moving::{MOVING_FILE, MoveError, MoveReport, move_store};
 pub(crate) use stores::open_store;
+pub use wire::NKEY_FILE;
+#[cfg(feature = "nats")]
+pub use wire::{make_nkey, public_nkey};
 
 /// How long a cosigner that stops waits for what is in the middle of a step.
 const STOP_WITHIN: Duration = Duration::from_secs(10);
@@ -120,6 +122,25 @@ pub enum NodeError {
     #[cfg(feature = "pkcs11")]
     #[error(transparent)]
     Token(#[from] quorate_storage::pkcs11::Pkcs11Error),
+    /// The configuration names a wire that this build has not.
+    #[error("[wire] kind = \"{kind}\" needs a build of quorate with the feature `{kind}`")]
+    NoSuchWire {
+        /// Its kind.
+        kind: &'static str,
+    },
+    /// The NATS servers of the configuration do not serve.
+    #[cfg(feature = "nats")]
+    #[error(transparent)]
+    Nats(#[from] quorate_transport::wires::NatsError),
+    /// The file of an nkey seed does not serve.
+    #[cfg(feature = "nats")]
+    #[error("cannot use {}", path.display())]
+    Nkey {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: quorate_transport::nkey::NkeyError,
+    },
     /// A move to another store was cut off.
     #[error("the store of {} is being moved; finish that with the same `quorate store move` as before", directory.display())]
     Moving {
@@ -163,6 +184,7 @@ pub async fn init(directory: &Path, config_text: &str, passphrase: Zeroizing<Str
     if [CONFIG_FILE, STORE_DIRECTORY].iter().any(|name| directory.join(name).symlink_metadata().is_ok()) {
         return Err(NodeError::Exists { directory: directory.to_owned() });
     }
+    wire::prepare(directory, &config.wire)?;
     let store = open_store(directory, &config.store).await?;
     let keys = KeyService::create(directory, &config).await?;
     let kek = keys.lock(&store, passphrase).await?;
@@ -198,7 +220,7 @@ pub async fn create_vault(
 }
 
 /// What a file says, without the line feed that editors end files with.
-#[cfg(any(feature = "pkcs11", feature = "postgres"))]
+#[cfg(any(feature = "nats", feature = "pkcs11", feature = "postgres"))]
 fn secret_file(path: &Path) -> Result<Zeroizing<String>, NodeError> {
     let read = std::fs::read_to_string(path).map(Zeroizing::new);
     let text = read.map_err(|source| NodeError::File { path: path.to_owned(), source })?;
@@ -256,7 +278,7 @@ pub async fn run(
     if roster.peer(&config.name).is_none_or(|entry| entry.identity != me) {
         return Err(NodeError::NotOnRoster { name: config.name, identity: me });
     }
-    let wire = Arc::new(TcpWire::start(me, &config.listen, &roster, TcpLimits::default()).await?);
+    let wire = wire::start(directory, &config, me, &roster).await?;
     let exposure = config.placement.exposure()?;
     let waivers = config.keygen.waivers()?;
     let backups = config.backup_targets()?;

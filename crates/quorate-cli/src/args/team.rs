@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use quorate::config::{KeyServiceConfig, Pkcs11Config, PostgresConfig, StoreConfig};
 
-use super::PassphraseArgs;
+use super::{NatsArgs, PassphraseArgs};
 
 #[derive(Args, Debug)]
 pub(crate) struct InitArgs {
@@ -15,9 +15,9 @@ pub(crate) struct InitArgs {
     /// The cosigner's name, for people: 1 to 32 of a-z, 0-9 and -.
     #[arg(long, value_name = "NAME")]
     pub(crate) name: String,
-    /// Where it listens for other cosigners.
-    #[arg(long, value_name = "HOST:PORT")]
-    pub(crate) listen: String,
+    /// Where it listens for other cosigners, unless --nats says that servers carry its messages.
+    #[arg(long, value_name = "HOST:PORT", required_unless_present = "nats", conflicts_with = "nats")]
+    pub(crate) listen: Option<String>,
     /// Where the others reach it, if that is not where it listens (behind NAT, or with --listen 0.0.0.0:7001).
     #[arg(long, value_name = "HOST:PORT")]
     pub(crate) address: Option<String>,
@@ -44,6 +44,8 @@ pub(crate) struct InitArgs {
     /// Whoever controls one cosigner can ask the others, so allow what the keys are for, and set limits in quorate.toml.
     #[arg(long = "allow", value_name = "KIND", value_parser = ["message", "psbt", "evm", "solana"], help_heading = "Policy")]
     pub(crate) allow: Vec<String>,
+    #[command(flatten)]
+    pub(crate) nats: NatsArgs,
     #[command(flatten)]
     pub(crate) database: DatabaseArgs,
     #[command(flatten)]

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use quorate::{
-    config::{CONFIG_FILE, Config, KeyServiceConfig, StoreConfig},
+    config::{CONFIG_FILE, Config, KeyServiceConfig, StoreConfig, WireConfig},
     core::PeerId,
     node,
     transport::{Cosigner, Roster},
@@ -20,7 +20,10 @@ pub(crate) const ENTRY_FILE: &str = "roster-entry.toml";
 #[derive(Serialize)]
 struct ConfigFile<'a> {
     name: &'a str,
-    listen: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    listen: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    wire: Option<WireConfig>,
     #[serde(skip_serializing_if = "Option::is_none")]
     store: Option<StoreConfig>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -50,7 +53,7 @@ pub(super) fn run(args: &InitArgs, output: Output) -> Result<(), Failure> {
     let config = config_text(args);
     // Mistakes are found before anybody is asked for a passphrase.
     Config::parse(&config, &args.dir.join(CONFIG_FILE))?;
-    let probe = Cosigner::new(&args.name, harmless_identity(), announced(args));
+    let probe = Cosigner::new(&args.name, harmless_identity(), announced(args).unwrap_or("localhost:1"));
     roster(probe, &args.dir.join(ENTRY_FILE))?;
     let passphrase = passphrase::read(&args.passphrase, true)?;
     let spinner = output.spinner("making the store");
@@ -77,13 +80,27 @@ pub(super) fn run(args: &InitArgs, output: Output) -> Result<(), Failure> {
 pub(crate) fn init(args: &InitArgs, passphrase: Zeroizing<String>) -> Result<(PeerId, String), Failure> {
     let peer_id = runtime()?.block_on(node::init(&args.dir, &config_text(args), passphrase))?;
     let path = args.dir.join(ENTRY_FILE);
-    let entry = roster(Cosigner::new(&args.name, peer_id, announced(args)), &path)?.to_toml();
+    let mut cosigner = Cosigner::new(&args.name, peer_id, announced(args).unwrap_or_default());
+    cosigner.nkey = nkey(&args.dir)?;
+    let entry = roster(cosigner, &path)?.to_toml();
     write_file(&path, entry.as_bytes())?;
     Ok((peer_id, entry))
 }
 
-fn announced(args: &InitArgs) -> &str {
-    args.address.as_deref().unwrap_or(&args.listen)
+fn announced(args: &InitArgs) -> Option<&str> {
+    args.address.as_deref().or(args.listen.as_deref())
+}
+
+/// How NATS servers know the cosigner of this directory, if one carries its messages.
+#[cfg(feature = "nats")]
+fn nkey(directory: &Path) -> Result<Option<String>, Failure> {
+    Ok(node::public_nkey(directory)?)
+}
+
+#[cfg(not(feature = "nats"))]
+#[expect(clippy::unnecessary_wraps, reason = "the same shape as with the feature")]
+const fn nkey(_directory: &Path) -> Result<Option<String>, Failure> {
+    Ok(None)
 }
 
 /// A roster of one.
@@ -101,7 +118,8 @@ fn harmless_identity() -> PeerId {
 fn config_text(args: &InitArgs) -> String {
     let file = ConfigFile {
         name: &args.name,
-        listen: &args.listen,
+        listen: args.listen.as_deref(),
+        wire: args.nats.wire(),
         store: args.database.store(),
         key_service: args.token.key_service(&args.name),
         placement: Placement {

@@ -14,8 +14,10 @@ pub(super) fn run(args: &NodeArgs, output: Output) -> Result<(), Failure> {
     let passphrase = passphrase::read(&args.passphrase, false)?;
     let socket = args.dir.join(SOCKET_FILE);
     let ready = || {
-        let value = serde_json::json!({"ready": true, "name": config.name, "listen": config.listen, "socket": socket});
-        let text = format!("{} is ready: listens at {}, control socket {}", config.name, config.listen, socket.display());
+        let listen = Some(config.listen.as_str()).filter(|listen| !listen.is_empty());
+        let value = serde_json::json!({"ready": true, "name": config.name, "listen": listen, "socket": socket});
+        let wire = listen.map_or_else(|| "messages over NATS".to_owned(), |listen| format!("listens at {listen}"));
+        let text = format!("{} is ready: {wire}, control socket {}", config.name, socket.display());
         // A supervisor that closed our output does not stop a cosigner.
         drop(output.answer(&value, &text));
     };

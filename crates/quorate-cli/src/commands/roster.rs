@@ -41,7 +41,11 @@ pub(crate) fn add(directory: &Path, entries: &[PathBuf]) -> Result<Roster, Failu
                 None => cosigners.push(cosigner.clone()),
                 Some(known) if known == cosigner => {}
                 Some(known) => {
-                    let field = if known.identity == cosigner.identity { "address" } else { "identity" };
+                    let field = match known {
+                        known if known.identity != cosigner.identity => "identity",
+                        known if known.address != cosigner.address => "address",
+                        _ => "nkey",
+                    };
                     return Err(Failure::RosterConflict { path: entry.clone(), name: cosigner.name.clone(), field });
                 }
             }
@@ -96,11 +100,12 @@ fn show(roster: &Roster, output: Output) -> Result<(), Failure> {
     let mut cosigners: Vec<_> = roster.iter().collect();
     cosigners.sort_by(|a, b| a.name.cmp(&b.name));
     let mut rows = vec![row(["name", "address", "identity"])];
-    rows.extend(cosigners.iter().map(|entry| row([&entry.name, &entry.address, &entry.identity.to_string()])));
+    let place = |entry: &Cosigner| if entry.address.is_empty() { "over NATS".to_owned() } else { entry.address.clone() };
+    rows.extend(cosigners.iter().map(|entry| row([&entry.name, &place(entry), &entry.identity.to_string()])));
     let text = format!("{}\ndigest {digest}\nAll operators should see the same digest; compare it by telephone.", table(&rows));
     let list: Vec<_> = cosigners
         .iter()
-        .map(|entry| serde_json::json!({"name": entry.name, "address": entry.address, "identity": entry.identity.to_string()}))
+        .map(|entry| serde_json::json!({"name": entry.name, "address": entry.address, "identity": entry.identity.to_string(), "nkey": entry.nkey}))
         .collect();
     output.answer(&serde_json::json!({"digest": digest, "cosigners": list}), &text)
 }

@@ -29,7 +29,7 @@ use super::{
     trouble::Trouble,
 };
 use crate::{
-    args::{DatabaseArgs, InitArgs, PassphraseArgs, TokenArgs},
+    args::{DatabaseArgs, InitArgs, NatsArgs, PassphraseArgs, TokenArgs},
     commands::init::init,
 };
 
@@ -137,7 +137,7 @@ impl Member {
         let args = InitArgs {
             dir: directory.clone(),
             name: name.to_owned(),
-            listen: listen.to_string(),
+            listen: Some(listen.to_string()),
             address: None,
             operator: operator.to_owned(),
             runtime: format!("{cloud}/vm"),
@@ -146,6 +146,7 @@ impl Member {
             deployer: None,
             relay: None,
             allow: ["psbt", "evm", "solana"].map(str::to_owned).into(),
+            nats: NatsArgs::default(),
             database: DatabaseArgs::default(),
             token: TokenArgs::default(),
             passphrase: PassphraseArgs::default(),

@@ -2,7 +2,7 @@
 
 use crate::support::{line, quorate};
 
-const COMMANDS: [&str; 27] = [
+const COMMANDS: [&str; 28] = [
     "init",
     "roster",
     "node",
@@ -28,12 +28,14 @@ const COMMANDS: [&str; 27] = [
     "consent",
     "placement",
     "store",
+    "nats",
     "backup",
     "drill",
 ];
-const NESTED: [(&str, &[&str]); 8] = [
+const NESTED: [(&str, &[&str]); 9] = [
     ("audit", &["show", "verify"]),
     ("backup", &["make", "verify", "restore"]),
+    ("nats", &["key", "permissions"]),
     ("store", &["move"]),
     ("roster", &["add", "remove", "show", "check"]),
     ("requester", &["new", "show"]),

@@ -11,6 +11,8 @@ mod help;
 mod import;
 #[cfg(feature = "metrics")]
 mod metrics;
+#[cfg(feature = "nats")]
+mod nats;
 mod network;
 mod node;
 mod people;

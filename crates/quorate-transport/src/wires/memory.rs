@@ -14,6 +14,8 @@ use std::{
 
 use quorate_core::PeerId;
 
+use super::faults::Dice;
+pub use super::faults::Faults;
 use crate::{
     link::MAX_DATAGRAM,
     wire::{BoxFuture, Wire, WireError},
@@ -21,37 +23,6 @@ use crate::{
 
 /// The most datagrams that wait for one cosigner; more are dropped.
 const MAX_QUEUE: usize = 8192;
-
-/// How often a hub misbehaves, in thousandths of all datagrams.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Faults {
-    /// How many are lost.
-    pub drop: u16,
-    /// How many arrive twice.
-    pub duplicate: u16,
-    /// How many arrive after some that were sent later.
-    pub delay: u16,
-    /// How many arrive with one bit flipped.
-    pub corrupt: u16,
-}
-
-impl Faults {
-    /// No faults.
-    pub const NONE: Self = Self { drop: 0, duplicate: 0, delay: 0, corrupt: 0 };
-
-    /// Makes faults from their rates in thousandths.
-    #[must_use]
-    pub const fn new(drop: u16, duplicate: u16, delay: u16) -> Self {
-        Self { drop, duplicate, delay, corrupt: 0 }
-    }
-
-    /// The same with bits that flip on the way.
-    #[must_use]
-    pub const fn corrupting(self, corrupt: u16) -> Self {
-        Self { corrupt, ..self }
-    }
-}
 
 /// One datagram as the tap saw it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,7 +53,7 @@ struct Queue {
 
 struct State {
     seed: u64,
-    random: u64,
+    dice: Dice,
     faults: Faults,
     queues: BTreeMap<PeerId, Queue>,
     cut: BTreeSet<(PeerId, PeerId)>,
@@ -97,7 +68,7 @@ impl Hub {
     /// Makes a hub whose faults `seed` repeats. `Debug` shows the seed: a test should print it.
     #[must_use]
     pub fn new(seed: u64, faults: Faults) -> Self {
-        let state = State { seed, random: seed, faults, queues: BTreeMap::new(), cut: BTreeSet::new(), tap: None };
+        let state = State { seed, dice: Dice::new(seed), faults, queues: BTreeMap::new(), cut: BTreeSet::new(), tap: None };
         Self(Arc::new(Mutex::new(state)))
     }
 
@@ -166,32 +137,15 @@ impl fmt::Debug for Hub {
 }
 
 impl State {
-    /// One step of `SplitMix64`: good enough to roll dice, and the same everywhere.
-    fn roll(&mut self, below: u64) -> u64 {
-        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.random ^ (self.random >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % below.max(1)
-    }
-
-    fn happens(&mut self, thousandths: u16) -> bool {
-        self.roll(1000) < u64::from(thousandths)
-    }
-
     fn carry(&mut self, from: PeerId, to: PeerId, mut bytes: Vec<u8>) -> Vec<Waker> {
         if let Some(tap) = &mut self.tap {
             tap.push(Crossing { from, to, bytes: bytes.clone() });
         }
         let faults = self.faults;
-        let (lost, twice, late) = (self.happens(faults.drop), self.happens(faults.duplicate), self.happens(faults.delay));
-        let countdown = self.roll(8).saturating_add(1);
-        if faults.corrupt > 0 && self.happens(faults.corrupt) {
-            let bits = u64::try_from(bytes.len()).unwrap_or(0).saturating_mul(8);
-            let bit = self.roll(bits);
-            if let Some(byte) = usize::try_from(bit / 8).ok().and_then(|place| bytes.get_mut(place)) {
-                *byte ^= 1 << (bit % 8);
-            }
-        }
+        let (lost, twice, late) =
+            (self.dice.happens(faults.drop), self.dice.happens(faults.duplicate), self.dice.happens(faults.delay));
+        let countdown = self.dice.passes();
+        self.dice.corrupt(faults.corrupt, &mut bytes);
         let cut = self.cut.contains(&(from, to));
         let Some(queue) = self.queues.get_mut(&to).filter(|_| !cut) else { return Vec::new() };
         let mut wakers = queue.pass_late();

@@ -13,8 +13,12 @@
 )]
 
 mod common;
+#[cfg(feature = "tcp")]
+mod faulty;
 mod flood;
 mod links;
+#[cfg(feature = "nats")]
+mod nats;
 #[cfg(feature = "tcp")]
 mod network;
 mod rosters;

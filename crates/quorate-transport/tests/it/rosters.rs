@@ -1,7 +1,7 @@
 //! The roster file, and everything that it refuses.
 
 use quorate_core::PeerId;
-use quorate_transport::{Cosigner, Roster, RosterError};
+use quorate_transport::{Cosigner, Roster, RosterError, nkey::NkeySeed};
 
 use crate::common::{identities, roster};
 
@@ -92,4 +92,23 @@ fn roster_refuses_unknown_fields_other_versions_and_sizes() {
     assert_eq!(Roster::from_toml("version = 1\n"), Err(RosterError::Size { found: 0 }));
     let many = (0..4097u16).map(|place| Cosigner::new(format!("c{place}"), PeerId::new([0; 32]), "h:1"));
     assert_eq!(Roster::new(many), Err(RosterError::Size { found: 4097 }));
+}
+
+#[test]
+fn cosigner_behind_nats_needs_no_address_and_its_nkey_is_its_own() {
+    let ids: Vec<_> = identities(3, 6).iter().map(|identity| identity.peer_id()).collect();
+    let nkey = || NkeySeed::generate(&mut getrandom::SysRng).unwrap().public();
+    let (one, other) = (nkey(), nkey());
+    let entry = |place: usize, address: &str, nkey: &str| Cosigner::new(format!("c{place}"), ids[place], address).with_nkey(nkey);
+    let roster = Roster::new([entry(0, "", &one), entry(1, "", &other), Cosigner::new("c2", ids[2], "h:1")]).unwrap();
+    assert!(!roster.to_toml().contains("address = \"\""));
+    assert_eq!(Roster::from_toml(&roster.to_toml()).unwrap(), roster);
+    let without =
+        Roster::new([0, 1, 2].map(|place| Cosigner::new(format!("c{place}"), ids[place], format!("h:{place}")))).unwrap();
+    assert_eq!(roster.digest(), without.digest());
+    let twice = Roster::new([entry(0, "", &one), entry(1, "h:1", &one)]);
+    assert!(matches!(twice, Err(RosterError::Duplicate { field: "nkey", .. })));
+    let wrong = Roster::new([entry(0, "h:1", &one[1..])]);
+    assert!(matches!(wrong, Err(RosterError::Nkey { name, .. }) if name == "c0"));
+    assert!(matches!(Roster::new([Cosigner::new("c0", ids[0], "")]), Err(RosterError::Address { .. })));
 }

@@ -16,6 +16,8 @@ mod backup;
 mod cosigner;
 mod ecdsa;
 mod freeze;
+#[cfg(feature = "nats")]
+mod nats;
 mod node;
 mod payload;
 mod policy;

@@ -46,7 +46,7 @@ pub(crate) fn exposure_of_one_operator(index: usize) -> Exposure {
     Exposure::new("acme".parse().unwrap(), row.runtime().clone(), row.storage().clone())
 }
 
-async fn home() -> Home {
+pub(crate) async fn home() -> Home {
     let faults = StoreFaults::none();
     let store = Arc::new(MemoryStore::new(faults.clone()));
     let epochs = Arc::new(MemoryEpochKeys::default());
