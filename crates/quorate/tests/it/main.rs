@@ -13,12 +13,14 @@
 )]
 
 mod backup;
+mod budgets;
 mod cosigner;
 mod ecdsa;
 mod freeze;
 mod node;
 mod payload;
 mod policy;
+mod policy_content;
 mod requests;
 mod secrets;
 mod team;
