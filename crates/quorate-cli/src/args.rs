@@ -3,6 +3,7 @@
 mod audit;
 mod backup;
 mod placement;
+mod policy;
 mod request;
 mod reshare;
 mod sign;
@@ -15,6 +16,7 @@ use clap::{Args, Parser, Subcommand};
 pub(crate) use audit::{AuditArgs, AuditCommand};
 pub(crate) use backup::{BackupArgs, BackupCommand, BackupMakeArgs, BackupRestoreArgs, BackupVerifyArgs};
 pub(crate) use placement::{PlacementArgs, PlacementCommand};
+pub(crate) use policy::{PayloadKind, PolicyArgs, PolicyCommand, PolicyTestArgs};
 pub(crate) use request::{ApproveArgs, FreezeArgs, Requested, RequesterArgs, RequesterCommand, ResumeArgs};
 pub(crate) use reshare::{ConsentArgs, Dealt, EvictArgs, ReshareArgs};
 pub(crate) use sign::{AddressKind, Network, SignArgs, SignKind, Signer, Signing, Text, VerifyArgs, VerifyKind};
@@ -80,6 +82,8 @@ pub(crate) enum Command {
     Address(AddressArgs),
     /// Have a message, a digest or a transaction signed.
     Sign(Box<SignArgs>),
+    /// Show what a cosigner's policy says to a document, without signing it.
+    Policy(PolicyArgs),
     /// Make a key pair with which a wallet program or a person signs requests, approves them, or freezes keys.
     Requester(RequesterArgs),
     /// Approve a request that somebody else signed, after looking at it.

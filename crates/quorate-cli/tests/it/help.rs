@@ -2,7 +2,7 @@
 
 use crate::support::{line, quorate};
 
-const COMMANDS: [&str; 27] = [
+const COMMANDS: [&str; 28] = [
     "init",
     "roster",
     "node",
@@ -14,6 +14,7 @@ const COMMANDS: [&str; 27] = [
     "keys",
     "address",
     "sign",
+    "policy",
     "requester",
     "approve",
     "freeze",
@@ -31,13 +32,14 @@ const COMMANDS: [&str; 27] = [
     "backup",
     "drill",
 ];
-const NESTED: [(&str, &[&str]); 8] = [
+const NESTED: [(&str, &[&str]); 9] = [
     ("audit", &["show", "verify"]),
     ("backup", &["make", "verify", "restore"]),
     ("store", &["move"]),
     ("roster", &["add", "show", "check"]),
+    ("policy", &["test"]),
     ("requester", &["new", "show"]),
-    ("sign", &["message", "digest", "psbt", "evm", "solana", "request"]),
+    ("sign", &["message", "digest", "psbt", "evm", "typed-data", "solana", "request"]),
     ("verify", &["message", "digest", "psbt", "solana"]),
     ("placement", &["explain"]),
 ];
