@@ -29,8 +29,7 @@ pub(super) fn run(command: &PolicyCommand, output: Output) -> Result<(), Failure
     let description = payload.describe(&KeyUse::new(&key, &path))?;
     let name = format!("{}.{}", info.wallet, info.suite);
     let mut key_id = [0; 32];
-    // Of no meaning to the policy of a configuration.
-    drop(hex::decode_to_slice(&info.key_id, &mut key_id));
+    hex::decode_to_slice(&info.key_id, &mut key_id).map_err(|_| unknown(args))?;
     let suite = SuiteId::from_name(&info.suite).ok_or_else(|| unknown(args))?;
     let requested = RequestedKey::new(&name, &key_id, suite, &path);
     let (requester, approvals) = people(args, &policy)?;

@@ -10,7 +10,7 @@ use quorate::{
     Clock, CosignerError, KeygenRequest, SignRequest, Signed,
     core::SuiteId,
     payload::{AnyPayload, Description, Digest, KeyUse, KeyView as _, Payload, PayloadError, SolanaMessage, ToSign, kind},
-    policy::BuiltinPolicy,
+    policy::{BuiltinPolicy, Decision, Policy, SignRequestView},
 };
 
 use crate::{payload::solana::transfer, team::Team};
@@ -174,4 +174,35 @@ async fn proposer_that_shows_one_transaction_and_means_another_gets_no_signature
     }
     let digest = SignRequest::new("w", AnyPayload::new(Digest::new([7; 32]))).suite(SuiteId::Ed25519);
     assert!(rig.team.cosigner(0).sign(digest).await.is_err());
+}
+
+/// Allows everything, and keeps what it was shown.
+#[derive(Default)]
+struct Shown(Mutex<Vec<String>>);
+
+impl Policy for Shown {
+    fn decide(&self, request: &SignRequestView<'_>) -> Decision {
+        self.0.lock().unwrap().push(format!("{} {:?}", request.description, request.description.effects));
+        Decision::Allow
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_cosigner_shows_its_policy_the_same_description() {
+    let mut rig = Rig::start(&policy("")).await;
+    let shown: [Arc<Shown>; 3] = Default::default();
+    for (index, policy) in shown.iter().enumerate() {
+        rig.team.stop(index).await;
+        rig.team.boot_with(index, Arc::clone(policy) as _).await;
+    }
+    rig.team.connected().await;
+    let signers = ["bob".to_owned(), "carol".to_owned()];
+    let request = SignRequest::new("w", AnyPayload::new(rig.payload(1_000_000))).signers(signers);
+    let signed = rig.team.cosigner(0).sign(request).await.unwrap();
+    let expected = format!("{} {:?}", signed.description, signed.description.effects);
+    for policy in &shown {
+        let seen = policy.0.lock().unwrap();
+        assert!(!seen.is_empty() && seen.iter().all(|seen| *seen == expected), "{seen:?}");
+    }
+    assert!(expected.contains("Transfer of 0.001000000 SOL"), "{expected}");
 }
