@@ -4,6 +4,7 @@ mod audit;
 mod backup;
 mod nats;
 mod placement;
+mod policy;
 mod request;
 mod reshare;
 mod sign;
@@ -17,6 +18,7 @@ pub(crate) use audit::{AuditArgs, AuditCommand};
 pub(crate) use backup::{BackupArgs, BackupCommand, BackupMakeArgs, BackupRestoreArgs, BackupVerifyArgs};
 pub(crate) use nats::{NatsArgs, NatsCommand, NatsCommandArgs};
 pub(crate) use placement::{PlacementArgs, PlacementCommand};
+pub(crate) use policy::{PayloadKind, PolicyArgs, PolicyCommand, PolicyTestArgs};
 pub(crate) use request::{ApproveArgs, FreezeArgs, Requested, RequesterArgs, RequesterCommand, ResumeArgs};
 pub(crate) use reshare::{ConsentArgs, Dealt, EvictArgs, ReshareArgs};
 pub(crate) use sign::{AddressKind, Network, SignArgs, SignKind, Signer, Signing, Text, VerifyArgs, VerifyKind};
@@ -82,6 +84,8 @@ pub(crate) enum Command {
     Address(AddressArgs),
     /// Have a message, a digest or a transaction signed.
     Sign(Box<SignArgs>),
+    /// Show what a cosigner's policy says to a document, without signing it.
+    Policy(PolicyArgs),
     /// Make a key pair with which a wallet program or a person signs requests, approves them, or freezes keys.
     Requester(RequesterArgs),
     /// Approve a request that somebody else signed, after looking at it.

@@ -15,6 +15,7 @@ mod nats;
 mod node;
 mod peers;
 pub(crate) mod placement;
+mod policy;
 mod rejoin;
 mod requester;
 mod reshare;
@@ -58,6 +59,7 @@ pub(crate) fn run(command: Command, output: &Output) -> Result<(), Failure> {
         Command::Keys(connection) => keys::run(&connection, *output),
         Command::Address(args) => address::run(&args, *output),
         Command::Sign(args) => sign::run(args.kind, *output),
+        Command::Policy(args) => policy::run(&args.command, *output),
         Command::Requester(args) => requester::run(&args.command, *output),
         Command::Approve(args) => approve::run(&args, *output),
         Command::Freeze(args) => freeze::run(&args, *output),
@@ -103,6 +105,21 @@ fn remote(address: &str, connection: &Connection, timeout: Duration) -> Result<C
 #[cfg(not(feature = "remote"))]
 fn remote(_address: &str, _connection: &Connection, _timeout: Duration) -> Result<Client, Failure> {
     Err(Failure::Feature { option: "--connect", feature: "remote" })
+}
+
+/// Shows something to whoever sits at the terminal, and asks. Only the whole word yes is one.
+fn confirmed(text: &str, question: &str) -> Result<bool, Failure> {
+    use std::io::{BufRead as _, IsTerminal as _, Write as _};
+    let stdin = std::io::stdin();
+    if !stdin.is_terminal() {
+        return Err(Failure::NobodyToAsk);
+    }
+    let failed = |source| Failure::Output { source };
+    let mut stderr = std::io::stderr().lock();
+    write!(stderr, "{text}\n{question} Type yes: ").and_then(|()| stderr.flush()).map_err(failed)?;
+    let mut line = String::new();
+    stdin.lock().read_line(&mut line).map_err(failed)?;
+    Ok(line.trim() == "yes")
 }
 
 /// The runtime of commands that run a cosigner themselves.

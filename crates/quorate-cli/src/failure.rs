@@ -138,6 +138,12 @@ pub(crate) enum Failure {
     /// The person said no.
     #[error("not approved; nothing was written")]
     NotApproved,
+    /// The person said no.
+    #[error("not signed: nobody was asked for a signature")]
+    NotWanted,
+    /// A name that the policy does not list.
+    #[error("{name} is not listed under [policy.requesters] or [policy.approvals] of this configuration")]
+    NotInPolicy { name: String },
     /// Nobody who could say yes.
     #[error("there is no terminal to ask on; look at the request, and use --yes")]
     NobodyToAsk,
@@ -207,6 +213,7 @@ impl Failure {
             | Self::Runtime { .. }
             | Self::Randomness
             | Self::NotApproved
+            | Self::NotWanted
             | Self::Drill { .. } => 1,
             Self::Consent { .. } => 4,
             Self::Config(_)
@@ -237,6 +244,7 @@ impl Failure {
             | Self::SecretFile { .. }
             | Self::NotPrivate { .. }
             | Self::NobodyToAsk
+            | Self::NotInPolicy { .. }
             | Self::NoAddress { .. }
             | Self::SeveralKeys { .. }
             | Self::Threshold(_) => 2,

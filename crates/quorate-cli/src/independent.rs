@@ -168,7 +168,9 @@ fn signed_bytes(transaction: &TxEnvelope) -> Vec<u8> {
     match transaction {
         TxEnvelope::Legacy(signed) => signed.tx().encoded_for_signing(),
         TxEnvelope::Eip1559(signed) => signed.tx().encoded_for_signing(),
-        TxEnvelope::Eip2930(_) | TxEnvelope::Eip4844(_) | TxEnvelope::Eip7702(_) => Vec::new(),
+        TxEnvelope::Eip2930(signed) => signed.tx().encoded_for_signing(),
+        TxEnvelope::Eip4844(signed) => signed.tx().encoded_for_signing(),
+        TxEnvelope::Eip7702(_) => Vec::new(),
     }
 }
 

@@ -30,7 +30,7 @@
 //! pin_file = "/run/secrets/pin"
 //!
 //! [policy]                             # what this cosigner signs, nothing by default; see quorate::policy
-//! payloads = ["message", "psbt", "evm", "solana"]
+//! payloads = ["message", "psbt", "evm", "typed-data", "solana"]
 //!
 //! [keygen]                             # which key generations this cosigner takes part in
 //! min_signers = 2                      # the lowest threshold; 2 by default
@@ -423,7 +423,9 @@ impl Config {
     pub fn load(directory: &Path) -> Result<Self, ConfigError> {
         let path = directory.join(CONFIG_FILE);
         let text = std::fs::read_to_string(&path).map_err(|source| ConfigError::Unreadable { path: path.clone(), source })?;
-        Self::parse(&text, &path)
+        let mut config = Self::parse(&text, &path)?;
+        config.policy.load_lists(directory).map_err(|error| ConfigError::Policy(error.into()))?;
+        Ok(config)
     }
 
     /// Parses a configuration; `path` is for error messages.

@@ -15,9 +15,11 @@ use std::sync::Arc;
 
 use quorate_core::SuiteId;
 
+mod address;
 mod description;
 mod digest;
 mod ecdsa;
+mod effect;
 mod error;
 mod evm;
 mod key;
@@ -27,10 +29,15 @@ mod schnorr;
 mod solana;
 pub mod template;
 
+pub use address::{AddressError, canonical_address};
 pub use description::{Description, Details, Line};
 pub use digest::Digest;
+pub use effect::{Asset, Effect};
 pub use error::PayloadError;
-pub use evm::{EvmDetails, EvmError, EvmTransaction};
+pub use evm::{
+    CallDetails, EvmDetails, EvmError, EvmTransaction,
+    typed::{TypedData, TypedDataDetails, TypedDataError},
+};
 pub use key::{AddressKind, KeyUse, KeyView, Network, format_path};
 pub use message::Message;
 pub use psbt::{InputDetails, OutputDetails, Psbt, PsbtDetails, PsbtError, extract_transaction};
@@ -51,6 +58,8 @@ pub mod kind {
     pub const EVM: &str = "evm";
     /// The message of a Solana transaction.
     pub const SOLANA: &str = "solana";
+    /// A document of EIP-712, as JSON.
+    pub const TYPED_DATA: &str = "typed-data";
 }
 
 /// Something that can be signed: for people, for the machine, and as bytes between cosigners.
@@ -195,6 +204,7 @@ impl AnyPayload {
             kind::PSBT => Self::new(Psbt::parse(bytes)?),
             kind::EVM => Self::new(EvmTransaction::parse(bytes)?),
             kind::SOLANA => Self::new(SolanaMessage::parse(bytes)?),
+            kind::TYPED_DATA => Self::new(TypedData::parse(bytes)?),
             _ => return Err(PayloadError::UnknownKind),
         };
         if payload.encode() == bytes { Ok(payload) } else { Err(PayloadError::NotCanonical) }

@@ -11,11 +11,21 @@ use crate::{
     request::RequesterKey,
 };
 
+mod addresses;
+mod assets;
+mod budget;
 mod builtin;
+mod calls;
+mod chains;
 mod limits;
 mod people;
 
-pub use builtin::{BuiltinPolicy, ConfigError, EvmLimits, KeyRules, NotDecoded, PsbtLimits, SolanaLimits};
+pub use addresses::{AddressFile, AddressListError, AddressRules};
+pub use assets::{Amount, AssetRules};
+pub use budget::Budget;
+pub use builtin::{BuiltinPolicy, ConfigError, KeyRules};
+pub use calls::{Answer, CallRules};
+pub use chains::{EvmLimits, PsbtLimits, SolanaLimits};
 pub use limits::Limits;
 pub use people::{Approvals, Day, Hours, When};
 
@@ -31,6 +41,13 @@ pub trait Policy: Send + Sync {
     fn limits(&self, request: &SignRequestView<'_>) -> Limits {
         let _ = request;
         Limits::default()
+    }
+
+    /// How much of each asset may leave by this key over time, and how much this request takes of it; without limits, unless a policy says
+    /// otherwise. The cosigner counts, durably, before the first byte of a share leaves, and once for each request id.
+    fn budgets(&self, request: &SignRequestView<'_>) -> Vec<Budget> {
+        let _ = request;
+        Vec::new()
     }
 }
 
@@ -63,6 +80,16 @@ impl Decision {
     #[must_use]
     pub fn ask(reason: &str) -> Self {
         Self::Ask { reason: reason.to_owned() }
+    }
+
+    /// Names the rule that decides so, in the words of the configuration file.
+    #[must_use]
+    pub fn by(self, rule: &str) -> Self {
+        match self {
+            Self::Allow => Self::Allow,
+            Self::Ask { reason } => Self::Ask { reason: format!("{reason} (rule {rule})") },
+            Self::Deny { reason } => Self::Deny { reason: format!("{reason} (rule {rule})") },
+        }
     }
 
     /// Joins two decisions: denying wins over asking, and asking over allowing. Equal ones join their reasons.
@@ -176,5 +203,9 @@ impl Policy for All {
 
     fn limits(&self, request: &SignRequestView<'_>) -> Limits {
         self.0.iter().map(|policy| policy.limits(request)).fold(Limits::default(), Limits::and)
+    }
+
+    fn budgets(&self, request: &SignRequestView<'_>) -> Vec<Budget> {
+        Budget::joined(self.0.iter().flat_map(|policy| policy.budgets(request)))
     }
 }

@@ -41,11 +41,13 @@ pub struct Target {
 
 /// All targets.
 pub const TARGETS: &[Target] = &[
+    Target { name: "addresses", run: payloads::addresses },
     Target { name: "api_json", run: texts::api_json },
     Target { name: "backup", run: backups::backup },
     Target { name: "ceremony", run: records::ceremony },
     Target { name: "config", run: texts::config },
     Target { name: "coordinator", run: coordinator::coordinator },
+    Target { name: "documents", run: payloads::documents },
     Target { name: "ecdsa", run: ecdsa::ecdsa },
     Target { name: "ecdsa_online", run: ecdsa::online },
     Target { name: "ecdsa_pairing", run: ecdsa::pairing },

@@ -39,11 +39,13 @@ type Seeds = Vec<(String, Vec<u8>)>;
 #[must_use]
 pub fn all() -> BTreeMap<&'static str, Seeds> {
     let mut all = BTreeMap::from([
+        ("addresses", addresses()),
         ("api_json", api_json()),
         ("backup", named(crate::backups::examples())),
         ("ceremony", ceremony()),
         ("config", config()),
         ("coordinator", each_suite(&COORDINATOR)),
+        ("documents", documents()),
         ("ecdsa", ecdsa(2)),
         ("ecdsa_online", ecdsa(0)),
         ("ecdsa_pairing", pairing()),
@@ -386,7 +388,7 @@ fn roster() -> Seeds {
 
 fn config() -> Seeds {
     let small = "name = \"a\"\nlisten = \"h:1\"\n[placement]\noperator = \"o/a\"\nruntime = \"aws/1\"\nstore = \"aws/2\"\nkey_services = [\"k/a\"]\n";
-    let rest = "deployer = \"ci\"\nrelay = \"r\"\nbackups = [{ location = \"gcp/b\", key = \"k/b\" }]\n[policy]\npayloads = [\"message\", \"psbt\"]\nallow_raw_digest = [\"t\"]\n[policy.psbt]\nmax_fee = 5_000\n[policy.solana]\nmax_lamports = 7\nnot_decoded = \"deny\"\n[ecdsa]\npresignatures = 0\n";
+    let rest = "deployer = \"ci\"\nrelay = \"r\"\nbackups = [{ location = \"gcp/b\", key = \"k/b\" }]\n[policy]\npayloads = [\"message\", \"psbt\"]\nallow_raw_digest = [\"t\"]\n[policy.psbt]\nmax_fee = 5_000\n[policy.solana]\nmax_lamports = 7\nnot_decoded = \"deny\"\n[policy.calls]\nupgrade = \"ask\"\n[policy.addresses]\nallow = [\"bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4\"]\ndeny_files = [{ path = \"x\" }]\n[policy.assets.\"eip155:1\"]\nmax = \"10\"\nper_day = 20\n[ecdsa]\npresignatures = 0\n";
     named([("small", small.into()), ("whole", [small, rest].concat().into_bytes())])
 }
 
@@ -433,7 +435,14 @@ fn payload() -> Seeds {
     // The same in version 0, with an address table behind.
     let lookup = [&[0x80][..], &solana, &[1], &[0x44; 32], &[1, 1, 0]].concat();
     let with = |kind: u8, steps: u8, bytes: &[u8]| [&[kind, steps][..], bytes].concat();
-    named([
+    let typed = typed_data().into_iter().map(|(label, text)| {
+        let canonical = quorate::payload::TypedData::parse(text.as_bytes()).unwrap().encode();
+        (format!("typed-{label}"), with(5, 0, &canonical))
+    });
+    let blob = [&[0x0a, 0xe1, 0xa0, 1][..], &[7; 31]].concat();
+    let more = [("evm-2930", with(4, 0, &transaction(1, &[], &[]))), ("evm-4844", with(4, 0, &transaction(3, &blob, &[])))];
+    let calls = calls().into_iter().map(|(name, bytes)| (name, with(4, 0, &bytes)));
+    let mut seeds = named([
         ("psbt", with(2, 0, &psbt(&[]))),
         ("psbt-child", with(2, 2, &psbt(&[0, 7]))),
         ("solana", with(3, 0, &solana)),
@@ -444,7 +453,79 @@ fn payload() -> Seeds {
         ("psbt-p2wpkh", with(2, 0, &wpkh)),
         ("message", with(0, 1, b"hello")),
         ("digest", with(1, 0, &[7; 32])),
-    ])
+    ]);
+    seeds.extend(named(more).into_iter().chain(calls).chain(typed));
+    seeds
+}
+
+/// Documents of EIP-712 by their labels.
+fn typed_data() -> Vec<(String, String)> {
+    let vectors: Vec<serde_json::Value> =
+        serde_json::from_str(include_str!("../../../vectors/ethereum/typed-data.json")).unwrap();
+    let named =
+        |vector: &serde_json::Value| (vector["label"].as_str().unwrap().replace(' ', "-"), vector["document"].to_string());
+    vectors.iter().map(named).filter(|(label, _)| !label.contains("plain")).collect()
+}
+
+/// Transactions of EIP-1559 whose data is a call that is known.
+fn calls() -> Vec<(String, Vec<u8>)> {
+    let vectors: Vec<serde_json::Value> = serde_json::from_str(include_str!("../../../vectors/ethereum/calls.json")).unwrap();
+    let shown = ["transfer(", "approve(", "permit(", "execTransaction(", "upgradeToAndCall(", "swapOwner(", "setApprovalForAll("];
+    let known = vectors.iter().filter_map(|vector| {
+        let signature = vector["signature"].as_str()?;
+        shown
+            .iter()
+            .find(|name| signature.starts_with(*name))
+            .map(|name| (name.trim_end_matches('(').to_owned(), hex(vector["data"].as_str()?)))
+    });
+    known.map(|(name, data)| (format!("call-{name}"), transaction(2, &[], &data))).collect()
+}
+
+fn hex(digits: &str) -> Vec<u8> {
+    let digits = digits.trim_start_matches("0x").as_bytes();
+    digits.chunks(2).map(|pair| u8::from_str_radix(core::str::from_utf8(pair).unwrap(), 16).unwrap()).collect()
+}
+
+/// An unsigned transaction of a type, with what follows the access list.
+fn transaction(kind: u8, behind: &[u8], data: &[u8]) -> Vec<u8> {
+    let sized = |short: u8, length: usize| match length {
+        0..56 => vec![short + length as u8],
+        56..256 => vec![short + 56, length as u8],
+        _ => [&[short + 57][..], &(length as u16).to_be_bytes()].concat(),
+    };
+    // Chain, nonce, fees, gas, recipient, value, data, access list.
+    let fees: &[u8] = if kind == 1 { &[7] } else { &[1, 7] };
+    let data = [sized(0x80, data.len()), data.to_vec()].concat();
+    let items = [&[1, 3][..], fees, &[0x82, 0x52, 0x08, 0x94], &[9; 20], &[5], &data, &[0xc0], behind].concat();
+    [&[kind][..], &sized(0xc0, items.len()), &items].concat()
+}
+
+fn documents() -> Seeds {
+    let of = |kind: u8, bytes: &[u8]| [&[kind][..], bytes].concat();
+    let vectors: Vec<serde_json::Value> =
+        serde_json::from_str(include_str!("../../../vectors/bip370/test-vectors.json")).unwrap();
+    let psbts = (0..).zip(&vectors).filter(|(index, _)| index % 6 == 3);
+    let mut seeds: Seeds =
+        psbts.map(|(index, vector)| (format!("psbt-{index}"), of(0, vector["psbt"].as_str().unwrap().as_bytes()))).collect();
+    seeds.extend(typed_data().into_iter().take(4).map(|(label, text)| (label, of(2, text.as_bytes()))));
+    seeds.extend(named([("evm", of(1, EVM.as_bytes())), ("solana", of(3, SOLANA.as_bytes()))]));
+    seeds
+}
+
+fn addresses() -> Seeds {
+    let texts = [
+        "0xCD2a3d9F938E13CD947Ec05AbC7FE734Df8DD826",
+        "0xcd2a3d9f938e13cd947ec05abc7fe734df8dd826",
+        "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4",
+        "BC1QW508D6QEJXTDG4Y5R3ZARVARY0C5XW7KV8F3T4",
+        "tb1qw508d6qejxtdg4y5r3zarvary0c5xw7kxpjzsx",
+        "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa",
+        "TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA",
+        "eip155:1/erc20:0xCD2a3d9F938E13CD947Ec05AbC7FE734Df8DD826",
+        "solana/token:TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA",
+        "eip155:8453",
+    ];
+    named(texts.iter().enumerate().map(|(n, text)| (format!("text-{n}"), text.as_bytes().to_vec())))
 }
 
 fn template() -> Seeds {

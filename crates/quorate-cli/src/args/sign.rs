@@ -129,10 +129,13 @@ pub(crate) enum SignKind {
         #[arg(value_name = "DIGEST")]
         digest: String,
     },
-    /// Sign a Bitcoin transaction: a PSBT, binary or base64; gives the signed PSBT.
+    /// Sign a Bitcoin transaction: a PSBT of version 0 or 2, binary or base64; gives the signed PSBT.
     Psbt {
         #[command(flatten)]
         signing: Signing,
+        /// Do not ask whether what is shown is what you want.
+        #[arg(long)]
+        yes: bool,
         /// The PSBT; - is standard input.
         #[arg(value_name = "FILE")]
         file: PathBuf,
@@ -140,11 +143,14 @@ pub(crate) enum SignKind {
         #[arg(long, short, value_name = "FILE")]
         out: Option<PathBuf>,
     },
-    /// Sign an Ethereum transaction: the bytes that its sender signs (EIP-1559, or legacy with a chain id), binary or hexadecimal; gives
-    /// the signed transaction.
+    /// Sign an Ethereum transaction: the bytes that its sender signs (types 1 to 3, or legacy with a chain id), binary or hexadecimal;
+    /// gives the signed transaction.
     Evm {
         #[command(flatten)]
         signing: Signing,
+        /// Do not ask whether what is shown is what you want.
+        #[arg(long)]
+        yes: bool,
         /// The unsigned transaction; - is standard input.
         #[arg(value_name = "FILE")]
         file: PathBuf,
@@ -152,10 +158,24 @@ pub(crate) enum SignKind {
         #[arg(long, short, value_name = "FILE")]
         out: Option<PathBuf>,
     },
+    /// Sign a document of EIP-712, as JSON; prints the signature in hexadecimal digits.
+    TypedData {
+        #[command(flatten)]
+        signing: Signing,
+        /// Do not ask whether what is shown is what you want.
+        #[arg(long)]
+        yes: bool,
+        /// The document; - is standard input.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
     /// Sign a Solana transaction: its message, binary or base64; gives the signed transaction.
     Solana {
         #[command(flatten)]
         signing: Signing,
+        /// Do not ask whether what is shown is what you want.
+        #[arg(long)]
+        yes: bool,
         /// The message; - is standard input.
         #[arg(value_name = "FILE")]
         file: PathBuf,

@@ -39,10 +39,10 @@ pub(crate) struct InitArgs {
     /// What relays its messages, if anything does. It counts for availability only: links are encrypted end to end.
     #[arg(long, value_name = "DOMAIN", help_heading = "Placement: who could reach its shares")]
     pub(crate) relay: Option<String>,
-    /// What it signs without limits: message, psbt, evm, solana. Repeat it for several; without it, it signs nothing until its [policy] says so.
+    /// What it signs without limits: message, psbt, evm, typed-data, solana. Repeat it for several; without it, it signs nothing until its [policy] says so.
     ///
     /// Whoever controls one cosigner can ask the others, so allow what the keys are for, and set limits in quorate.toml.
-    #[arg(long = "allow", value_name = "KIND", value_parser = ["message", "psbt", "evm", "solana"], help_heading = "Policy")]
+    #[arg(long = "allow", value_name = "KIND", value_parser = ["message", "psbt", "evm", "typed-data", "solana"], help_heading = "Policy")]
     pub(crate) allow: Vec<String>,
     #[command(flatten)]
     pub(crate) nats: NatsArgs,

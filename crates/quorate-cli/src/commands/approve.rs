@@ -1,13 +1,11 @@
 //! `quorate approve`: a person looks at a request, and signs that they did.
 
-use std::io::{BufRead as _, IsTerminal as _, Write as _};
-
 use quorate::{
     control::api::{Approval, KeyInfo, SignRequest},
     payload::{AnyPayload, KeyUse, Payload as _},
 };
 
-use super::{client, read_file, write_file};
+use super::{client, confirmed, read_file, write_file};
 use crate::{
     args::ApproveArgs,
     failure::Failure,
@@ -26,7 +24,7 @@ pub(super) fn run(args: &ApproveArgs, output: Output) -> Result<(), Failure> {
     let text = describe(args, &request, &parts)?;
     if args.yes {
         output.note(&text);
-    } else if !confirmed(&text)? {
+    } else if !confirmed(&text, "Do you approve this?")? {
         return Err(Failure::NotApproved);
     }
     let key = approver.key().to_string();
@@ -64,18 +62,4 @@ fn describe(args: &ApproveArgs, request: &SignRequest, parts: &Parts) -> Result<
         quorate::utc(authorization.expires),
         hex::encode(parts.request_id),
     ))
-}
-
-/// Shows the request to whoever sits at the terminal, and asks.
-fn confirmed(text: &str) -> Result<bool, Failure> {
-    let stdin = std::io::stdin();
-    if !stdin.is_terminal() {
-        return Err(Failure::NobodyToAsk);
-    }
-    let failed = |source| Failure::Output { source };
-    let mut stderr = std::io::stderr().lock();
-    write!(stderr, "{text}\nDo you approve this? Type yes: ").and_then(|()| stderr.flush()).map_err(failed)?;
-    let mut line = String::new();
-    stdin.lock().read_line(&mut line).map_err(failed)?;
-    Ok(line.trim() == "yes")
 }

@@ -11,14 +11,14 @@ use quorate::{
         Client,
         api::{Authorization, SignRequest, Signed},
     },
-    payload::{AnyPayload, EvmTransaction, Payload as _, Psbt, SolanaMessage, kind},
+    payload::{AnyPayload, EvmTransaction, KeyUse, Payload, Psbt, SolanaMessage, TypedData, kind},
 };
 
-use super::{client, message_bytes, read_file, write_file};
+use super::{client, confirmed, message_bytes, read_file, write_file};
 use crate::{
     args::{Requested, SignKind, Signing},
     failure::Failure,
-    key::find_one,
+    key::{PublicKey, find_one, steps},
     output::Output,
     request::{Parts, read_request, to_json},
     requester,
@@ -36,22 +36,27 @@ pub(super) fn run(kind: SignKind, output: Output) -> Result<(), Failure> {
             let Some(signed) = request(signing, kind::DIGEST, &digest, output)? else { return Ok(()) };
             output.answer(&signed, &signed.signatures.join("\n"))
         }
-        SignKind::Psbt { signing, file, out } => {
-            let psbt = Psbt::parse(&read_file(&file)?)?.encode();
-            let Some(signed) = request(signing, kind::PSBT, &psbt, output)? else { return Ok(()) };
+        SignKind::Psbt { signing, yes, file, out } => {
+            let psbt = Psbt::parse(&read_file(&file)?)?;
+            let Some(signed) = transaction(signing, &psbt, yes, output)? else { return Ok(()) };
             document(&signed, out.as_deref(), output)
         }
-        SignKind::Evm { signing, file, out } => {
-            let transaction = EvmTransaction::parse(&read_file(&file)?)?.encode();
-            let Some(signed) = request(signing, kind::EVM, &transaction, output)? else { return Ok(()) };
+        SignKind::Evm { signing, yes, file, out } => {
+            let evm = EvmTransaction::parse(&read_file(&file)?)?;
+            let Some(signed) = transaction(signing, &evm, yes, output)? else { return Ok(()) };
             match out {
                 Some(path) => document(&signed, Some(&path), output),
                 None => output.answer(&signed, &format!("0x{}", hex::encode(finished(&signed)?))),
             }
         }
-        SignKind::Solana { signing, file, out } => {
-            let message = SolanaMessage::parse(&read_file(&file)?)?.encode();
-            let Some(signed) = request(signing, kind::SOLANA, &message, output)? else { return Ok(()) };
+        SignKind::TypedData { signing, yes, file } => {
+            let document = TypedData::parse(&read_file(&file)?)?;
+            let Some(signed) = transaction(signing, &document, yes, output)? else { return Ok(()) };
+            output.answer(&signed, &hex::encode(finished(&signed)?))
+        }
+        SignKind::Solana { signing, yes, file, out } => {
+            let message = SolanaMessage::parse(&read_file(&file)?)?;
+            let Some(signed) = transaction(signing, &message, yes, output)? else { return Ok(()) };
             document(&signed, out.as_deref(), output)
         }
         SignKind::Request { file, signers, out, connection } => {
@@ -60,6 +65,19 @@ pub(super) fn run(kind: SignKind, output: Output) -> Result<(), Failure> {
             document(&signed, out.as_deref(), output)
         }
     }
+}
+
+/// Shows what this program itself reads in the document, asks, and sends the request, or saves it.
+fn transaction(signing: Signing, payload: &dyn Payload, yes: bool, output: Output) -> Result<Option<Signed>, Failure> {
+    let suite = signing.suite.clone().or_else(|| payload.suite().map(|suite| suite.name().to_owned()));
+    let info = find_one(&client(&signing.connection)?, &signing.key, suite.as_deref())?;
+    let (key, path) = (PublicKey::new(&info)?, steps(signing.path.as_deref().unwrap_or("m"))?);
+    let description = payload.describe(&KeyUse::new(&key, &path))?;
+    let text = format!("wallet    {} ({})\nkey       {}\n\n{description}\n", info.wallet, info.suite, info.key_id);
+    if !yes && !confirmed(&text, "Have this signed?")? {
+        return Err(Failure::NotWanted);
+    }
+    request(signing, payload.kind(), &payload.encode(), output)
 }
 
 /// Sends the request, or saves it.

@@ -2,7 +2,7 @@
 
 use crate::support::{line, quorate};
 
-const COMMANDS: [&str; 28] = [
+const COMMANDS: [&str; 29] = [
     "init",
     "roster",
     "node",
@@ -14,6 +14,7 @@ const COMMANDS: [&str; 28] = [
     "keys",
     "address",
     "sign",
+    "policy",
     "requester",
     "approve",
     "freeze",
@@ -32,14 +33,15 @@ const COMMANDS: [&str; 28] = [
     "backup",
     "drill",
 ];
-const NESTED: [(&str, &[&str]); 9] = [
+const NESTED: [(&str, &[&str]); 10] = [
     ("audit", &["show", "verify"]),
     ("backup", &["make", "verify", "restore"]),
     ("nats", &["key", "permissions"]),
     ("store", &["move"]),
     ("roster", &["add", "remove", "show", "check"]),
+    ("policy", &["test"]),
     ("requester", &["new", "show"]),
-    ("sign", &["message", "digest", "psbt", "evm", "solana", "request"]),
+    ("sign", &["message", "digest", "psbt", "evm", "typed-data", "solana", "request"]),
     ("verify", &["message", "digest", "psbt", "solana"]),
     ("placement", &["explain"]),
 ];

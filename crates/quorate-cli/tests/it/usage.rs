@@ -70,8 +70,8 @@ fn malformed_digests_signatures_addresses_and_documents_exit_with_2_or_1() {
     place.at("nobody", "sign message treasury --hex abc").fails(2, "the message must be");
     place.at("nobody", "sign message treasury --file /nonexistent").fails(2, "cannot read /nonexistent");
     let psbt = text(&place.write("not.psbt", "not a psbt", 0o600));
-    place.at("nobody", &format!("sign psbt treasury {psbt}")).fails(2, "");
-    place.at("nobody", &format!("sign solana treasury {psbt}")).fails(2, "");
+    place.at("nobody", &format!("sign psbt --yes treasury {psbt}")).fails(2, "");
+    place.at("nobody", &format!("sign solana --yes treasury {psbt}")).fails(2, "");
     let address = "EMYCFwR4KeLbPXQfyoGL2EioPAmX9eAn3NAtu44WHx29";
     let signature = "00".repeat(64);
     line(&format!("verify message hi --signature 00 --address {address}")).fails(2, "128 hexadecimal digits");

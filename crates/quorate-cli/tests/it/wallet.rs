@@ -91,12 +91,38 @@ fn ecdsa(place: &Place, addresses: &Value) {
     assert!(place.at("carol", "keys").succeeds().contains(&format!("{ethereum} {wpkh}")));
     let unsigned = text(&place.write("unsigned.evm", EVM, 0o600));
     let signed = text(&place.path("signed.evm"));
-    place.at("alice", &format!("sign evm treasury {unsigned} --out {signed}")).succeeds();
+    place.at("alice", &format!("sign evm --yes treasury {unsigned} --out {signed}")).succeeds();
     quorate(["verify", "evm", &signed, "--address", &ethereum]).succeeds();
+    // Without a terminal there is nobody to ask, and --yes says that nobody needs to be.
+    place.at("alice", &format!("sign evm treasury {unsigned}")).fails(2, "no terminal to ask on");
+    policies(place, &unsigned, &ethereum);
     let signature = place.at("bob", &format!("sign message treasury hello --suite {suite}")).succeeds();
     let signature = signature.trim();
     quorate(["verify", "message", "hello", "--address", &ethereum, "--signature", signature]).succeeds();
     quorate(["verify", "message", "hallo", "--address", &ethereum, "--signature", signature]).fails(1, "not valid");
+}
+
+/// What a policy says to documents, without signing them.
+fn policies(place: &Place, unsigned: &str, ethereum: &str) {
+    let test = |what: &str| place.at("alice", &format!("policy test --key treasury {what} --json")).json();
+    let allowed = test(&format!("--payload {unsigned} --kind evm"));
+    assert_eq!(allowed["decision"], "allow");
+    let lines = allowed["description"]["lines"].as_array().unwrap();
+    assert!(lines.iter().any(|line| line["label"] == "from" && line["value"].as_str().unwrap().contains(ethereum)));
+    let typed = r#"{"types":{"EIP712Domain":[{"name":"name","type":"string"}],"Order":[{"name":"price","type":"uint256"}]},
+        "primaryType":"Order","domain":{"name":"Market"},"message":{"price":"5"}}"#;
+    let file = text(&place.write("order.json", typed, 0o600));
+    let denied = test(&format!("--payload {file} --kind typed-data"));
+    assert_eq!(denied["decision"], "deny");
+    let reason = denied["reason"].as_str().unwrap();
+    assert!(reason.contains("(rule payloads)") && reason.contains("(rule evm.not_decoded)"), "{reason}");
+    let said = place.at("alice", &format!("policy test --key treasury --payload {file} --kind typed-data")).succeeds();
+    assert!(said.contains("message.price: 5") && said.contains("valid on EVERY chain") && said.contains("deny: "), "{said}");
+    place.at("alice", &format!("sign typed-data --yes treasury {file}")).fails(4, "(rule payloads)");
+    place.at("alice", &format!("policy test --key nobody --payload {file} --kind typed-data")).fails(2, "nobody");
+    place
+        .at("alice", &format!("policy test --key treasury --payload {file} --kind typed-data --requester x"))
+        .fails(2, "not listed");
 }
 
 fn messages(place: &Place, taproot: &str, solana: &str) {
@@ -124,15 +150,15 @@ fn transactions(place: &Place, keys: &Value, taproot: &str, solana_address: &str
     let psbt = template::psbt(PSBT, &KeyUse::new(&bitcoin_key, &[])).unwrap();
     let unsigned = text(&place.write("unsigned.psbt", psbt.to_base64(), 0o600));
     let signed = text(&place.path("signed.psbt"));
-    place.at("carol", &format!("sign psbt treasury {unsigned} --out {signed}")).succeeds();
+    place.at("carol", &format!("sign psbt --yes treasury {unsigned} --out {signed}")).succeeds();
     assert!(quorate(["verify", "psbt", &signed, "--address", taproot]).succeeds().contains("all 2 inputs"));
     quorate(["verify", "psbt", &unsigned, "--address", taproot]).fails(1, "input 0 has no final");
-    let printed = place.at("alice", &format!("sign psbt treasury {unsigned}")).succeeds();
+    let printed = place.at("alice", &format!("sign psbt --yes treasury {unsigned}")).succeeds();
     assert!(BASE64_STANDARD.decode(printed.trim()).unwrap().starts_with(b"psbt"));
 
     let message = template::solana(SOLANA, &KeyUse::new(&solana_key, &[])).unwrap();
     let file = text(&place.write("message.solana", message.encode(), 0o600));
-    let transaction = place.at("bob", &format!("sign solana treasury {file}")).succeeds();
+    let transaction = place.at("bob", &format!("sign solana --yes treasury {file}")).succeeds();
     let file = text(&place.write("signed.solana", &transaction, 0o600));
     assert!(quorate(["verify", "solana", &file, "--address", solana_address]).succeeds().contains("is valid"));
     let mut bytes = BASE64_STANDARD.decode(transaction.trim()).unwrap();

@@ -10,7 +10,7 @@ use super::message::{RequestId, SignProposal};
 use crate::{
     error::CosignerError,
     payload::{AnyPayload, Description, KeyUse, Payload, Taproot, ToSign},
-    policy::{Decision, Limits, Policy, RequestedKey, SignRequestView},
+    policy::{Budget, Decision, Limits, Policy, RequestedKey, SignRequestView},
     request::{Content, RequestContent, RequesterKey},
     share::{AnyKeyShare, Stored, key_name},
 };
@@ -26,8 +26,17 @@ pub(crate) struct Approved {
     approvals: Vec<RequesterKey>,
     /// What its id stands for.
     pub(crate) content: Content,
+    /// What it counts against.
+    pub(crate) charge: Charge,
+}
+
+/// What a request counts against, durably, before the first byte of a share leaves.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Charge {
     /// How many requests its key may serve over time.
     pub(crate) limits: Limits,
+    /// How much of each asset may leave by its key over time.
+    pub(crate) budgets: Vec<Budget>,
 }
 
 /// Who decides, and when.
@@ -93,10 +102,10 @@ pub(crate) fn approve(
         return Err(CosignerError::Denied { reason: "the payload needs no signature, or too many".to_owned() });
     }
     let to_sign = messages.into_iter().map(task).collect::<Result<_, _>>()?;
-    let limits = Limits::default();
-    let approved = Approved { payload, path, description, to_sign, approvals, content, limits };
-    let limits = approved.judged(request, proposal, proposer, key, judge)?;
-    Ok(Approved { limits, ..approved })
+    let charge = Charge::default();
+    let approved = Approved { payload, path, description, to_sign, approvals, content, charge };
+    let charge = approved.judged(request, proposal, proposer, key, judge)?;
+    Ok(Approved { charge, ..approved })
 }
 
 impl Approved {
@@ -109,7 +118,7 @@ impl Approved {
         proposer: PeerId,
         key: &Stored<AnyKeyShare>,
         judge: Judge<'_>,
-    ) -> Result<Limits, CosignerError> {
+    ) -> Result<Charge, CosignerError> {
         let name = key_name(&key.wallet, key.share.suite());
         let key_id = key.share.key_id();
         let requested = RequestedKey::new(&name, key_id.as_bytes(), key.share.suite(), &self.path);
@@ -120,7 +129,7 @@ impl Approved {
             view = view.signed(authorization.requester, &self.approvals);
         }
         match judge.policy.decide(&view) {
-            Decision::Allow => Ok(judge.policy.limits(&view)),
+            Decision::Allow => Ok(Charge { limits: judge.policy.limits(&view), budgets: judge.policy.budgets(&view) }),
             Decision::Deny { reason } => Err(CosignerError::Denied { reason }),
             // Whoever approves signs the request; there is nobody to wait for here.
             Decision::Ask { reason } => {

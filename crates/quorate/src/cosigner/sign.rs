@@ -267,7 +267,7 @@ async fn decide(
     shared.refuse_frozen(&body.key_id).await?;
     let decided = async {
         let approved = rules::approve(id, body, proposer, key, shared.judge())?;
-        shared.admit_request(id, &approved.content, approved.limits).await?;
+        shared.admit_request(id, &approved.content, &approved.charge).await?;
         Ok(approved)
     };
     let decided = decided.await;
@@ -406,7 +406,7 @@ pub(super) async fn run(
     // Whoever sees all shares but its own has a signature, also if this ceremony then fails: it counts as signed from here on. What
     // cannot be written down is not signed.
     consent.durable().await?;
-    shared.consent(&proposal.request, &approved.content, approved.limits).await?;
+    shared.consent(&proposal.request, &approved.content, &approved.charge).await?;
     shared.count_signatures(&body.key_id, approved.to_sign.len()).await?;
     // What was acknowledged as frozen while these were written is not signed.
     shared.refuse_frozen_share(key)?;

@@ -4,7 +4,7 @@ use core::fmt;
 
 use bitcoin::hashes::{Hash as _, sha256};
 
-use super::{EvmDetails, PsbtDetails, SolanaDetails};
+use super::{Asset, Effect, EvmDetails, PsbtDetails, SolanaDetails, TypedDataDetails};
 
 /// How many characters of a message are shown.
 const SHOWN: usize = 512;
@@ -19,6 +19,10 @@ pub struct Description {
     pub lines: Vec<Line>,
     /// The same for programs.
     pub details: Details,
+    /// What it would do to money and to control; nothing of bytes without a known meaning.
+    pub effects: Vec<Effect>,
+    /// What would leave the key, and the accounts that it speaks for, fees and approvals included, by asset.
+    pub spends: Vec<(Asset, u128)>,
 }
 
 /// One line of a [`Description`]. Contains no control characters, whatever the payload contains.
@@ -43,13 +47,16 @@ pub enum Details {
     Evm(EvmDetails),
     /// A Solana message.
     Solana(SolanaDetails),
+    /// A document of EIP-712.
+    TypedData(TypedDataDetails),
 }
 
 impl Description {
     /// Starts with a title.
     #[must_use]
     pub fn new(title: &str) -> Self {
-        Self { title: printable(title), lines: Vec::new(), details: Details::Opaque }
+        let (lines, effects, spends) = (Vec::new(), Vec::new(), Vec::new());
+        Self { title: printable(title), lines, details: Details::Opaque, effects, spends }
     }
 
     /// Adds a line; control characters are escaped.
@@ -57,6 +64,12 @@ impl Description {
     pub fn line(mut self, label: &str, value: &str) -> Self {
         self.lines.push(Line { label: printable(label), value: printable(value) });
         self
+    }
+
+    /// Adds what it would do, and what would leave.
+    #[must_use]
+    pub fn effects(self, effects: Vec<Effect>, spends: Vec<(Asset, u128)>) -> Self {
+        Self { effects, spends, ..self }
     }
 
     /// Adds the numbers.

@@ -2,14 +2,18 @@
 
 use quorate_core::{InputError, SuiteId};
 
-use super::{evm::EvmError, psbt::PsbtError, solana::SolanaError};
+use super::{
+    evm::{EvmError, typed::TypedDataError},
+    psbt::PsbtError,
+    solana::SolanaError,
+};
 
 /// The requester gave something that this key cannot, or must not, sign. Nothing was signed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PayloadError {
     /// A kind of payload that this version does not know.
-    #[error("unknown kind of payload; known are message, digest, psbt, evm and solana")]
+    #[error("unknown kind of payload; known are message, digest, psbt, evm, typed-data and solana")]
     UnknownKind,
     /// More bytes than any payload may have.
     #[error("the payload is longer than {limit} bytes")]
@@ -76,6 +80,9 @@ pub enum PayloadError {
     /// What is wrong with an Ethereum transaction.
     #[error(transparent)]
     Evm(#[from] EvmError),
+    /// What is wrong with a document of EIP-712.
+    #[error(transparent)]
+    TypedData(#[from] TypedDataError),
     /// What is wrong with a Solana message.
     #[error(transparent)]
     Solana(#[from] SolanaError),

@@ -1,7 +1,8 @@
-//! Ethereum transactions: what the sender signs, of EIP-1559 (type 2) and of EIP-155 (legacy).
+//! Ethereum transactions: what the sender signs, of EIP-155 (legacy), EIP-2930 (type 1), EIP-1559 (type 2) and EIP-4844 (type 3).
 //!
 //! What is signed is Keccak-256 of exactly the bytes that travel, so that what [`parse`] reads is what the network will read.
-//! [`describe`] tells it. Access-list (type 1), blob (type 3) and set-code (type 4) transactions are not signed.
+//! [`describe`] tells it, and [`call`] what its data asks a contract to do, as far as [`functions`] knows the function. Documents of
+//! EIP-712 are another kind of payload: [`typed`]. Set-code transactions (type 4) are not signed.
 
 use core::fmt;
 
@@ -11,9 +12,14 @@ use quorate_core::SuiteId;
 
 use super::{Description, KeyUse, Payload, PayloadError, ToSign, check_count, ecdsa, kind};
 
+mod abi;
+mod call;
 mod describe;
+mod functions;
 mod parse;
+pub(super) mod typed;
 
+pub use call::CallDetails;
 pub use describe::EvmDetails;
 pub use parse::EvmError;
 use parse::{Fields, Parsed};
@@ -21,15 +27,21 @@ use parse::{Fields, Parsed};
 /// An unsigned Ethereum transaction, as the bytes whose Keccak-256 is signed.
 ///
 /// For EIP-1559 these are `0x02 ‖ rlp([chain_id, nonce, max_priority_fee_per_gas, max_fee_per_gas, gas_limit, to, value, data,
-/// access_list])`, for EIP-155 `rlp([nonce, gas_price, gas_limit, to, value, data, chain_id, 0, 0])`.
+/// access_list])`, for EIP-2930 `0x01 ‖ rlp([chain_id, nonce, gas_price, gas_limit, to, value, data, access_list])`, for EIP-4844 the first
+/// of these with type `0x03` and `max_fee_per_blob_gas, blob_versioned_hashes` behind, and for EIP-155 `rlp([nonce, gas_price, gas_limit,
+/// to, value, data, chain_id, 0, 0])`. The blobs of EIP-4844 are not signed and do not travel: whoever sends the transaction puts them,
+/// their commitments and proofs around it.
 ///
 /// # Security
 ///
-/// The sender is not in it: it is whoever signs, and the description names the address of the key at the path. What a call's data makes
-/// a contract do is not decoded: the description shows the length and the first four bytes, and says so. On rollups, a fee for
-/// the data is taken beside the one that is told.
+/// The sender is not in it: it is whoever signs, and the description names the address of the key at the path. Of a call's data, the
+/// functions that are known here are decoded, and an encoding that a contract could read in another way is not; what is not decoded is
+/// named as that, and a policy denies it unless it says otherwise. A contract at an address can do anything under any function's name:
+/// a policy that lists tokens and recipients is what speaks of contracts. On rollups, a fee for the data is taken beside the one
+/// that is told.
 ///
-/// Spec: [EIP-1559](https://eips.ethereum.org/EIPS/eip-1559), [EIP-155](https://eips.ethereum.org/EIPS/eip-155).
+/// Spec: [EIP-1559](https://eips.ethereum.org/EIPS/eip-1559), [EIP-2930](https://eips.ethereum.org/EIPS/eip-2930),
+/// [EIP-4844](https://eips.ethereum.org/EIPS/eip-4844), [EIP-155](https://eips.ethereum.org/EIPS/eip-155).
 #[derive(Clone, PartialEq, Eq)]
 pub struct EvmTransaction {
     bytes: Vec<u8>,
@@ -52,7 +64,7 @@ impl EvmTransaction {
         if bytes.len() > parse::MAX_TRANSACTION.saturating_mul(2).saturating_add(16) {
             return Err(EvmError::TooLong.into());
         }
-        // In binary it starts with 2 or with a byte above 0xbf, and neither is a digit.
+        // In binary it starts with 1, 2, 3 or a byte above 0xbf, and none is a digit.
         let bytes = if bytes.first().is_some_and(u8::is_ascii_graphic) {
             let digits = bytes.trim_ascii();
             hex::decode(digits.strip_prefix(b"0x").unwrap_or(digits)).map_err(|_| EvmError::NotHex)?
@@ -111,7 +123,9 @@ impl Payload for EvmTransaction {
         let (r, s) = (U256::from_be_bytes(verified.r), U256::from_be_bytes(verified.s));
         let parity = u64::from(verified.recovery);
         let (kind, unsigned, v): (&[u8], Vec<u8>, u64) = match &self.parsed.fields {
+            Fields::AccessList(fields) => (&[parse::ACCESS_LIST], parse::payload(fields), parity),
             Fields::FeeMarket(fields) => (&[parse::FEE_MARKET], parse::payload(fields), parity),
+            Fields::Blob(fields) => (&[parse::BLOB], parse::payload(fields), parity),
             // EIP-155: the last three items give way to the signature. The chain id was checked to leave room.
             Fields::Legacy { call } => {
                 (&[], parse::payload(call), self.parsed.chain_id.saturating_mul(2).saturating_add(35 + parity))

@@ -112,7 +112,7 @@ impl Payload for Message {
 }
 
 /// The one signature as `personal_sign` gives it: r ‖ s ‖ v.
-fn personal(usage: &KeyUse<'_>, digest: [u8; 32], signatures: &[Vec<u8>]) -> Result<Vec<u8>, PayloadError> {
+pub(super) fn personal(usage: &KeyUse<'_>, digest: [u8; 32], signatures: &[Vec<u8>]) -> Result<Vec<u8>, PayloadError> {
     check_count(1, signatures)?;
     let public = ecdsa::public_key(usage.key, usage.path)?;
     let verified = signatures.first().and_then(|signature| ecdsa::verified(signature, digest, &public));

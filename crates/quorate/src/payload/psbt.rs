@@ -1,8 +1,9 @@
 //! Bitcoin transactions: PSBTs of which a BIP-340 key spends Taproot inputs by the key path, and an ECDSA key P2WPKH inputs.
 //!
-//! BIP-174 (version 0) with the fields of BIP-371. What can be checked without the key is checked when a PSBT is read
-//! ([`check`]); what it means for a key is worked out by [`plan`]; [`describe`] tells it. Inputs of other keys may be there, also
-//! those of the same wallet's key of the other suite; script paths, other ECDSA inputs and version 2 are not signed.
+//! BIP-174 (version 0) with the fields of BIP-371; [`version2`] makes it of BIP-370. What can be checked without the key is checked when a
+//! PSBT is read ([`check`]); what it means for a key is worked out by [`plan`]; [`describe`] tells it. Inputs of other keys may be there,
+//! also those of the same wallet's key of the other suite; script paths and other ECDSA inputs are not signed: a BIP-340 key of this
+//! library signs with the tweak of an output key alone, and what is in a script is the bare key.
 
 use core::fmt;
 
@@ -22,12 +23,13 @@ mod check;
 mod describe;
 mod error;
 mod plan;
+mod version2;
 
 pub use describe::{InputDetails, OutputDetails, PsbtDetails};
 pub use error::PsbtError;
 use plan::{Lock, OwnInput, Plan};
 
-/// A partially signed Bitcoin transaction, version 0, in which this key spends Taproot outputs (BIP-340 keys) or P2WPKH outputs
+/// A partially signed Bitcoin transaction, in which this key spends Taproot outputs (BIP-340 keys) or P2WPKH outputs
 /// (ECDSA keys).
 ///
 /// # Security
@@ -49,7 +51,7 @@ impl fmt::Debug for Psbt {
 }
 
 impl Psbt {
-    /// Reads a PSBT in binary or base64.
+    /// Reads a PSBT of version 0 or 2 in binary or base64. From there on it is one of version 0.
     ///
     /// # Errors
     ///
@@ -199,7 +201,11 @@ fn parse(bytes: &[u8]) -> Result<Inner, PsbtError> {
     } else {
         BASE64_STANDARD.decode(bytes.trim_ascii()).map_err(|_| PsbtError::NotBase64)?
     };
+    let decoded = if version2::is_version_2(&decoded) { version2::to_version_0(&decoded)? } else { decoded };
     let mut rest = decoded.as_slice();
     let psbt = Inner::deserialize_from_reader(&mut rest).map_err(|error| PsbtError::Malformed(Box::new(error)))?;
+    if version2::is_mixed(&psbt) {
+        return Err(PsbtError::Version2 { part: "version: it has fields of both, and it" });
+    }
     if rest.is_empty() { Ok(psbt) } else { Err(PsbtError::TrailingBytes) }
 }

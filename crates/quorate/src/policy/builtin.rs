@@ -4,20 +4,23 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
-use super::{Approvals, Decision, Hours, Limits, Policy, SignRequestView};
+use super::{
+    AddressListError, AddressRules, Answer, Approvals, AssetRules, Budget, CallRules, Decision, EvmLimits, Hours, Limits, Policy,
+    PsbtLimits, SignRequestView, SolanaLimits, assets,
+};
 use crate::{
-    payload::{Details, EvmDetails, PsbtDetails, SolanaDetails, kind},
+    payload::{AddressError, Asset, Details, Effect, kind},
     request::RequesterKey,
 };
-
-const WEI_PER_GWEI: u128 = 1_000_000_000;
 
 /// Allows kinds of payloads, raw digests by the key's name, and transactions up to limits, to requesters that it knows, in the hours that
 /// it names, with the approvals that it asks for.
 ///
-/// By default nothing is allowed. [`documents`](Self::documents) allows messages, PSBTs, Ethereum transactions and Solana messages without
-/// limits, but a person is asked about Ethereum transactions with data and Solana messages with instructions that are not decoded here;
-/// raw digests stay denied for every key.
+/// By default nothing is allowed. [`documents`](Self::documents) allows messages, PSBTs, Ethereum transactions, typed data and Solana
+/// messages without limits, but for what is denied until a rule says otherwise: calls and instructions that are not decoded here,
+/// delegatecalls, approvals without a limit, upgrades of proxies and programs, and changes of owners; and raw digests, for every key.
+///
+/// Each denial names its rule as this file has it, for example `(rule calls.delegatecall)`.
 ///
 /// # Security
 ///
@@ -62,11 +65,26 @@ const WEI_PER_GWEI: u128 = 1_000_000_000;
 ///     [evm]
 ///     chains = [1]                         # Ethereum's main network alone
 ///     max_gwei = 2_000_000_000             # that may leave the key, the fee included
-///     not_decoded = "deny"                 # calls with data, new contracts; by default a person is asked
+///     max_fee_gwei = 20_000_000
+///     not_decoded = "ask"                  # calls, documents, new contracts that are not understood; denied by default
 ///
 ///     [solana]
 ///     max_lamports = 2_000_000_000         # that may leave the key, the fee included
-///     not_decoded = "deny"                 # instructions that are not understood here; by default a person is asked
+///     max_fee_lamports = 100_000
+///     not_decoded = "ask"                  # instructions that are not understood here; denied by default
+///
+///     [calls]                              # each "allow", "ask" or "deny"; denied by default
+///     unlimited_approval = "ask"
+///     upgrade = "ask"
+///
+///     [addresses]
+///     allow = ["0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359"]  # nobody else gets anything
+///     deny = ["0xD1220A0cf47c7B9Be7A2E6BA89F429762e7b9aDb"]   # and this one never does
+///
+///     [assets."eip155:1"]                  # in wei; also tokens, eip155:1/erc20:0x…, bitcoin, solana, solana/token:…
+///     max = "1000000000000000000"
+///     per_day = "5000000000000000000"      # counted durably when a share leaves
+///     second_approval_above = "500000000000000000"
 /// "#
 /// .parse()?;
 /// # Ok::<(), quorate::policy::ConfigError>(())
@@ -97,6 +115,14 @@ pub struct BuiltinPolicy {
     pub approvals: Option<Approvals>,
     /// What is narrower for single keys, by their names (`<wallet>.<suite>`).
     pub keys: BTreeMap<String, KeyRules>,
+    /// What transactions may do beside moving coins and tokens.
+    pub calls: CallRules,
+    /// Who may, and who must not, get something.
+    pub addresses: AddressRules,
+    /// How much may leave, by asset.
+    pub assets: BTreeMap<String, AssetRules>,
+    /// What happens to tokens that are not among the assets, if any token is.
+    pub other_tokens: Answer,
 }
 
 /// What is narrower for one key: both this and the rest of the policy must allow a request.
@@ -112,58 +138,8 @@ pub struct KeyRules {
     pub per_hour: Option<u32>,
     /// How many requests it may serve in any 24 hours.
     pub per_day: Option<u32>,
-}
-
-/// Limits for one Bitcoin transaction, in satoshi. Absent limits do not limit.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-#[non_exhaustive]
-pub struct PsbtLimits {
-    /// The highest fee.
-    pub max_fee: Option<u64>,
-    /// The most that the key may lose: its inputs less the outputs that return to it, so that the fee counts too.
-    pub max_amount: Option<u64>,
-    /// If the key loses more than that, a person is asked.
-    pub ask_above: Option<u64>,
-}
-
-/// Limits for one Ethereum transaction. Absent limits do not limit.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-#[non_exhaustive]
-pub struct EvmLimits {
-    /// The ids of the chains that are allowed. A key has the same address on all of them.
+    /// The ids of the Ethereum chains that it is for; those that the rest of the policy allows, if absent.
     pub chains: Option<BTreeSet<u64>>,
-    /// The most gwei (10⁻⁹ ether) that the key may lose: the value and the highest fee. What a call does to tokens is not counted.
-    pub max_gwei: Option<u64>,
-    /// What happens to transactions with data, which is not decoded here, and to those that create a contract.
-    pub not_decoded: NotDecoded,
-}
-
-/// Limits for one Solana transaction. Absent limits do not limit.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-#[non_exhaustive]
-pub struct SolanaLimits {
-    /// The most lamports that the key may lose, the fee included. Messages with instructions that are not decoded are denied then,
-    /// for nobody can tell what they cost. Tokens are not counted.
-    pub max_lamports: Option<u64>,
-    /// What happens to messages with instructions that are not decoded, or that touch accounts which the message does not name.
-    pub not_decoded: NotDecoded,
-}
-
-/// What happens to documents that are not understood in all their parts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[non_exhaustive]
-pub enum NotDecoded {
-    /// They are signed.
-    Allow,
-    /// A person decides.
-    #[default]
-    Ask,
-    /// They are not signed.
-    Deny,
 }
 
 /// The policy section of a configuration cannot be used. Whoever wrote it must change it.
@@ -199,6 +175,26 @@ pub enum ConfigError {
     /// Hours that are none.
     #[error("[policy.hours] needs at least one day, and from < to <= 24")]
     Hours,
+    /// An address, or the name of an asset, that cannot be used.
+    #[error("under [policy.{section}]")]
+    Address {
+        /// The part of the policy.
+        section: &'static str,
+        /// What is wrong with it.
+        source: AddressError,
+    },
+    /// A file with addresses that cannot be used.
+    #[error("under [policy.addresses]")]
+    AddressFile(#[from] AddressListError),
+    /// One asset under two spellings.
+    #[error("the asset {asset} is listed twice under [policy.assets]")]
+    SameAsset {
+        /// The asset.
+        asset: Asset,
+    },
+    /// A second approval that nobody could give.
+    #[error("second_approval_above needs [policy.approvals] with at least two keys")]
+    SecondApproval,
     /// A limit out of its range.
     #[error("a limit of requests over time is between 1 and 20000")]
     Limits,
@@ -214,10 +210,20 @@ impl core::str::FromStr for BuiltinPolicy {
 }
 
 impl BuiltinPolicy {
-    /// Allows messages, PSBTs, Ethereum transactions and Solana messages, without limits.
+    /// Allows messages, PSBTs, Ethereum transactions, typed data and Solana messages, without limits.
     #[must_use]
     pub fn documents() -> Self {
-        Self { payloads: [kind::MESSAGE, kind::PSBT, kind::EVM, kind::SOLANA].map(str::to_owned).into(), ..Self::default() }
+        let kinds = [kind::MESSAGE, kind::PSBT, kind::EVM, kind::TYPED_DATA, kind::SOLANA];
+        Self { payloads: kinds.map(str::to_owned).into(), ..Self::default() }
+    }
+
+    /// Reads the files with addresses that the policy names, relative to `directory`. Until then it denies all that has a recipient.
+    ///
+    /// # Errors
+    ///
+    /// [`AddressListError`].
+    pub fn load_lists(&mut self, directory: &std::path::Path) -> Result<(), AddressListError> {
+        self.addresses.load(directory)
     }
 
     /// Refuses what a part of a larger configuration must not say either.
@@ -225,7 +231,13 @@ impl BuiltinPolicy {
     /// # Errors
     ///
     /// [`ConfigError`], but for [`ConfigError::Toml`].
-    pub fn checked(self) -> Result<Self, ConfigError> {
+    pub fn checked(mut self) -> Result<Self, ConfigError> {
+        self.addresses.normalize().map_err(|source| ConfigError::Address { section: "addresses", source })?;
+        self.assets = assets::normalized(&self.assets)?;
+        let people = self.approvals.as_ref().map_or(0, |approvals| approvals.keys.len());
+        if people < 2 && self.assets.values().any(|rules| rules.second_approval_above.is_some()) {
+            return Err(ConfigError::SecondApproval);
+        }
         if self.payloads.contains(kind::DIGEST) {
             return Err(ConfigError::DigestForAllKeys);
         }
@@ -268,18 +280,19 @@ impl BuiltinPolicy {
                 None => "the request is not signed; a requester that is listed here must sign it".to_owned(),
                 Some(key) => format!("the requester {key} is not listed here"),
             };
-            decision = decision.and(Decision::Deny { reason });
+            decision = decision.and(Decision::Deny { reason }.by("require_requester"));
         }
         if let Some(listed) = rules.and_then(|rules| rules.requesters.as_ref())
             && !known.is_some_and(|name| listed.contains(name))
         {
             let who = known.map_or("whoever asks", String::as_str);
-            decision = decision.and(Decision::deny(&format!("{who} is not a requester of the key {:?}", request.key.name)));
+            let denied = Decision::deny(&format!("{who} is not a requester of the key {:?}", request.key.name));
+            decision = decision.and(denied.by(&format!("keys.{:?}.requesters", request.key.name)));
         }
         let kind = request.payload.kind();
         if rules.and_then(|rules| rules.payloads.as_ref()).is_some_and(|kinds| !kinds.contains(kind)) {
             let reason = format!("payloads of kind {kind} are not allowed for the key {:?}", request.key.name);
-            decision = decision.and(Decision::Deny { reason });
+            decision = decision.and(Decision::Deny { reason }.by(&format!("keys.{:?}.payloads", request.key.name)));
         }
         decision
     }
@@ -295,10 +308,12 @@ impl BuiltinPolicy {
         if self.payloads.is_empty() {
             return Decision::deny(
                 "nothing is allowed here; list kinds of payloads under [policy] of the cosigner's configuration",
-            );
+            )
+            .by("payloads");
         }
         let allowed: Vec<&str> = self.payloads.iter().map(String::as_str).collect();
         Decision::deny(&format!("payloads of kind {kind} are not allowed here; allowed are: {}", allowed.join(", ")))
+            .by("payloads")
     }
 
     fn decide_digest(&self, key: &str) -> Decision {
@@ -309,6 +324,7 @@ impl BuiltinPolicy {
             "raw digests are not allowed for the key {key:?}, for nobody can tell what they stand for; send the whole document, or \
              add the key's name to allow_raw_digest"
         ))
+        .by("allow_raw_digest")
     }
 }
 
@@ -318,83 +334,56 @@ impl KeyRules {
     }
 }
 
-impl PsbtLimits {
-    fn decide(&self, details: &PsbtDetails) -> Decision {
-        let (fee, spent) = (details.fee, details.spent);
-        let above = |limit: Option<u64>, value: u64| limit.filter(|limit| value > *limit);
-        let mut decision = Decision::Allow;
-        if let Some(limit) = above(self.max_fee, fee) {
-            decision = decision.and(Decision::deny(&format!("the fee of {fee} sat is above the limit of {limit} sat")));
-        }
-        if let Some(limit) = above(self.max_amount, spent) {
-            decision = decision.and(Decision::deny(&format!("the key would lose {spent} sat, above the limit of {limit} sat")));
-        }
-        if let Some(limit) = above(self.ask_above, spent) {
-            decision = decision.and(Decision::ask(&format!("the key would lose {spent} sat, more than {limit} sat")));
-        }
-        decision
-    }
-}
-
-impl EvmLimits {
-    fn decide(&self, details: &EvmDetails) -> Decision {
-        let (chain, spent) = (details.chain_id, details.spent);
-        let mut decision = Decision::Allow;
-        if self.chains.as_ref().is_some_and(|chains| !chains.contains(&chain)) {
-            decision = decision.and(Decision::deny(&format!("transactions on chain {chain} are not allowed here")));
-        }
-        if let Some(limit) = self.max_gwei.filter(|limit| spent > u128::from(*limit).saturating_mul(WEI_PER_GWEI)) {
-            let reason = format!("the key would lose up to {spent} wei, above the limit of {limit} gwei");
-            decision = decision.and(Decision::Deny { reason });
-        }
-        if !details.is_decoded() {
-            let reason = "the transaction has data that is not decoded here, so that nobody can tell what it does".to_owned();
-            decision = decision.and(match self.not_decoded {
-                NotDecoded::Deny => Decision::Deny { reason },
-                NotDecoded::Ask => Decision::Ask { reason },
-                NotDecoded::Allow => Decision::Allow,
-            });
-        }
-        decision
-    }
-}
-
-impl SolanaLimits {
-    fn decide(&self, details: &SolanaDetails) -> Decision {
-        let hidden = details.instructions.iter().position(|instruction| !instruction.is_decoded());
-        let unclear = hidden.map_or(Decision::Allow, |index| self.decide_hidden(index));
-        match self.max_lamports.filter(|limit| details.spent > *limit) {
-            Some(limit) => {
-                let spent = details.spent;
-                unclear.and(Decision::deny(&format!("the key would lose {spent} lamports, above the limit of {limit} lamports")))
+impl BuiltinPolicy {
+    /// Whether what the transaction does is allowed.
+    fn decide_content(&self, request: &SignRequestView<'_>) -> Decision {
+        let description = request.description;
+        let (limited, chain) = match (&description.details, request.payload.kind()) {
+            (Details::Psbt(details), kind::PSBT) => (self.psbt.decide(details), None),
+            (Details::Evm(details), kind::EVM) => (self.evm.decide(details), Some(Some(details.chain_id))),
+            (Details::TypedData(details), kind::TYPED_DATA) => (Decision::Allow, Some(details.chain_id)),
+            (Details::Solana(details), kind::SOLANA) => (self.solana.decide(details), None),
+            (_, kind::PSBT | kind::EVM | kind::TYPED_DATA | kind::SOLANA) => {
+                return Decision::deny("the transaction comes without its details");
             }
-            None => unclear,
-        }
+            (Details::Opaque | Details::Psbt(_) | Details::Evm(_) | Details::Solana(_) | Details::TypedData(_), _) => {
+                return Decision::Allow;
+            }
+        };
+        let chain = chain.map_or(Decision::Allow, |chain| self.decide_chain(chain, request.key.name));
+        let own = if let Details::Evm(details) = &description.details { Some(details.from.as_str()) } else { None };
+        let not_decoded = match request.payload.kind() {
+            kind::SOLANA => (self.solana.not_decoded, "solana.not_decoded"),
+            _ => (self.evm.not_decoded, "evm.not_decoded"),
+        };
+        let judge = |effect: &Effect| self.calls.decide(effect, not_decoded).and(self.addresses.decide(effect, own));
+        let effects = description.effects.iter().map(judge).fold(Decision::Allow, Decision::and);
+        limited.and(chain).and(effects).and(assets::decide(&self.assets, self.other_tokens, &description.spends))
     }
 
-    fn decide_hidden(&self, index: usize) -> Decision {
-        let reason = format!("instruction {index} is not decoded here, so that nobody can tell what it does");
-        match (self.not_decoded, self.max_lamports) {
-            (NotDecoded::Deny, _) | (_, Some(_)) => Decision::Deny { reason },
-            (NotDecoded::Ask, None) => Decision::Ask { reason },
-            (NotDecoded::Allow, None) => Decision::Allow,
-        }
+    /// Whether a transaction or document for this chain is allowed; one for no chain is for all of them.
+    fn decide_chain(&self, chain: Option<u64>, key: &str) -> Decision {
+        let decide = |chains: Option<&BTreeSet<u64>>, rule: &str| match (chains, chain) {
+            (None, _) => Decision::Allow,
+            (Some(chains), Some(chain)) if chains.contains(&chain) => Decision::Allow,
+            (Some(_), Some(chain)) => Decision::deny(&format!("transactions on chain {chain} are not allowed here")).by(rule),
+            (Some(_), None) => Decision::deny("the document names no chain, and would be valid on all of them").by(rule),
+        };
+        let of_key = self.keys.get(key).and_then(|rules| rules.chains.as_ref());
+        decide(self.evm.chains.as_ref(), "evm.chains").and(decide(of_key, &format!("keys.{key:?}.chains")))
     }
 }
 
 impl Policy for BuiltinPolicy {
     fn decide(&self, request: &SignRequestView<'_>) -> Decision {
-        let limited = match (&request.description.details, request.payload.kind()) {
-            (Details::Psbt(details), kind::PSBT) => self.psbt.decide(details),
-            (Details::Evm(details), kind::EVM) => self.evm.decide(details),
-            (Details::Solana(details), kind::SOLANA) => self.solana.decide(details),
-            (_, kind::PSBT | kind::EVM | kind::SOLANA) => Decision::deny("the transaction comes without its details"),
-            (Details::Opaque | Details::Psbt(_) | Details::Evm(_) | Details::Solana(_), _) => Decision::Allow,
-        };
-        let hours = self.hours.as_ref().map_or(Decision::Allow, |hours| hours.decide(request));
-        let decision = self.decide_kind(request).and(limited).and(self.decide_requester(request)).and(hours);
+        let hours = self.hours.as_ref().map_or(Decision::Allow, |hours| hours.decide(request).by("hours"));
+        let content = self.decide_content(request);
+        let decision = self.decide_kind(request).and(content).and(self.decide_requester(request)).and(hours);
         match &self.approvals {
-            Some(approvals) => approvals.decide(request, self.requester_of(request).is_some(), decision),
+            Some(approvals) => {
+                let least = assets::least_approvals(&self.assets, &request.description.spends);
+                approvals.decide(request, self.requester_of(request).is_some(), least, decision)
+            }
             None => decision,
         }
     }
@@ -402,5 +391,9 @@ impl Policy for BuiltinPolicy {
     fn limits(&self, request: &SignRequestView<'_>) -> Limits {
         let narrower = self.keys.get(request.key.name).map(KeyRules::limits);
         narrower.unwrap_or_default().and(self.limits)
+    }
+
+    fn budgets(&self, request: &SignRequestView<'_>) -> Vec<Budget> {
+        assets::budgets(&self.assets, &request.description.spends)
     }
 }

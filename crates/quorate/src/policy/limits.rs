@@ -11,8 +11,8 @@ use serde::Deserialize;
 
 use crate::{ceremony::message::RequestId, clock::utc, cosigner::Shared, error::CosignerError};
 
-const HOUR: u64 = 60 * 60;
-const DAY: u64 = 24 * HOUR;
+pub(super) const HOUR: u64 = 60 * 60;
+pub(super) const DAY: u64 = 24 * HOUR;
 const VERSION: u8 = 1;
 /// The highest limit. A count has room for as many requests.
 pub(crate) const MAX_LIMIT: u32 = 20_000;
@@ -148,7 +148,9 @@ impl UsedUp {
     fn denied(self) -> CosignerError {
         let Self { limit, window, again } = self;
         let again = again.map_or_else(String::new, |again| format!("; there is room again at {}", utc(again)));
-        CosignerError::Denied { reason: format!("this key's limit of {limit} requests in any {window} is used up{again}") }
+        CosignerError::Denied {
+            reason: format!("this key's limit of {limit} requests in any {window} is used up{again} (rule limits.per_{window})"),
+        }
     }
 }
 

@@ -121,7 +121,10 @@ impl Approvals {
     ///
     /// They count for a request that a requester signed who is `listed` here. Else whoever approves could ask with a key that was made
     /// for that, and so approve what is its own.
-    pub(super) fn decide(&self, request: &SignRequestView<'_>, listed: bool, decision: Decision) -> Decision {
+    ///
+    /// It takes `least` of them where another rule says so, although less are needed elsewhere.
+    pub(super) fn decide(&self, request: &SignRequestView<'_>, listed: bool, least: usize, decision: Decision) -> Decision {
+        let needed = self.needed.max(least);
         let question = match (decision, self.when) {
             (denied @ Decision::Deny { .. }, _) => return denied,
             (Decision::Allow, When::Asked) => return Decision::Allow,
@@ -130,16 +133,16 @@ impl Approvals {
         };
         let counts = |key: &RequesterKey| listed && request.approvals.contains(key) && request.requester != Some(*key);
         let (given, missing): (Vec<_>, Vec<_>) = self.keys.iter().partition(|(_, key)| counts(key));
-        if given.len() >= self.needed {
+        if given.len() >= needed {
             return Decision::Allow;
         }
         let missing: Vec<_> = missing.into_iter().map(|(name, _)| name.as_str()).collect();
-        let (given, needed, missing) = (given.len(), self.needed, missing.join(", "));
+        let (given, missing) = (given.len(), missing.join(", "));
         let why = question.map_or_else(String::new, |reason| format!("{reason}; "));
         if !listed {
             let reason = format!("{why}it needs {needed} approvals, which count for requests of requesters that are listed here");
-            return Decision::Ask { reason };
+            return Decision::Ask { reason }.by("approvals");
         }
-        Decision::Ask { reason: format!("{why}it has {given} of {needed} approvals; still possible: {missing}") }
+        Decision::Ask { reason: format!("{why}it has {given} of {needed} approvals; still possible: {missing}") }.by("approvals")
     }
 }

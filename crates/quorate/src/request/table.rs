@@ -20,10 +20,12 @@ use quorate_storage::vault::{Change, Shelf};
 
 use super::work::Work;
 use crate::{
-    ceremony::{message::RequestId, sign::MAX_SIGNATURES},
+    ceremony::{
+        message::RequestId,
+        sign::{Charge, MAX_SIGNATURES},
+    },
     cosigner::{Shared, describe},
     error::{CosignerError, RequestError},
-    policy::Limits,
 };
 
 /// How long requests are remembered.
@@ -101,20 +103,22 @@ impl Shared {
 
     /// Checks, before others are asked, that a request can be consented to: that its id stands for nothing else, and that the limits of
     /// its key are not used up.
-    pub(crate) async fn admit_request(&self, id: &RequestId, content: &Content, limits: Limits) -> Result<(), CosignerError> {
+    pub(crate) async fn admit_request(&self, id: &RequestId, content: &Content, charge: &Charge) -> Result<(), CosignerError> {
         if self.entry(id, content).await?.is_some() {
             return Ok(());
         }
         self.has_room()?;
-        self.check_limits(&content.key_id, id, limits).await
+        self.check_limits(&content.key_id, id, charge.limits).await?;
+        self.check_budgets(content, &charge.budgets).await
     }
 
     /// Remembers durably that this cosigner consented to a request, and counts it. Nothing of a share may leave before.
-    pub(crate) async fn consent(&self, id: &RequestId, content: &Content, limits: Limits) -> Result<(), CosignerError> {
+    pub(crate) async fn consent(&self, id: &RequestId, content: &Content, charge: &Charge) -> Result<(), CosignerError> {
         if self.entry(id, content).await?.is_none() {
             self.has_room()?;
             // Counted first: what a crash cuts off here is counted once all the same, since the count knows the id.
-            self.count_request(&content.key_id, id, limits).await?;
+            self.count_request(&content.key_id, id, charge.limits).await?;
+            self.count_amounts(content, &charge.budgets).await?;
         }
         let Content { digest, key_id, expires } = *content;
         let entry = Entry { digest, key_id, first: self.clock.now(), expires, finished: None, work: None };

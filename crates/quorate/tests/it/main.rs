@@ -13,6 +13,7 @@
 )]
 
 mod backup;
+mod budgets;
 mod cosigner;
 mod ecdsa;
 mod freeze;
@@ -21,6 +22,7 @@ mod nats;
 mod node;
 mod payload;
 mod policy;
+mod policy_content;
 mod requests;
 mod secrets;
 mod team;

@@ -1,5 +1,6 @@
 //! What is signed.
 
+pub(crate) mod calls;
 pub(crate) mod evm;
 pub(crate) mod keys;
 mod message;
@@ -7,4 +8,5 @@ mod psbt;
 mod robust;
 pub(crate) mod solana;
 pub(crate) mod template;
+pub(crate) mod typed;
 mod wpkh;

@@ -53,7 +53,7 @@ fn empty_policy_allows_nothing() {
 fn document_policy_allows_documents_and_denies_raw_digests() {
     let (bip340, ed25519) = (Bip340Key::new(1), Ed25519Key::new(1));
     let policy = BuiltinPolicy::documents();
-    assert_eq!(builtin(r#"payloads = ["message", "psbt", "evm", "solana"]"#), policy);
+    assert_eq!(builtin(r#"payloads = ["message", "psbt", "evm", "typed-data", "solana"]"#), policy);
     let ecdsa = EcdsaKey::new(1);
     assert_eq!(decide(&policy, "hot", &ecdsa, &EvmTransaction::parse(&evm::transfer()).unwrap()), Decision::Allow);
     assert_eq!(decide(&policy, "hot", &ecdsa, &filled_wpkh(&ecdsa)), Decision::Allow);
@@ -129,14 +129,16 @@ fn solana_limit_counts_transfers_and_the_fee() {
 }
 
 #[test]
-fn solana_instructions_that_are_not_decoded_are_asked_about_unless_configured() {
+fn solana_instructions_that_are_not_decoded_are_denied_unless_configured() {
     let hidden = lookup_transfer(&Ed25519Key::new(1).public());
     let mut unknown = transfer(&Ed25519Key::new(1).public(), 5);
     unknown[138] = 99;
     for bytes in [hidden, unknown] {
-        assert!(matches!(decide_solana("", &bytes), Decision::Ask { reason } if reason.contains("instruction 0 is not decoded")));
+        denied_because(&decide_solana("", &bytes), "nobody can tell: instruction 0 of System (rule solana.not_decoded)");
+        assert!(
+            matches!(decide_solana("not_decoded = \"ask\"", &bytes), Decision::Ask { reason } if reason.contains("instruction 0"))
+        );
         assert_eq!(decide_solana("not_decoded = \"allow\"", &bytes), Decision::Allow);
-        denied_because(&decide_solana("not_decoded = \"deny\"", &bytes), "instruction 0 is not decoded");
         denied_because(
             &decide_solana("not_decoded = \"allow\"\nmax_lamports = 10_000_000_000", &bytes),
             "instruction 0 is not decoded",
@@ -160,11 +162,12 @@ fn evm_limit_counts_the_value_and_the_highest_fee_on_the_chains_that_are_named()
 }
 
 #[test]
-fn evm_calls_that_are_not_decoded_are_asked_about_unless_configured() {
+fn evm_calls_that_are_not_decoded_are_denied_unless_configured() {
     let bytes = evm::call();
-    assert!(matches!(decide_evm("", &bytes), Decision::Ask { reason } if reason.contains("data that is not decoded")));
+    denied_because(&decide_evm("", &bytes), "nobody can tell: the call transfer(address,uint256)");
+    denied_because(&decide_evm("", &bytes), "(rule evm.not_decoded)");
+    assert!(matches!(decide_evm("not_decoded = \"ask\"", &bytes), Decision::Ask { .. }));
     assert_eq!(decide_evm("not_decoded = \"allow\"", &bytes), Decision::Allow);
-    denied_because(&decide_evm("not_decoded = \"deny\"", &bytes), "data that is not decoded");
     denied_because(&decide_evm("not_decoded = \"allow\"\nmax_gwei = 1", &bytes), "above the limit of 1 gwei");
 }
 

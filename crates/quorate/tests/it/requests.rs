@@ -261,7 +261,10 @@ async fn approvals_are_checked_by_every_cosigner_and_missing_ones_are_named() {
         }
         rig.ask(request("pay", id).authorization(authorization)).await
     };
-    says(&ask(&rig, 1, &[]).await, "people have to approve it first (it has 0 of 2 approvals; still possible: anna, ben, cleo)");
+    says(
+        &ask(&rig, 1, &[]).await,
+        "people have to approve it first (it has 0 of 2 approvals; still possible: anna, ben, cleo (rule approvals))",
+    );
     says(&ask(&rig, 1, &[12]).await, "it has 1 of 2 approvals; still possible: anna, cleo");
     says(&ask(&rig, 1, &[12, 12]).await, "it has 1 of 2 approvals");
     says(&ask(&rig, 1, &[12, 99]).await, "it has 1 of 2 approvals");

@@ -1,10 +1,14 @@
 //! An Ethereum transaction in words and numbers.
 
-use alloy_primitives::{Address, Bytes, TxKind};
+use alloy_primitives::{Address, U256};
 
 use super::{
-    super::{Description, Details},
-    parse::{Fields, Parsed},
+    super::{
+        Description, Details,
+        effect::{Asset, Effect, spends},
+    },
+    call::{Call, CallDetails, Place},
+    parse::{Common, Fields, Parsed},
 };
 
 const WEI_PER_ETHER: u128 = 1_000_000_000_000_000_000;
@@ -41,78 +45,91 @@ pub struct EvmDetails {
     pub selector: Option<String>,
     /// How many accounts and storage keys the access list names. It changes the price and nothing else.
     pub access_list: (usize, usize),
+    /// The hashes of the blobs that the transaction pays for, in hexadecimal digits.
+    pub blobs: Vec<String>,
+    /// What the data asks the recipient to do; nothing if there is none, or no recipient.
+    pub call: Option<CallDetails>,
 }
 
 impl EvmDetails {
-    /// Whether the details tell all that the transaction does: it has a recipient and no data. A recipient that is a contract still
-    /// does what it likes with the value.
+    /// Whether the details tell all that the transaction does: it has a recipient, and data that is decoded here, or none. A recipient
+    /// that is a contract still does what it likes with the value.
     #[must_use]
-    pub const fn is_decoded(&self) -> bool {
-        self.to.is_some() && self.data_bytes == 0
+    pub fn is_decoded(&self) -> bool {
+        self.to.is_some() && self.call.as_ref().is_none_or(CallDetails::is_decoded)
     }
 }
 
 /// Describes the transaction to its sender.
 pub(super) fn describe(transaction: &Parsed, from: &Address) -> Description {
-    let details = details(transaction, from);
-    let version = if details.max_priority_fee_per_gas.is_some() { "EIP-1559" } else { "legacy" };
+    let common = transaction.fields.common();
+    let mut effects = Vec::new();
+    let details = details(transaction, &common, from, &mut effects);
     let to = details.to.clone().unwrap_or_else(|| "nobody: it creates a contract".to_owned());
-    let title = format!("Ethereum transaction ({version}) on chain {}: {} to {to}", details.chain_id, ether(details.value));
-    let description = Description::new(&title)
-        .line("chain", &chain(details.chain_id))
+    let (version, chain_id) = (version(&transaction.fields), details.chain_id);
+    let title = format!("Ethereum transaction ({version}) on chain {chain_id}: {} to {to}", ether(details.value));
+    let mut description = Description::new(&title)
+        .line("chain", &chain(chain_id))
         .line("from", &format!("{} (this key)", details.from))
         .line("to", &to)
         .line("value", &format!("{} = {} wei", ether(details.value), details.value))
         .line("fee", &format!("at most {}", ether(details.max_fee)))
         .line("gas limit", &details.gas_limit.to_string())
         .line("max fee per gas", &format!("{} wei", details.max_fee_per_gas));
-    let description = match details.max_priority_fee_per_gas {
-        Some(tip) => description.line("max priority fee per gas", &format!("{tip} wei")),
-        None => description,
-    };
-    let description = description.line("nonce", &details.nonce.to_string()).line("data", &data(&details));
-    let description = match details.access_list {
-        (0, _) => description,
-        (accounts, keys) => description.line("access list", &format!("{accounts} accounts, {keys} storage keys")),
-    };
-    description.details(Details::Evm(details))
+    if let Some(tip) = details.max_priority_fee_per_gas {
+        description = description.line("max priority fee per gas", &format!("{tip} wei"));
+    }
+    description = description.line("nonce", &details.nonce.to_string()).line("data", &data(&details));
+    for (label, value) in details.call.iter().flat_map(|call| call.lines("")) {
+        description = description.line(&label, &value);
+    }
+    if let (accounts @ 1.., keys) = details.access_list {
+        description = description.line("access list", &format!("{accounts} accounts, {keys} storage keys"));
+    }
+    for (index, hash) in details.blobs.iter().enumerate() {
+        description = description.line(&format!("blob {index}"), hash);
+    }
+    let spends = spends(&effects, Some((Asset::ether(chain_id), details.max_fee)));
+    description.details(Details::Evm(details)).effects(effects, spends)
 }
 
-fn details(transaction: &Parsed, from: &Address) -> EvmDetails {
-    let common = |to: &TxKind, value, data: &Bytes| EvmDetails {
-        chain_id: transaction.chain_id,
-        from: from.to_checksum(None),
-        to: to.to().map(|to| to.to_checksum(None)),
-        value,
-        max_fee_per_gas: 0,
-        max_priority_fee_per_gas: None,
-        gas_limit: 0,
-        max_fee: transaction.max_fee,
-        spent: transaction.spent,
-        nonce: 0,
-        data_bytes: data.len(),
-        selector: data.get(..SELECTOR).filter(|_| to.is_call()).map(hex::encode),
-        access_list: (0, 0),
-    };
-    match &transaction.fields {
-        Fields::FeeMarket(fields) => EvmDetails {
-            max_fee_per_gas: fields.max_fee_per_gas,
-            max_priority_fee_per_gas: Some(fields.max_priority_fee_per_gas),
-            gas_limit: fields.gas_limit,
-            nonce: fields.nonce,
-            access_list: (fields.access_list.len(), fields.access_list.iter().map(|item| item.storage_keys.len()).sum()),
-            ..common(&fields.to, fields.value, &fields.data)
-        },
-        Fields::Legacy { call } => EvmDetails {
-            max_fee_per_gas: call.gas_price,
-            gas_limit: call.gas_limit,
-            nonce: call.nonce,
-            ..common(&call.to, call.value, &call.data)
-        },
+const fn version(fields: &Fields) -> &'static str {
+    match fields {
+        Fields::Legacy { .. } => "legacy",
+        Fields::AccessList(_) => "EIP-2930",
+        Fields::FeeMarket(_) => "EIP-1559",
+        Fields::Blob(_) => "EIP-4844",
     }
 }
 
-fn chain(id: u64) -> String {
+fn details(transaction: &Parsed, common: &Common<'_>, from: &Address, effects: &mut Vec<Effect>) -> EvmDetails {
+    let value = U256::from(common.value);
+    let call = common.to.map(|to| Call { to, value, data: common.data, is_delegate: false });
+    let call = call.map(|call| call.read(Place::new(Some(transaction.chain_id)), effects));
+    if call.is_none() {
+        effects.push(Effect::Undecoded { what: "the transaction creates a contract".to_owned() });
+    }
+    let keys = common.access_list.iter().map(|item| item.storage_keys.len()).sum();
+    EvmDetails {
+        chain_id: transaction.chain_id,
+        from: from.to_checksum(None),
+        to: common.to.map(|to| to.to_checksum(None)),
+        value: common.value,
+        max_fee_per_gas: common.max_fee_per_gas,
+        max_priority_fee_per_gas: common.tip,
+        gas_limit: common.gas_limit,
+        max_fee: transaction.max_fee,
+        spent: transaction.spent,
+        nonce: common.nonce,
+        data_bytes: common.data.len(),
+        selector: common.data.get(..SELECTOR).filter(|_| common.to.is_some()).map(hex::encode),
+        access_list: (common.access_list.len(), keys),
+        blobs: common.blobs.iter().map(|hash| format!("0x{}", hex::encode(hash))).collect(),
+        call: call.filter(|_| !common.data.is_empty()),
+    }
+}
+
+pub(super) fn chain(id: u64) -> String {
     match id {
         1 => "1 (Ethereum)".to_owned(),
         11_155_111 => "11155111 (Sepolia, a test network)".to_owned(),
@@ -123,9 +140,7 @@ fn chain(id: u64) -> String {
 fn data(details: &EvmDetails) -> String {
     match (&details.selector, details.data_bytes) {
         (_, 0) => "none".to_owned(),
-        (Some(selector), bytes) => {
-            format!("{bytes} bytes, selector {selector}; not decoded here, so that nobody can tell what the call does")
-        }
+        (Some(selector), bytes) => format!("{bytes} bytes, selector {selector}"),
         (None, bytes) => format!("{bytes} bytes that are not decoded here, so that nobody can tell what they do"),
     }
 }

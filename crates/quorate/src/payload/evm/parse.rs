@@ -3,12 +3,22 @@
 use alloy_primitives::{Address, B256, Bytes, TxKind};
 use alloy_rlp::{Decodable, Encodable, Header, RlpDecodable, RlpEncodable};
 
+/// The first byte of an EIP-2930 transaction.
+pub(super) const ACCESS_LIST: u8 = 1;
 /// The first byte of an EIP-1559 transaction.
 pub(super) const FEE_MARKET: u8 = 2;
+/// The first byte of an EIP-4844 transaction.
+pub(super) const BLOB: u8 = 3;
+/// EIP-4844: the gas of one blob, 2^17.
+const GAS_PER_BLOB: u128 = 131_072;
+/// EIP-4844: the first byte of a versioned hash.
+const VERSIONED_HASH: u8 = 1;
+/// The most blobs that are listed; networks allow fewer.
+const MAX_BLOBS: usize = 64;
 /// The longest transaction, in bytes: what nodes pass on.
 pub(super) const MAX_TRANSACTION: usize = 128 * 1024;
-/// The items of a signed EIP-1559 transaction.
-const SIGNED_FEE_MARKET: usize = 12;
+/// The items of signed transactions of EIP-2930, EIP-1559 and EIP-4844.
+const SIGNED: [(u8, usize); 3] = [(ACCESS_LIST, 11), (FEE_MARKET, 12), (BLOB, 14)];
 /// The items of a legacy transaction without a chain id.
 const BEFORE_EIP_155: usize = 6;
 /// EIP-2294: so that `2 · chain_id + 36` has its place.
@@ -25,7 +35,7 @@ pub enum EvmError {
     #[error("the transaction is longer than {MAX_TRANSACTION} bytes")]
     TooLong,
     /// A type of transaction that is not signed here.
-    #[error("a transaction of type {found} is not signed here; use EIP-1559 (type 2) or a legacy one with a chain id")]
+    #[error("a transaction of type {found} is not signed here; use type 2 (EIP-1559), 1 or 3, or a legacy one with a chain id")]
     UnsupportedType {
         /// The first byte.
         found: u8,
@@ -51,6 +61,15 @@ pub enum EvmError {
     /// No account can ever send this.
     #[error("the nonce is too large")]
     Nonce,
+    /// A blob transaction without blobs, or with more than are shown.
+    #[error("a blob transaction names between 1 and {MAX_BLOBS} blobs")]
+    Blobs,
+    /// A hash that is none of a blob.
+    #[error("blob hash {index} has a version that is not known here")]
+    BlobHash {
+        /// Its place, from 0.
+        index: usize,
+    },
 }
 
 /// A transaction, read and checked.
@@ -66,8 +85,99 @@ pub(super) struct Parsed {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Fields {
-    FeeMarket(FeeMarket),
     Legacy { call: LegacyCall },
+    AccessList(AccessList),
+    FeeMarket(FeeMarket),
+    Blob(Blob),
+}
+
+/// What all types have, in one form.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Common<'a> {
+    pub(super) nonce: u64,
+    pub(super) max_fee_per_gas: u128,
+    pub(super) tip: Option<u128>,
+    pub(super) gas_limit: u64,
+    pub(super) to: Option<Address>,
+    pub(super) value: u128,
+    pub(super) data: &'a [u8],
+    pub(super) access_list: &'a [AccessListItem],
+    pub(super) blobs: &'a [B256],
+    pub(super) max_fee_per_blob_gas: u128,
+}
+
+impl Fields {
+    pub(super) fn common(&self) -> Common<'_> {
+        match self {
+            Self::Legacy { call } => Common::new((call.nonce, call.gas_price, call.gas_limit), call.to, call.value, &call.data),
+            Self::AccessList(fields) => Common {
+                access_list: &fields.access_list,
+                ..Common::new((fields.nonce, fields.gas_price, fields.gas_limit), fields.to, fields.value, &fields.data)
+            },
+            Self::FeeMarket(fields) => Common {
+                tip: Some(fields.max_priority_fee_per_gas),
+                access_list: &fields.access_list,
+                ..Common::new((fields.nonce, fields.max_fee_per_gas, fields.gas_limit), fields.to, fields.value, &fields.data)
+            },
+            Self::Blob(fields) => Common {
+                tip: Some(fields.max_priority_fee_per_gas),
+                access_list: &fields.access_list,
+                blobs: &fields.blob_hashes,
+                max_fee_per_blob_gas: fields.max_fee_per_blob_gas,
+                ..Common::new(
+                    (fields.nonce, fields.max_fee_per_gas, fields.gas_limit),
+                    TxKind::Call(fields.to),
+                    fields.value,
+                    &fields.data,
+                )
+            },
+        }
+    }
+}
+
+impl<'a> Common<'a> {
+    fn new((nonce, max_fee_per_gas, gas_limit): (u64, u128, u64), to: TxKind, value: u128, data: &'a Bytes) -> Self {
+        let (access_list, blobs) = (&[][..], &[][..]);
+        let to = to.to().copied();
+        Self { nonce, max_fee_per_gas, tip: None, gas_limit, to, value, data, access_list, blobs, max_fee_per_blob_gas: 0 }
+    }
+
+    /// The most that the gas and the blobs can cost, and that with the value.
+    fn amounts(&self) -> Option<(u128, u128)> {
+        let blob_gas = u128::try_from(self.blobs.len()).ok()?.checked_mul(GAS_PER_BLOB)?;
+        let blobs = blob_gas.checked_mul(self.max_fee_per_blob_gas)?;
+        let max_fee = u128::from(self.gas_limit).checked_mul(self.max_fee_per_gas)?.checked_add(blobs)?;
+        Some((max_fee, self.value.checked_add(max_fee)?))
+    }
+}
+
+/// EIP-2930.
+#[derive(Clone, Debug, PartialEq, Eq, RlpEncodable, RlpDecodable)]
+pub(super) struct AccessList {
+    pub(super) chain_id: u64,
+    pub(super) nonce: u64,
+    pub(super) gas_price: u128,
+    pub(super) gas_limit: u64,
+    pub(super) to: TxKind,
+    pub(super) value: u128,
+    pub(super) data: Bytes,
+    pub(super) access_list: Vec<AccessListItem>,
+}
+
+/// EIP-4844: the body that is signed; the blobs themselves travel beside it. It creates no contract.
+#[derive(Clone, Debug, PartialEq, Eq, RlpEncodable, RlpDecodable)]
+pub(super) struct Blob {
+    pub(super) chain_id: u64,
+    pub(super) nonce: u64,
+    pub(super) max_priority_fee_per_gas: u128,
+    pub(super) max_fee_per_gas: u128,
+    pub(super) gas_limit: u64,
+    pub(super) to: Address,
+    pub(super) value: u128,
+    pub(super) data: Bytes,
+    pub(super) access_list: Vec<AccessListItem>,
+    pub(super) max_fee_per_blob_gas: u128,
+    pub(super) blob_hashes: Vec<B256>,
 }
 
 /// EIP-1559. Values have at most 128 bits: there is no chain with more to give.
@@ -122,22 +232,39 @@ impl Parsed {
         if bytes.len() > MAX_TRANSACTION {
             return Err(EvmError::TooLong);
         }
-        match bytes.split_first() {
-            Some((&FEE_MARKET, rest)) if count(rest)? == SIGNED_FEE_MARKET => Err(EvmError::AlreadySigned),
-            Some((&FEE_MARKET, rest)) => Self::fee_market(decode(rest)?),
+        let Some((first, rest)) = bytes.split_first() else {
+            return Err(EvmError::Malformed(alloy_rlp::Error::InputTooShort));
+        };
+        if let Some((_, signed)) = SIGNED.iter().find(|(kind, _)| kind == first)
+            && count(rest)? == *signed
+        {
+            return Err(EvmError::AlreadySigned);
+        }
+        match *first {
+            ACCESS_LIST => {
+                let fields: AccessList = decode(rest)?;
+                Self::checked(fields.chain_id, Fields::AccessList(fields))
+            }
+            FEE_MARKET => {
+                let fields: FeeMarket = decode(rest)?;
+                Self::checked(fields.chain_id, Fields::FeeMarket(fields))
+            }
+            BLOB => Self::blob(decode(rest)?),
             // A list in RLP.
-            Some((0xc0.., _)) => Self::legacy(bytes),
-            Some((found, _)) => Err(EvmError::UnsupportedType { found: *found }),
-            None => Err(EvmError::Malformed(alloy_rlp::Error::InputTooShort)),
+            0xc0.. => Self::legacy(bytes),
+            found => Err(EvmError::UnsupportedType { found }),
         }
     }
 
-    fn fee_market(fields: FeeMarket) -> Result<Self, EvmError> {
-        if fields.max_priority_fee_per_gas > fields.max_fee_per_gas {
-            return Err(EvmError::PriorityFee);
+    fn blob(fields: Blob) -> Result<Self, EvmError> {
+        if !(1..=MAX_BLOBS).contains(&fields.blob_hashes.len()) {
+            return Err(EvmError::Blobs);
         }
-        let (chain_id, amounts) = (fields.chain_id, (fields.gas_limit, fields.max_fee_per_gas, fields.value));
-        Self::checked(chain_id, fields.nonce, amounts, Fields::FeeMarket(fields))
+        let unknown = |hash: &B256| hash.first() != Some(&VERSIONED_HASH);
+        match fields.blob_hashes.iter().position(unknown) {
+            Some(index) => Err(EvmError::BlobHash { index }),
+            None => Self::checked(fields.chain_id, Fields::Blob(fields)),
+        }
     }
 
     fn legacy(bytes: &[u8]) -> Result<Self, EvmError> {
@@ -149,20 +276,22 @@ impl Parsed {
             return Err(EvmError::AlreadySigned);
         }
         let call = LegacyCall { nonce, gas_price, gas_limit, to, value, data };
-        Self::checked(chain_id, nonce, (gas_limit, gas_price, value), Fields::Legacy { call })
+        Self::checked(chain_id, Fields::Legacy { call })
     }
 
-    fn checked(chain_id: u64, nonce: u64, amounts: (u64, u128, u128), fields: Fields) -> Result<Self, EvmError> {
+    fn checked(chain_id: u64, fields: Fields) -> Result<Self, EvmError> {
         if chain_id == 0 || chain_id > MAX_CHAIN_ID {
             return Err(EvmError::ChainId);
         }
+        let common = fields.common();
+        if common.tip.is_some_and(|tip| tip > common.max_fee_per_gas) {
+            return Err(EvmError::PriorityFee);
+        }
         // EIP-2681.
-        if nonce == u64::MAX {
+        if common.nonce == u64::MAX {
             return Err(EvmError::Nonce);
         }
-        let (gas_limit, price, value) = amounts;
-        let max_fee = u128::from(gas_limit).checked_mul(price).ok_or(EvmError::Amounts)?;
-        let spent = value.checked_add(max_fee).ok_or(EvmError::Amounts)?;
+        let (max_fee, spent) = common.amounts().ok_or(EvmError::Amounts)?;
         Ok(Self { fields, chain_id, max_fee, spent })
     }
 }

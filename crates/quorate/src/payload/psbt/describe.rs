@@ -3,7 +3,12 @@
 use bitcoin::{Address, Amount, Psbt, Script, Transaction, TxOut, absolute::LockTime};
 
 use super::{
-    super::{Description, Details, KeyUse, Network, description::hex, format_path},
+    super::{
+        Description, Details, KeyUse, Network,
+        description::hex,
+        effect::{Asset, Effect},
+        format_path,
+    },
     OwnInput, Plan,
 };
 
@@ -71,10 +76,19 @@ pub(super) fn describe(psbt: &Psbt, plan: &Plan, usage: &KeyUse<'_>) -> Descript
         Some(rate) => description.line("fee", &format!("{}, {}.{:03} sat/vB", btc(details.fee), rate / 1000, rate % 1000)),
         None => description.line("fee", &btc(details.fee)),
     };
+    let foreign = details.outputs.iter().filter(|output| output.path.is_none());
+    let effects = foreign.map(|output| Effect::Transfer {
+        asset: Asset::bitcoin(),
+        to: output.address.clone(),
+        amount: output.value.into(),
+    });
+    // Others may pay a part of it, and of the fee.
+    let (effects, spends) = (effects.collect(), vec![(Asset::bitcoin(), details.spent.into())]);
     description
         .line("lock time", &lock_time(&psbt.unsigned_tx))
         .line("network", network_name(usage.network))
         .details(Details::Psbt(details))
+        .effects(effects, spends)
 }
 
 fn details(psbt: &Psbt, plan: &Plan, usage: &KeyUse<'_>) -> PsbtDetails {

@@ -9,9 +9,15 @@ pub enum PsbtError {
     /// Neither a PSBT in binary nor base64.
     #[error("neither a binary PSBT nor base64")]
     NotBase64,
-    /// BIP-174 says otherwise, or it is of a later version.
-    #[error("not a PSBT of version 0")]
+    /// BIP-174 says otherwise, or it is of another version.
+    #[error("not a PSBT of version 0 or 2")]
     Malformed(#[source] Box<bitcoin::psbt::Error>),
+    /// BIP-370 says otherwise.
+    #[error("not a PSBT of version 2: its {part} is missing or wrong")]
+    Version2 {
+        /// What.
+        part: &'static str,
+    },
     /// Bytes follow the PSBT.
     #[error("bytes follow the PSBT")]
     TrailingBytes,

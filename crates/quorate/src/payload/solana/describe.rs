@@ -3,7 +3,10 @@
 use core::fmt;
 
 use super::{
-    super::{Description, Details},
+    super::{
+        Description, Details,
+        effect::{Asset, Effect, spends},
+    },
     parse::{Instruction, Parsed},
     programs,
 };
@@ -76,6 +79,56 @@ pub enum Action {
         /// To which token account.
         to: String,
     },
+    /// Lets somebody take tokens from a token account.
+    Approve {
+        /// How many of the smallest unit.
+        amount: u64,
+        /// Which token, if the instruction says it.
+        mint: Option<String>,
+        /// From which token account.
+        from: String,
+        /// Who may.
+        delegate: String,
+    },
+    /// Takes such permission back.
+    Revoke {
+        /// From which token account.
+        from: String,
+    },
+    /// Burns tokens.
+    Burn {
+        /// How many of the smallest unit.
+        amount: u64,
+        /// Which token.
+        mint: String,
+        /// From which token account.
+        from: String,
+    },
+    /// Closes a token account, and gives what it holds of lamports to somebody.
+    CloseAccount {
+        /// Which.
+        account: String,
+        /// To whom.
+        to: String,
+    },
+    /// Gives control of an account, mint or program to somebody, or to nobody for ever.
+    SetAuthority {
+        /// Of what.
+        account: String,
+        /// Control of what kind.
+        authority: &'static str,
+        /// To whom.
+        to: Option<String>,
+    },
+    /// Gives a program other code.
+    Upgrade {
+        /// Which.
+        program: String,
+        /// The account that holds the code.
+        buffer: String,
+        /// Who gets the lamports that are left.
+        spill: String,
+    },
     /// Limits the computation.
     ComputeUnitLimit {
         /// Its units.
@@ -107,6 +160,12 @@ impl InstructionDetails {
         let known = match &self.action {
             Action::Transfer { .. }
             | Action::TokenTransfer { .. }
+            | Action::Approve { .. }
+            | Action::Revoke { .. }
+            | Action::Burn { .. }
+            | Action::CloseAccount { .. }
+            | Action::SetAuthority { .. }
+            | Action::Upgrade { .. }
             | Action::ComputeUnitLimit { .. }
             | Action::ComputeUnitPrice { .. } => true,
             Action::Named { .. } | Action::NotDecoded { .. } => false,
@@ -124,6 +183,24 @@ impl fmt::Display for Action {
                 decimals.iter().try_for_each(|decimals| write!(f, " (10^-{decimals})"))?;
                 mint.iter().try_for_each(|mint| write!(f, " of {mint}"))?;
                 write!(f, " from {from} to {to}")
+            }
+            Self::Approve { amount, mint, from, delegate } => {
+                write!(f, "Approve: {delegate} may take {amount} units")?;
+                mint.iter().try_for_each(|mint| write!(f, " of {mint}"))?;
+                write!(f, " from {from}")
+            }
+            Self::Revoke { from } => write!(f, "Revoke: nobody else may take from {from} any more"),
+            Self::Burn { amount, mint, from } => write!(f, "Burn of {amount} units of {mint} from {from}"),
+            Self::CloseAccount { account, to } => write!(f, "CloseAccount {account}; its lamports go to {to}"),
+            Self::SetAuthority { account, authority, to } => {
+                write!(
+                    f,
+                    "SetAuthority: {} gets the authority {authority} of {account}",
+                    to.as_deref().unwrap_or("nobody, for ever,")
+                )
+            }
+            Self::Upgrade { program, buffer, spill } => {
+                write!(f, "Upgrade of the program {program} with the code of {buffer}; lamports that are left go to {spill}")
             }
             Self::ComputeUnitLimit { units } => write!(f, "SetComputeUnitLimit to {units}"),
             Self::ComputeUnitPrice { micro_lamports } => {
@@ -151,7 +228,56 @@ pub(super) fn describe(message: &Parsed, slot: usize) -> Description {
     });
     let description =
         details.lookup_tables.iter().fold(description, |description, table| description.line("lookup table", table));
-    description.details(Details::Solana(details))
+    let mut effects: Vec<Effect> =
+        details.instructions.iter().enumerate().flat_map(|(index, call)| effects(index, call, &details.signers)).collect();
+    for table in &details.lookup_tables {
+        effects.push(Effect::Call { contract: table.clone() });
+    }
+    // Transfers of others are not this key's; tokens are counted whoever holds them, since the message does not say.
+    let tokens = spends(&effects, None).into_iter().filter(|(asset, _)| asset.is_token());
+    let spends = tokens.chain([(Asset::solana(), details.spent.into())]).collect();
+    description.details(Details::Solana(details)).effects(effects, spends)
+}
+
+/// What an instruction does.
+fn effects(index: usize, call: &InstructionDetails, signers: &[String]) -> Vec<Effect> {
+    let (program, own) = (call.program.clone(), |account: &String| account.clone());
+    let owner =
+        |account: &String, method: String, owner: Option<String>| Effect::OwnerChange { contract: own(account), method, owner };
+    let mut effects = match &call.action {
+        Action::Transfer { lamports, to, .. } => {
+            vec![Effect::Transfer { asset: Asset::solana(), to: own(to), amount: (*lamports).into() }]
+        }
+        Action::TokenTransfer { amount, mint, to, .. } => {
+            vec![Effect::Transfer { asset: Asset::mint(mint.as_deref()), to: own(to), amount: (*amount).into() }]
+        }
+        Action::Approve { amount, mint, delegate, .. } => vec![Effect::Approval {
+            asset: Asset::mint(mint.as_deref()),
+            spender: own(delegate),
+            amount: (*amount).into(),
+            unlimited: *amount == u64::MAX,
+        }],
+        Action::Burn { amount, mint, .. } => {
+            vec![Effect::Transfer { asset: Asset::mint(Some(mint)), to: "nobody (burnt)".to_owned(), amount: (*amount).into() }]
+        }
+        Action::CloseAccount { to, .. } if signers.contains(to) => Vec::new(),
+        // It can hold wrapped coins, and how many is not in the message.
+        Action::CloseAccount { account, to } => vec![
+            Effect::Transfer { asset: Asset::solana(), to: own(to), amount: 0 },
+            Effect::Undecoded { what: format!("how many lamports of {account} go to {to}") },
+        ],
+        Action::SetAuthority { account, authority, to } => {
+            vec![owner(account, format!("SetAuthority ({authority})"), to.clone())]
+        }
+        Action::Upgrade { program, buffer, .. } => vec![Effect::Upgrade { contract: own(program), code: own(buffer) }],
+        Action::Revoke { .. } | Action::ComputeUnitLimit { .. } | Action::ComputeUnitPrice { .. } => Vec::new(),
+        Action::Named { .. } | Action::NotDecoded { .. } => vec![Effect::Call { contract: program }],
+    };
+    if !call.is_decoded() {
+        let name = call.program_name.unwrap_or(&call.program);
+        effects.push(Effect::Undecoded { what: format!("instruction {index} of {name}") });
+    }
+    effects
 }
 
 impl fmt::Display for InstructionDetails {

@@ -1,7 +1,8 @@
 //! Ethereum transactions. What alloy makes is what we read, and what we make is what alloy reads.
 
 use alloy_consensus::{
-    SignableTransaction as _, Transaction as _, TxEip1559, TxEnvelope, TxLegacy, transaction::SignerRecoverable as _,
+    SignableTransaction as _, Transaction as _, TxEip1559, TxEip2930, TxEip4844, TxEnvelope, TxLegacy,
+    transaction::SignerRecoverable as _,
 };
 use alloy_eips::{Decodable2718 as _, eip2930::AccessListItem};
 use alloy_primitives::{Address, B256, Bytes, TxKind, U256};
@@ -30,6 +31,12 @@ fn example() -> TxEip1559 {
 /// A transfer of 0.25 ether.
 pub(crate) fn transfer() -> Vec<u8> {
     example().encoded_for_signing()
+}
+
+/// Less, to somebody else.
+pub(crate) fn to_another() -> Vec<u8> {
+    let to = TxKind::Call(Address::repeat_byte(0x36));
+    TxEip1559 { to, value: U256::from(1_000_u64), ..example() }.encoded_for_signing()
 }
 
 /// A call with data.
@@ -106,6 +113,90 @@ fn transaction_is_signed_and_read_by_alloy_as_it_was_made() {
     }
 }
 
+/// A blob transaction, and what alloy makes of it.
+pub(crate) fn blob() -> TxEip4844 {
+    let hash = |byte| {
+        let mut hash = B256::repeat_byte(byte);
+        hash[0] = 1;
+        hash
+    };
+    TxEip4844 {
+        chain_id: 1,
+        nonce: 3,
+        gas_limit: 21_000,
+        max_fee_per_gas: 2_000_000_000,
+        max_priority_fee_per_gas: 1,
+        to: Address::repeat_byte(0x35),
+        value: U256::from(5),
+        access_list: Vec::<AccessListItem>::new().into(),
+        blob_versioned_hashes: vec![hash(7), hash(8)],
+        max_fee_per_blob_gas: 10,
+        input: Bytes::new(),
+    }
+}
+
+#[test]
+fn access_list_and_blob_transactions_are_signed_and_read_by_alloy_as_they_were_made() {
+    let key = EcdsaKey::new(1);
+    let usage = KeyUse::new(&key, &[4]);
+    let access = AccessListItem { address: Address::repeat_byte(9), storage_keys: vec![B256::repeat_byte(1)] };
+    let listed = TxEip2930 {
+        chain_id: 10,
+        nonce: 1,
+        gas_price: 7,
+        gas_limit: 50_000,
+        to: TxKind::Call(Address::repeat_byte(0x35)),
+        value: U256::from(9),
+        access_list: vec![access].into(),
+        input: Bytes::new(),
+    };
+    let sign = |bytes: &[u8], hash: B256| {
+        let payload = AnyPayload::decode(kind::EVM, bytes).unwrap();
+        let to_sign = payload.messages(&usage).unwrap();
+        assert_eq!(to_sign[0].message(), hash.as_slice());
+        let raw = payload.attach(&usage, &[key.sign(&to_sign[0])]).unwrap();
+        assert_eq!(refusal(&raw), EvmError::AlreadySigned);
+        let mut rest = raw.as_slice();
+        let read = TxEnvelope::decode_2718(&mut rest).unwrap();
+        assert!(rest.is_empty());
+        assert_eq!(read.recover_signer().unwrap().to_checksum(None), usage.address(AddressKind::Ethereum).unwrap());
+        read
+    };
+    let TxEnvelope::Eip2930(read) = sign(&listed.encoded_for_signing(), listed.signature_hash()) else {
+        panic!("of another type")
+    };
+    assert_eq!(*read.tx(), listed);
+    let TxEnvelope::Eip4844(read) = sign(&blob().encoded_for_signing(), blob().signature_hash()) else {
+        panic!("of another type")
+    };
+    assert_eq!(*read.tx().tx(), blob());
+    let details = details(&blob().encoded_for_signing(), &key);
+    // The gas, and 2^17 units of gas for each blob.
+    assert_eq!(details.max_fee, 21_000 * 2_000_000_000 + 2 * 131_072 * 10);
+    assert_eq!((details.spent, details.blobs.len()), (details.max_fee + 5, 2));
+    assert_eq!(details.blobs[0], format!("0x01{}", "07".repeat(31)));
+}
+
+#[test]
+fn blob_transactions_without_blobs_or_with_unknown_hashes_are_refused() {
+    let with = |hashes: Vec<B256>| refusal(&TxEip4844 { blob_versioned_hashes: hashes, ..blob() }.encoded_for_signing());
+    let known = blob().blob_versioned_hashes[0];
+    assert_eq!(with(vec![]), EvmError::Blobs);
+    assert_eq!(with(vec![known; 65]), EvmError::Blobs);
+    assert_eq!(with(vec![known, B256::repeat_byte(2)]), EvmError::BlobHash { index: 1 });
+    let most = TxEip4844 { max_fee_per_blob_gas: u128::MAX, ..blob() };
+    assert_eq!(refusal(&most.encoded_for_signing()), EvmError::Amounts);
+    let bytes = blob().encoded_for_signing();
+    for end in 0..bytes.len() {
+        assert!(AnyPayload::decode(kind::EVM, &bytes[..end]).is_err(), "{end}");
+    }
+    // A recipient is needed: no contract is created with blobs.
+    let place = bytes.windows(21).position(|window| window == [&[0x94][..], &[0x35; 20]].concat()).unwrap();
+    let mut without = [&bytes[..place], &[0x80], &bytes[place + 21..]].concat();
+    without[2] -= 20;
+    assert!(matches!(refusal(&without), EvmError::Malformed(_)));
+}
+
 #[test]
 fn legacy_transaction_meets_the_example_of_eip_155() {
     let key = EcdsaKey::with_secret(&"46".repeat(32));
@@ -174,7 +265,7 @@ fn description_tells_what_it_costs_and_what_is_not_decoded() {
     assert!(plain.is_decoded());
     assert_eq!(plain.spent, 250_000_000_000_000_000 + 60_000 * 30_000_000_000);
     let called = EvmTransaction::parse(&call()).unwrap().describe(&usage).unwrap().to_string();
-    assert!(called.contains("data: 6 bytes, selector a9059cbb; not decoded here"), "{called}");
+    assert!(called.contains("NOT DECODED: its arguments are cut off; nobody can tell what it does"), "{called}");
     assert!(!details(&call(), &key).is_decoded());
     let short = details(&with(7, &[0x83, 1, 2, 3]), &key);
     assert_eq!((short.data_bytes, short.selector), (3, None));
@@ -268,7 +359,7 @@ fn attach_refuses_signatures_of_other_keys_paths_and_transactions() {
 #[test]
 fn transactions_of_other_types_and_shapes_are_refused() {
     assert_eq!(fee_market(&items()), transfer());
-    for found in [0x00, 0x01, 0x03, 0x04, 0x19, 0x7f, 0x80, 0xbf] {
+    for found in [0x00, 0x04, 0x05, 0x19, 0x7f, 0x80, 0xbf] {
         let bytes = [vec![found], transfer()[1..].to_vec()].concat();
         assert_eq!(refusal(&bytes), EvmError::UnsupportedType { found });
     }

@@ -23,14 +23,33 @@ fn exercise(kind: &str, bytes: &[u8]) {
 }
 
 /// The documents of every kind.
-const DOCUMENTS: [(&str, u8); 5] = [(kind::PSBT, 0), (kind::PSBT, 1), (kind::EVM, 0), (kind::EVM, 1), (kind::SOLANA, 0)];
+const DOCUMENTS: [(&str, u8); 9] = [
+    (kind::PSBT, 0),
+    (kind::PSBT, 1),
+    (kind::EVM, 0),
+    (kind::EVM, 1),
+    (kind::EVM, 2),
+    (kind::EVM, 3),
+    (kind::TYPED_DATA, 0),
+    (kind::TYPED_DATA, 1),
+    (kind::SOLANA, 0),
+];
 
 fn valid((kind, variant): (&str, u8)) -> Vec<u8> {
     match (kind, variant) {
         (kind::PSBT, 0) => super::template::filled_psbt(&Bip340Key::new(1)).encode(),
         (kind::PSBT, _) => super::template::filled_wpkh(&EcdsaKey::new(1)).encode(),
         (kind::EVM, 0) => super::evm::transfer(),
-        (kind::EVM, _) => super::evm::call(),
+        (kind::EVM, 1) => super::evm::call(),
+        (kind::EVM, 2) => alloy_consensus::SignableTransaction::encoded_for_signing(&super::evm::blob()),
+        (kind::EVM, _) => {
+            let inner = super::calls::data_of("upgradeToAndCall");
+            super::calls::calling(&super::calls::safe(super::calls::CONTRACT, &inner, 1, 1))
+        }
+        (kind::TYPED_DATA, variant) => {
+            let document = super::typed::document(if variant == 0 { "lists" } else { "safe call" });
+            quorate::payload::TypedData::parse(document.to_string().as_bytes()).unwrap().encode()
+        }
         _ => super::template::filled_solana(&Ed25519Key::new(1)).encode(),
     }
 }
@@ -46,7 +65,7 @@ fn valid_documents_survive_the_exercise() {
 
 proptest! {
     #[test]
-    fn arbitrary_bytes_never_panic(kind in prop::sample::select(vec![kind::MESSAGE, kind::DIGEST, kind::PSBT, kind::EVM, kind::SOLANA]), bytes: Vec<u8>) {
+    fn arbitrary_bytes_never_panic(kind in prop::sample::select(vec![kind::MESSAGE, kind::DIGEST, kind::PSBT, kind::EVM, kind::TYPED_DATA, kind::SOLANA]), bytes: Vec<u8>) {
         exercise(kind, &bytes);
     }
 

@@ -2,7 +2,8 @@
 
 use ed25519_dalek::Signature;
 use quorate::payload::{
-    Action, AddressKind, AnyPayload, Details, KeyUse, Payload, PayloadError, SolanaDetails, SolanaError, SolanaMessage, kind,
+    Action, AddressKind, AnyPayload, Details, Effect, KeyUse, Payload, PayloadError, SolanaDetails, SolanaError, SolanaMessage,
+    kind,
 };
 
 use quorate_core::SuiteId;
@@ -321,4 +322,91 @@ fn unknown_versions_trailing_bytes_and_long_messages_are_refused() {
     assert!(SolanaMessage::parse(&two_signers(most)).is_ok());
     assert_eq!(refusal(&two_signers(most + 1)), SolanaError::TooLong);
     assert_eq!(refusal(b"!"), SolanaError::NotBase64);
+}
+
+/// A legacy message of one instruction, on the accounts 1, 2, … and the payer as the last.
+fn instruction(payer: &[u8; 32], program: &str, accounts: u8, data: &[u8]) -> Vec<u8> {
+    let program: [u8; 32] = bs58::decode(program).into_vec().unwrap().try_into().unwrap();
+    let mut bytes = vec![1, 0, 1, accounts + 2];
+    bytes.extend(payer);
+    (1..=accounts).for_each(|account| bytes.extend([account; 32]));
+    bytes.extend(program);
+    bytes.extend(BLOCKHASH);
+    bytes.extend([1, accounts + 1, accounts + 1]);
+    bytes.extend(1..=accounts);
+    bytes.extend([0, u8::try_from(data.len()).unwrap()]);
+    bytes.extend(data);
+    bytes
+}
+
+const TOKEN: &str = "TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA";
+const LOADER: &str = "BPFLoaderUpgradeab1e11111111111111111111111";
+
+fn effects(program: &str, accounts: u8, data: &[u8]) -> (Vec<Effect>, String) {
+    let key = Ed25519Key::new(1);
+    let bytes = instruction(&key.public(), program, accounts, data);
+    let description = SolanaMessage::parse(&bytes).unwrap().describe(&KeyUse::new(&key, &[])).unwrap();
+    (description.effects.clone(), description.to_string())
+}
+
+fn account(number: u8) -> String {
+    bs58::encode([number; 32]).into_string()
+}
+
+#[test]
+fn approvals_and_transfers_of_tokens_name_their_mint_if_the_instruction_does() {
+    let amount = |tag: u8, rest: &[u8]| [&[tag][..], &77_u64.to_le_bytes(), rest].concat();
+    let (checked, text) = effects(TOKEN, 3, &amount(12, &[6]));
+    assert!(
+        matches!(&checked[..], [Effect::Transfer { asset, to, amount: 77 }] if asset.as_str() == format!("solana/token:{}", account(2)) && *to == account(3)),
+        "{text}"
+    );
+    let (plain, _) = effects(TOKEN, 2, &amount(3, &[]));
+    assert!(matches!(&plain[..], [Effect::Transfer { asset, .. }] if asset.as_str() == "solana/token"));
+    let (approved, text) = effects(TOKEN, 3, &amount(13, &[6]));
+    assert!(
+        matches!(&approved[..], [Effect::Approval { spender, amount: 77, unlimited: false, .. }] if *spender == account(3)),
+        "{text}"
+    );
+    assert!(text.contains(&format!("Approve: {} may take 77 units", account(3))), "{text}");
+    let (all, _) = effects(TOKEN, 2, &[&[4][..], &u64::MAX.to_le_bytes()].concat());
+    assert!(matches!(&all[..], [Effect::Approval { unlimited: true, .. }]));
+    let (revoked, text) = effects(TOKEN, 1, &[5]);
+    assert!(revoked.is_empty() && text.contains("Revoke"));
+    // A byte more, or less, is another instruction.
+    for wrong in [amount(12, &[6, 0]), amount(12, &[]), amount(4, &[1]), vec![5, 0], vec![99]] {
+        assert!(effects(TOKEN, 3, &wrong).0.iter().any(|effect| matches!(effect, Effect::Undecoded { .. })), "{wrong:?}");
+    }
+}
+
+#[test]
+fn authorities_upgrades_and_closed_accounts_are_named() {
+    let authority = |kind: u8, to: &[u8]| effects(TOKEN, 1, &[&[6, kind][..], to].concat());
+    let (given, text) = authority(2, &[&[1][..], &[9; 32]].concat());
+    assert!(
+        matches!(&given[..], [Effect::OwnerChange { contract, owner: Some(owner), .. }] if *contract == account(1) && *owner == account(9)),
+        "{text}"
+    );
+    assert!(text.contains("gets the authority AccountOwner of"), "{text}");
+    assert!(matches!(&authority(0, &[0]).0[..], [Effect::OwnerChange { owner: None, .. }]));
+    for wrong in [&[2][..], &[1], &[0, 0]] {
+        assert!(authority(2, wrong).0.iter().any(|effect| matches!(effect, Effect::Undecoded { .. })));
+    }
+    let (upgraded, text) = effects(LOADER, 6, &3_u32.to_le_bytes());
+    assert!(
+        matches!(&upgraded[..], [Effect::Upgrade { contract, code }] if *contract == account(2) && *code == account(3)),
+        "{text}"
+    );
+    let (checked, _) = effects(LOADER, 3, &7_u32.to_le_bytes());
+    assert!(matches!(&checked[..], [Effect::OwnerChange { owner: Some(owner), .. }] if *owner == account(3)));
+    // What a closed account holds is not in the message; if it comes back to a signer, nothing is lost.
+    let (closed, _) = effects(TOKEN, 2, &[9]);
+    assert!(closed.iter().any(|effect| matches!(effect, Effect::Undecoded { .. })));
+    let key = Ed25519Key::new(1);
+    let mut back = instruction(&key.public(), TOKEN, 2, &[9]);
+    let place = back.len() - 4;
+    // The second account of the instruction is the payer.
+    back[place] = 0;
+    let description = SolanaMessage::parse(&back).unwrap().describe(&KeyUse::new(&key, &[])).unwrap();
+    assert!(description.effects.is_empty(), "{description}");
 }

@@ -1,0 +1,263 @@
+//! What a call's data asks a contract to do, and what the calls do that it makes in turn.
+
+use alloy_primitives::{Address, U256};
+
+use super::{
+    super::{
+        description::hex,
+        effect::{Asset, Effect},
+    },
+    abi::Value,
+    functions::{Arguments, Function, Meaning},
+};
+
+/// How deep calls in calls are decoded.
+const MAX_DEPTH: usize = 4;
+/// From here on an approval has no limit in practice: some tokens keep 96 bits.
+const UNLIMITED: U256 = U256::from_limbs([u64::MAX, 0xffff_ffff, 0, 0]);
+/// How many bytes of an argument are shown.
+const SHOWN: usize = 64;
+
+/// A call of a contract, as far as it is decoded here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CallDetails {
+    /// Who is called.
+    pub contract: String,
+    /// What goes with it, in wei.
+    pub value: u128,
+    /// Whether the contract's code runs as if it were the caller's own.
+    pub is_delegate: bool,
+    /// The signature of the function, if it is known here: its name and types.
+    pub function: Option<String>,
+    /// Its arguments, by name.
+    pub arguments: Vec<(&'static str, String)>,
+    /// Why it is not decoded, if it is not.
+    pub not_decoded: Option<String>,
+    /// The call that this one makes.
+    pub inner: Option<Box<Self>>,
+}
+
+/// Where a call happens.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    /// On which chain; not known of a document that names none.
+    pub(super) chain_id: Option<u64>,
+    depth: usize,
+}
+
+/// A call as its caller makes it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Call<'a> {
+    pub(super) to: Address,
+    pub(super) value: U256,
+    pub(super) data: &'a [u8],
+    pub(super) is_delegate: bool,
+}
+
+impl Place {
+    pub(super) const fn new(chain_id: Option<u64>) -> Self {
+        Self { chain_id, depth: 0 }
+    }
+
+    fn coin(self) -> Asset {
+        Asset::coin(self.chain_id)
+    }
+
+    fn token(self, contract: &str) -> Asset {
+        Asset::erc20(self.chain_id, contract)
+    }
+}
+
+impl Call<'_> {
+    /// Decodes it, and adds what it does.
+    pub(super) fn read(self, place: Place, effects: &mut Vec<Effect>) -> CallDetails {
+        let contract = self.to.to_checksum(None);
+        let mut details = CallDetails {
+            contract: contract.clone(),
+            value: self.value.saturating_to(),
+            is_delegate: self.is_delegate,
+            function: None,
+            arguments: Vec::new(),
+            not_decoded: None,
+            inner: None,
+        };
+        if self.is_delegate {
+            effects.push(Effect::Delegatecall { to: contract.clone() });
+        } else if !self.value.is_zero() || self.data.is_empty() {
+            effects.push(Effect::Transfer { asset: place.coin(), to: contract.clone(), amount: details.value });
+        }
+        if self.data.is_empty() {
+            return details;
+        }
+        effects.push(Effect::Call { contract: contract.clone() });
+        if let Err(why) = self.decode(place, &mut details, effects) {
+            let name = details.function.clone().unwrap_or_else(|| self.selector());
+            effects.push(Effect::Undecoded { what: format!("the call {name} of {contract}: {why}") });
+            details.not_decoded = Some(why);
+        }
+        details
+    }
+
+    fn selector(&self) -> String {
+        self.data.get(..4).map_or_else(|| "without a selector".to_owned(), |selector| format!("0x{}", hex(selector)))
+    }
+
+    fn decode(&self, place: Place, details: &mut CallDetails, effects: &mut Vec<Effect>) -> Result<(), String> {
+        let (selector, arguments) =
+            self.data.split_first_chunk::<4>().ok_or_else(|| "it has fewer bytes than name a function".to_owned())?;
+        let function = Function::named_by(*selector).ok_or_else(|| "the function is not known here".to_owned())?;
+        details.function = Some(function.signature.clone());
+        if function.meaning.is_opaque() && function.signature != APPROVE_HASH {
+            return Err("what it does stands in its arguments, which are not decoded here".to_owned());
+        }
+        let arguments = function.decode(arguments).map_err(|error| error.to_string())?;
+        details.arguments = arguments.iter().map(|(name, value)| (name, show(name, value))).collect();
+        self.judge(function, &arguments, place, details, effects).unwrap_or_else(|| Err("an argument is missing".to_owned()))
+    }
+
+    /// Adds what the function does; nothing only if the table of functions contradicts itself.
+    fn judge(
+        &self,
+        function: &Function,
+        arguments: &Arguments,
+        place: Place,
+        details: &mut CallDetails,
+        effects: &mut Vec<Effect>,
+    ) -> Option<Result<(), String>> {
+        let contract = details.contract.clone();
+        let address = |name| arguments.address(name).map(|address| address.to_checksum(None));
+        match function.meaning {
+            Meaning::Harmless => {}
+            Meaning::Transfer => {
+                let (asset, amount) = (place.token(&contract), arguments.number("amount")?.saturating_to());
+                effects.push(Effect::Transfer { asset, to: address("to")?, amount });
+            }
+            Meaning::Approve => {
+                effects.push(approval(place.token(&contract), address("spender")?, arguments.number("amount")?));
+            }
+            Meaning::ApproveAll => {
+                if arguments.flag("approved")? {
+                    effects.push(approval(place.token(&contract), address("operator")?, U256::MAX));
+                }
+            }
+            Meaning::Owner => {
+                let contract = address("proxy").unwrap_or(contract);
+                effects.push(Effect::OwnerChange { contract, method: function.signature.clone(), owner: address("owner") });
+            }
+            Meaning::Upgrade => {
+                let (contract, code) = (address("proxy").unwrap_or(contract), address("implementation")?);
+                effects.push(Effect::Upgrade { contract, code: code.clone() });
+                if let Some(data) = arguments.bytes("data").filter(|data| !data.is_empty()) {
+                    let to = arguments.address("implementation")?;
+                    let inner = Call { to, value: U256::ZERO, data, is_delegate: true };
+                    return Some(nested(inner, place, details, effects));
+                }
+            }
+            Meaning::Execute => return execute(arguments, place, details, effects),
+            Meaning::Opaque => return Some(Err("it approves what has this hash, and nobody can tell what that is".to_owned())),
+        }
+        Some(Ok(()))
+    }
+}
+
+const APPROVE_HASH: &str = "approveHash(bytes32)";
+
+/// A transaction of a Safe: its arguments, and those of the document that its owners sign, have the same names.
+fn execute(
+    arguments: &Arguments,
+    place: Place,
+    details: &mut CallDetails,
+    effects: &mut Vec<Effect>,
+) -> Option<Result<(), String>> {
+    let (to, value, data) = (arguments.address("to")?, arguments.number("value")?, arguments.bytes("data")?);
+    let gas_price = arguments.number("gasPrice").unwrap_or(U256::ZERO);
+    Some(safe(to, (value, data), (arguments.number("operation")?, gas_price), place, details, effects))
+}
+
+/// What a Safe does when it executes.
+pub(super) fn safe(
+    to: Address,
+    (value, data): (U256, &[u8]),
+    (operation, gas_price): (U256, U256),
+    place: Place,
+    details: &mut CallDetails,
+    effects: &mut Vec<Effect>,
+) -> Result<(), String> {
+    if operation > U256::from(1) {
+        return Err("its operation is neither a call nor a delegatecall".to_owned());
+    }
+    if !gas_price.is_zero() {
+        let what = format!("{} pays a refund for gas, of which nobody can tell the amount", details.contract);
+        effects.push(Effect::Undecoded { what });
+    }
+    nested(Call { to, value, data, is_delegate: !operation.is_zero() }, place, details, effects)
+}
+
+fn nested(call: Call<'_>, place: Place, details: &mut CallDetails, effects: &mut Vec<Effect>) -> Result<(), String> {
+    let place = Place { depth: place.depth.saturating_add(1), ..place };
+    if place.depth > MAX_DEPTH {
+        if call.is_delegate {
+            effects.push(Effect::Delegatecall { to: call.to.to_checksum(None) });
+        }
+        return Err(format!("it makes calls in calls, more than {MAX_DEPTH} deep"));
+    }
+    details.inner = Some(Box::new(call.read(place, effects)));
+    Ok(())
+}
+
+/// Somebody may take so much.
+pub(super) fn approval(asset: Asset, spender: String, amount: U256) -> Effect {
+    Effect::Approval { asset, spender, amount: amount.saturating_to(), unlimited: amount >= UNLIMITED }
+}
+
+/// An argument for people.
+fn show(name: &str, value: &Value) -> String {
+    match value {
+        Value::Address(address) => address.to_checksum(None),
+        Value::Bool(flag) => flag.to_string(),
+        Value::Uint(number) if name == "operation" => match number.saturating_to::<u64>() {
+            0 => "0 (call)".to_owned(),
+            1 => "1 (DELEGATECALL: the code runs as if it were the account's own)".to_owned(),
+            _ => format!("{number} (unknown)"),
+        },
+        Value::Uint(number) if name == "amount" && *number >= UNLIMITED => format!("{number} (UNLIMITED)"),
+        Value::Uint(number) => number.to_string(),
+        Value::Bytes32(word) => format!("0x{}", hex(word)),
+        Value::Bytes(bytes) => match bytes.get(..SHOWN) {
+            Some(first) if bytes.len() > SHOWN => format!("{} bytes, 0x{}…", bytes.len(), hex(first)),
+            _ => format!("{} bytes, 0x{}", bytes.len(), hex(bytes)),
+        },
+    }
+}
+
+impl CallDetails {
+    /// What a Safe is told by a document that its owners sign.
+    pub(super) fn of_safe(contract: String) -> Self {
+        let function = Some("SafeTx, signed by its owners".to_owned());
+        Self { contract, value: 0, is_delegate: false, function, arguments: Vec::new(), not_decoded: None, inner: None }
+    }
+
+    /// Whether it is decoded, and the call that it makes too.
+    #[must_use]
+    pub fn is_decoded(&self) -> bool {
+        self.not_decoded.is_none() && self.inner.as_ref().is_none_or(|inner| inner.is_decoded())
+    }
+
+    /// The lines that tell it, each with a label; inner calls are marked.
+    pub(super) fn lines(&self, mark: &str) -> Vec<(String, String)> {
+        let how = if self.is_delegate { "DELEGATECALL of" } else { "call of" };
+        let value = if self.value == 0 { String::new() } else { format!(", with {} wei", self.value) };
+        let function = self.function.as_deref().unwrap_or("nothing that is known here");
+        let function = if self.function.is_none() && self.not_decoded.is_none() { "no function" } else { function };
+        let mut lines = vec![(format!("{mark}call"), format!("{how} {}: {function}{value}", self.contract))];
+        lines.extend(self.arguments.iter().map(|(name, value)| (format!("{mark}  {name}"), value.clone())));
+        if let Some(why) = &self.not_decoded {
+            lines.push((format!("{mark}  NOT DECODED"), format!("{why}; nobody can tell what it does")));
+        }
+        if let Some(inner) = &self.inner {
+            lines.extend(inner.lines(&format!("{mark}> ")));
+        }
+        lines
+    }
+}

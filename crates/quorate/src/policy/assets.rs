@@ -1,0 +1,132 @@
+//! How much may leave, by asset.
+
+use core::fmt;
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Deserializer, de};
+
+use super::{Answer, Budget, ConfigError, Decision};
+use crate::payload::Asset;
+
+/// An amount in the smallest unit of an asset: a number, or its decimal digits as text, since files have no numbers above 2⁶³.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Amount(u128);
+
+/// What may leave of one asset. Absent limits do not limit. An approval counts as if all of it were taken at once; fees count to the
+/// chain's own coin.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct AssetRules {
+    /// By one request.
+    pub max: Option<Amount>,
+    /// In any hour, by one key.
+    pub per_hour: Option<Amount>,
+    /// In any 24 hours, by one key.
+    pub per_day: Option<Amount>,
+    /// Above that a person is asked.
+    pub ask_above: Option<Amount>,
+    /// Above that two people are asked, or as many as `approvals.needed` says if that is more.
+    pub second_approval_above: Option<Amount>,
+}
+
+impl Amount {
+    /// So many of the smallest unit; nothing for the largest number of all, which stands for all that is above.
+    #[must_use]
+    pub const fn new(units: u128) -> Option<Self> {
+        if units == u128::MAX { None } else { Some(Self(units)) }
+    }
+
+    /// How many.
+    #[must_use]
+    pub const fn units(self) -> u128 {
+        self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for Amount {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reader;
+        impl de::Visitor<'_> for Reader {
+            type Value = Amount;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an amount in the smallest unit, as a number or its decimal digits")
+            }
+
+            fn visit_i64<E: de::Error>(self, number: i64) -> Result<Amount, E> {
+                let units = u128::try_from(number).map_err(|_| E::custom("an amount below zero"))?;
+                Ok(Amount(units))
+            }
+
+            fn visit_u64<E: de::Error>(self, number: u64) -> Result<Amount, E> {
+                Ok(Amount(number.into()))
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Amount, E> {
+                let units = text.parse().ok().filter(|units: &u128| units.to_string() == text).and_then(Amount::new);
+                units.ok_or_else(|| E::custom("not the decimal digits of an amount"))
+            }
+        }
+        deserializer.deserialize_any(Reader)
+    }
+}
+
+/// What is counted over time, of what a request takes.
+pub(super) fn budgets(rules: &BTreeMap<String, AssetRules>, spends: &[(Asset, u128)]) -> Vec<Budget> {
+    let counted = listed(rules, spends).filter(|(_, rules, _)| rules.per_hour.is_some() || rules.per_day.is_some());
+    let budget = |(asset, rules, amount): (&Asset, &AssetRules, u128)| {
+        Budget::new(asset.clone(), amount, rules.per_hour.map(Amount::units), rules.per_day.map(Amount::units))
+    };
+    counted.map(budget).collect()
+}
+
+/// How many approvals it takes at least.
+pub(super) fn least_approvals(rules: &BTreeMap<String, AssetRules>, spends: &[(Asset, u128)]) -> usize {
+    let second = |rules: &AssetRules, amount| rules.second_approval_above.is_some_and(|limit| amount > limit.0);
+    if listed(rules, spends).any(|(_, rules, amount)| second(rules, amount)) { 2 } else { 0 }
+}
+
+/// What one request may take.
+pub(super) fn decide(rules: &BTreeMap<String, AssetRules>, others: Answer, spends: &[(Asset, u128)]) -> Decision {
+    let mut decision = Decision::Allow;
+    for (asset, limits, amount) in listed(rules, spends) {
+        let above = |limit: Option<Amount>| limit.filter(|limit| amount > limit.0).map(Amount::units);
+        let rule = |name: &str| format!("assets.\"{asset}\".{name}");
+        if let Some(limit) = above(limits.max) {
+            let denied = Decision::deny(&format!("{amount} of {asset} would leave, above the limit of {limit}"));
+            decision = decision.and(denied.by(&rule("max")));
+        }
+        for (limit, name) in [(limits.ask_above, "ask_above"), (limits.second_approval_above, "second_approval_above")] {
+            if let Some(limit) = above(limit) {
+                let asked = Decision::ask(&format!("{amount} of {asset} would leave, more than {limit}"));
+                decision = decision.and(asked.by(&rule(name)));
+            }
+        }
+    }
+    // Whoever lists tokens means these and no other.
+    let lists_tokens = rules.keys().any(|name| name.contains('/'));
+    let unlisted = spends.iter().filter(|(asset, _)| lists_tokens && asset.is_token() && !rules.contains_key(asset.as_str()));
+    unlisted.fold(decision, |decision, (asset, _)| {
+        decision.and(others.decide(&format!("{asset} is not among the assets that are listed here"), "other_tokens"))
+    })
+}
+
+fn listed<'a>(
+    rules: &'a BTreeMap<String, AssetRules>,
+    spends: &'a [(Asset, u128)],
+) -> impl Iterator<Item = (&'a Asset, &'a AssetRules, u128)> {
+    spends.iter().filter_map(|(asset, amount)| rules.get(asset.as_str()).map(|rules| (asset, rules, *amount)))
+}
+
+/// The same under the names that descriptions use.
+pub(super) fn normalized(rules: &BTreeMap<String, AssetRules>) -> Result<BTreeMap<String, AssetRules>, ConfigError> {
+    let mut named = BTreeMap::new();
+    for (text, rules) in rules {
+        let asset: Asset = text.parse().map_err(|source| ConfigError::Address { section: "assets", source })?;
+        if named.insert(asset.to_string(), *rules).is_some() {
+            return Err(ConfigError::SameAsset { asset });
+        }
+    }
+    Ok(named)
+}
