@@ -82,8 +82,9 @@ impl NkeySeed {
         encode(&[&[USER], self.0.verifying_key().as_bytes()]).as_str().to_owned()
     }
 
-    /// Answers the nonce of a server.
-    pub(crate) fn answer(&self, nonce: &str) -> String {
+    /// Answers the nonce of a server: the signature as its protocol wants it.
+    #[must_use]
+    pub fn answer(&self, nonce: &str) -> String {
         spell(&self.0.sign(nonce.as_bytes()).to_bytes(), 6, BASE64_URL)
     }
 }

@@ -47,7 +47,6 @@ pub(crate) struct NatsCommandArgs {
 }
 
 #[derive(Debug, Subcommand)]
-#[cfg_attr(not(feature = "nats"), expect(dead_code, reason = "a build with the feature reads the arguments"))]
 pub(crate) enum NatsCommand {
     /// Show the public nkey of a seed file, for the roster; the seed is made if there is none.
     Key {
