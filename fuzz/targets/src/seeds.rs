@@ -476,7 +476,7 @@ fn calls() -> Vec<(String, Vec<u8>)> {
         shown
             .iter()
             .find(|name| signature.starts_with(*name))
-            .map(|name| (name.trim_end_matches('(').to_owned(), hex(vector["data"].as_str()?)))
+            .map(|name| (name.trim_end_matches('(').to_owned(), hex(vector["data"].as_str().unwrap())))
     });
     known.map(|(name, data)| (format!("call-{name}"), transaction(2, &[], &data))).collect()
 }

@@ -254,7 +254,7 @@ mod tests {
         let full = spent(&[(100, 10)]);
         assert_eq!(full.clone().with(&[0; 32], &[budget(10)], 200).unwrap(), full);
         let other = Budget::new(Asset::solana(), 3, Some(3), None);
-        let both = full.clone().with(&[7; 32], &[other.clone()], 200).unwrap();
+        let both = full.clone().with(&[7; 32], core::slice::from_ref(&other), 200).unwrap();
         assert_eq!(both.0.len(), 2);
         // If one asset has no room, nothing of the others is counted.
         assert!(full.with(&[8; 32], &[other, budget(1)], 200).is_err());

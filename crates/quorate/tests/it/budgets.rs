@@ -1,7 +1,7 @@
 //! Limits of assets over time, in whole ceremonies; and a proposer that lies about what it has signed.
 
 use std::sync::{
-    Arc,
+    Arc, Mutex,
     atomic::{AtomicU64, Ordering},
 };
 

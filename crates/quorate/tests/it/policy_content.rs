@@ -132,7 +132,9 @@ fn only_those_on_the_allow_list_get_something_on_every_chain() {
         [(&bitcoin, &psbt), (&ethereum, &coins), (&ethereum, &tokens), (&ethereum, &approval), (&solana, &message)];
     for (key, payload) in cases {
         let all = recipients(key, payload);
-        let listed = |list: &BTreeSet<String>| format!("[addresses]\nallow = {:?}", list.iter().collect::<Vec<_>>());
+        let listed = |list: &BTreeSet<String>| {
+            format!("[calls]\nunlimited_approval = \"allow\"\n[addresses]\nallow = {:?}", list.iter().collect::<Vec<_>>())
+        };
         assert_eq!(decide_with(&policy(&listed(&all)), key, payload), Decision::Allow);
         // Other spellings of the same address.
         let lower: BTreeSet<String> =

@@ -15,6 +15,12 @@ struct Vector {
     data: String,
 }
 
+impl Vector {
+    fn bytes(&self) -> Vec<u8> {
+        hex::decode(self.data.trim_start_matches("0x")).unwrap()
+    }
+}
+
 fn vectors() -> Vec<Vector> {
     serde_json::from_str(include_str!("../../../../../vectors/ethereum/calls.json")).unwrap()
 }
@@ -22,7 +28,7 @@ fn vectors() -> Vec<Vector> {
 /// The data of the first vector with that function.
 pub(crate) fn data_of(function: &str) -> Vec<u8> {
     let vector = vectors().into_iter().find(|vector| vector.signature.starts_with(&format!("{function}(")));
-    hex::decode(&vector.unwrap().data[2..]).unwrap()
+    vector.unwrap().bytes()
 }
 
 pub(crate) const CONTRACT: Address = Address::repeat_byte(0x35);
@@ -76,7 +82,7 @@ fn every_known_function_is_read_as_another_library_encodes_it() {
     let all = vectors();
     assert!(all.len() >= 30);
     for vector in all {
-        let data = hex::decode(&vector.data[2..]).unwrap();
+        let data = vector.bytes();
         let call = call(&described(&data));
         assert_eq!(call.function.as_deref(), Some(vector.signature.as_str()));
         let shown: Vec<_> = call.arguments.iter().map(|(name, _)| *name).collect();
@@ -96,7 +102,7 @@ fn every_known_function_is_read_as_another_library_encodes_it() {
 #[test]
 fn encodings_that_could_be_read_in_two_ways_are_not_decoded() {
     for vector in vectors() {
-        let data = hex::decode(&vector.data[2..]).unwrap();
+        let data = vector.bytes();
         if vector.arguments.is_empty() || vector.signature.starts_with("approveHash") {
             continue;
         }
