@@ -84,6 +84,32 @@ pub enum SignatureForm {
     Borsh,
 }
 
+impl fmt::Display for SignatureForm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (form, sighash) = match self {
+            Self::Der => ("DER", None),
+            Self::DerSighash(sighash) => ("DER", Some(sighash)),
+            Self::Compact => ("r, s", None),
+            Self::CompactSighash(sighash) => ("r, s", Some(sighash)),
+            Self::Recoverable => ("r, s, recovery id", None),
+            Self::RecoverableFirst => ("recovery id, r, s", None),
+            Self::Recoverable27 => ("r, s, 27 + recovery id", None),
+            Self::Eip155 => ("r, s, v of EIP-155", None),
+            Self::Canonical => ("31 + recovery id, r, s; canonical", None),
+            Self::BitcoinMessage => ("31 + recovery id, r, s", None),
+            Self::Bip340 => ("BIP-340", None),
+            Self::Bip340Sighash(sighash) => ("BIP-340", Some(sighash)),
+            Self::Eddsa => ("R, S", None),
+            Self::MultiSignature => ("scheme, signature", None),
+            Self::WithKey => ("scheme, signature, key", None),
+            Self::Decorated => ("key hint, signature", None),
+            Self::Borsh => ("curve, signature", None),
+        };
+        f.write_str(form)?;
+        sighash.map_or(Ok(()), |sighash| write!(f, ", sighash type {sighash:#04x}"))
+    }
+}
+
 /// What text a signature has on a chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SignatureText {

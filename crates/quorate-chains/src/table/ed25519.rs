@@ -84,7 +84,7 @@ pub(super) const ROWS: &[Row] = &[
     substrate("polymesh", 595, "m/44'/595'/0'/0'/0'", 12),
     sr25519("polkadot-sr25519", 354, 0),
     sr25519("kusama-sr25519", 434, 2),
-    Row { slip44: None, ..sr25519("substrate-generic", 0, 42) },
+    Row { curves: &[Curve::Sr25519, Curve::Ed25519, Curve::Secp256k1], slip44: None, ..sr25519("substrate-generic", 0, 42) },
     Row { payload: Payload::Starcoin, text: Text::Hex("0x", 16), ..STARCOIN },
     Row { name: "starcoin-receipt", kind: "receipt identifier, Bech32", payload: Payload::Starcoin, text: Text::Receipt, ..STARCOIN },
     Row { payload: Payload::SiaConditions, ..SIA },
