@@ -3,8 +3,8 @@
 use core::fmt;
 
 use crate::{
-    Curve, Network, SignatureForm, UnknownChain, message::MessageRule, network::Nets, payload::Payload, signature::SignatureText, table::TABLE,
-    text::Text,
+    Curve, Network, SignatureForm, UnknownChain, message::MessageRule, network::Nets, payload::Payload, signature::SignatureText,
+    table::TABLE, text::Text,
 };
 
 /// One entry of the table: a chain, and if it has several kinds of address, one of them.
@@ -32,6 +32,8 @@ pub(crate) struct Row {
     pub(crate) signature_text: SignatureText,
     /// The chain id of EIP-155.
     pub(crate) chain_id: Option<u64>,
+    /// Whether the chain's signatures are of a scheme that nothing here has.
+    pub(crate) is_receive_only: bool,
     pub(crate) vectors: Vectors,
 }
 
@@ -148,6 +150,12 @@ impl Chain {
     #[must_use]
     pub const fn message_rule(self) -> &'static str {
         self.0.message.describe()
+    }
+
+    /// Whether the table gives addresses for receiving alone: the chain's signatures are of a scheme of its own.
+    #[must_use]
+    pub const fn is_receive_only(self) -> bool {
+        self.0.is_receive_only
     }
 
     /// What its addresses were tested against.

@@ -25,6 +25,7 @@ pub enum KeyError {
 /// A chain of that name is not in the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no chain has that name; `chains()` lists the names")]
+#[non_exhaustive]
 pub struct UnknownChain;
 
 /// A key has no address on a chain.
@@ -131,6 +132,12 @@ pub enum SignatureError {
         /// The signature's curve.
         given: Curve,
     },
+    /// The chain's signatures are of a scheme of its own; no group key can sign there.
+    #[error("{chain} signs with a scheme of its own: addresses of it are for receiving alone")]
+    ReceiveOnly {
+        /// The chain's name.
+        chain: &'static str,
+    },
     /// The form has no place for a signature of this scheme.
     #[error("a {given} signature has no such form")]
     WrongForm {
@@ -163,6 +170,12 @@ pub enum MessageError {
         chain: &'static str,
         /// The curve that was said.
         given: Curve,
+    },
+    /// The chain's signatures are of a scheme of its own; no group key can sign there.
+    #[error("{chain} signs with a scheme of its own: addresses of it are for receiving alone")]
+    ReceiveOnly {
+        /// The chain's name.
+        chain: &'static str,
     },
     /// The chain's hash takes something that the bytes do not tell.
     #[error("the message hash of {chain} needs an option: {option}")]

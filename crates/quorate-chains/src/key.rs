@@ -55,10 +55,17 @@ pub struct VerifyingKey(Form);
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Form {
     /// The last is how the key was given: chains that hash the key's encoding, hash that one.
-    Secp256k1 { compressed: [u8; 33], uncompressed: [u8; 65], is_compressed: bool },
+    Secp256k1 {
+        compressed: [u8; 33],
+        uncompressed: [u8; 65],
+        is_compressed: bool,
+    },
     Bip340([u8; 32]),
     Ed25519([u8; 32]),
-    P256 { compressed: [u8; 33], uncompressed: [u8; 65] },
+    P256 {
+        compressed: [u8; 33],
+        uncompressed: [u8; 65],
+    },
     Sr25519([u8; 32]),
 }
 

@@ -2,11 +2,7 @@
 
 use alloc::vec::Vec;
 
-use crate::{
-    Chain, Curve, SigningOptions, ZcashRules,
-    error::MessageError,
-    hash,
-};
+use crate::{Chain, Curve, SigningOptions, ZcashRules, error::MessageError, hash};
 
 /// What a signer signs.
 ///
@@ -99,6 +95,9 @@ impl MessageRule {
 /// [`MessageError`] if the chain has no signatures of that curve, or the hash needs an option.
 pub fn message_hash(chain: Chain, bytes: &[u8], options: &SigningOptions) -> Result<Message, MessageError> {
     let row = chain.0;
+    if row.is_receive_only {
+        return Err(MessageError::ReceiveOnly { chain: row.name });
+    }
     let curve = options.curve.or(row.curves.first().copied()).unwrap_or(Curve::Secp256k1);
     if !row.curves.contains(&curve) {
         return Err(MessageError::WrongCurve { chain: row.name, given: curve });

@@ -5,7 +5,9 @@ use core::fmt;
 
 use data_encoding::{BASE64, HEXLOWER};
 
-use crate::{Chain, Curve, SigningOptions, VerifyingKey, chain::Row, error::SignatureError, hash, payload::sui_flag, text::base58};
+use crate::{
+    Chain, Curve, SigningOptions, VerifyingKey, chain::Row, error::SignatureError, hash, payload::sui_flag, text::base58,
+};
 
 mod ecdsa;
 
@@ -164,8 +166,15 @@ impl fmt::Debug for EncodedSignature {
 ///
 /// [`SignatureError`] if the chain takes no such signatures, the form needs what is not there, or the chain would refuse this very
 /// signature ([`SignatureError::NotCanonical`]: sign again).
-pub fn encode_signature(chain: Chain, signature: &Signature, options: &SigningOptions) -> Result<EncodedSignature, SignatureError> {
+pub fn encode_signature(
+    chain: Chain,
+    signature: &Signature,
+    options: &SigningOptions,
+) -> Result<EncodedSignature, SignatureError> {
     let row = chain.0;
+    if row.is_receive_only {
+        return Err(SignatureError::ReceiveOnly { chain: row.name });
+    }
     if !row.curves.contains(&signature.curve()) {
         return Err(SignatureError::WrongScheme { chain: row.name, given: signature.curve() });
     }
@@ -194,7 +203,12 @@ const fn usual_form(row: &Row, curve: Curve) -> SignatureForm {
 
 type Written = (Vec<u8>, Option<u64>);
 
-fn ecdsa(row: &Row, signature: &EcdsaSignature, form: SignatureForm, options: &SigningOptions) -> Result<Written, SignatureError> {
+fn ecdsa(
+    row: &Row,
+    signature: &EcdsaSignature,
+    form: SignatureForm,
+    options: &SigningOptions,
+) -> Result<Written, SignatureError> {
     let compact = signature.to_bytes();
     let sighash = |usual| [options.sighash.unwrap_or(usual)];
     let parity = || signature.recovery_id().filter(|id| *id < 2).ok_or(SignatureError::NoRecoveryId);
@@ -232,7 +246,21 @@ fn bip340(bytes: &[u8; 64], form: SignatureForm, options: &SigningOptions) -> Re
         // BIP-341: the default type 0 is not written.
         SignatureForm::Bip340 => options.sighash.filter(|sighash| *sighash != 0),
         SignatureForm::Bip340Sighash(usual) => Some(options.sighash.unwrap_or(usual)),
-        _ => return Err(SignatureError::WrongForm { given: Curve::Bip340 }),
+        SignatureForm::Compact => None,
+        SignatureForm::Der
+        | SignatureForm::DerSighash(_)
+        | SignatureForm::CompactSighash(_)
+        | SignatureForm::Recoverable
+        | SignatureForm::RecoverableFirst
+        | SignatureForm::Recoverable27
+        | SignatureForm::Eip155
+        | SignatureForm::Canonical
+        | SignatureForm::BitcoinMessage
+        | SignatureForm::Eddsa
+        | SignatureForm::MultiSignature
+        | SignatureForm::WithKey
+        | SignatureForm::Decorated
+        | SignatureForm::Borsh => return Err(SignatureError::WrongForm { given: Curve::Bip340 }),
     };
     Ok(bytes.iter().copied().chain(sighash).collect())
 }
@@ -248,7 +276,18 @@ fn eddsa(curve: Curve, bytes: &[u8; 64], form: SignatureForm, options: &SigningO
             let hint: [u8; 4] = hash::last(key.as_bytes());
             [hint.as_slice(), &64_u32.to_be_bytes(), bytes].concat()
         }
-        _ => return Err(SignatureError::WrongForm { given: curve }),
+        SignatureForm::Borsh
+        | SignatureForm::Der
+        | SignatureForm::DerSighash(_)
+        | SignatureForm::CompactSighash(_)
+        | SignatureForm::Recoverable
+        | SignatureForm::RecoverableFirst
+        | SignatureForm::Recoverable27
+        | SignatureForm::Eip155
+        | SignatureForm::Canonical
+        | SignatureForm::BitcoinMessage
+        | SignatureForm::Bip340
+        | SignatureForm::Bip340Sighash(_) => return Err(SignatureError::WrongForm { given: curve }),
     })
 }
 

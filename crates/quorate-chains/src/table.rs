@@ -35,5 +35,6 @@ const BASE: Row = Row {
     signature: SignatureForm::Compact,
     signature_text: SignatureText::Hex,
     chain_id: None,
+    is_receive_only: false,
     vectors: Vectors::Published,
 };

@@ -2,11 +2,7 @@
 
 use k256::{
     AffinePoint, ProjectivePoint, Scalar,
-    elliptic_curve::{
-        point::DecompressPoint as _,
-        sec1::ToSec1Point as _,
-        subtle::{Choice},
-    },
+    elliptic_curve::{point::DecompressPoint as _, sec1::ToSec1Point as _, subtle::Choice},
 };
 
 use crate::hash::tagged;
@@ -16,7 +12,7 @@ pub(crate) fn lift_x(x: &[u8; 32]) -> Option<AffinePoint> {
     AffinePoint::decompress(&(*x).into(), Choice::from(0)).into()
 }
 
-/// Q = P + H_TapTweak(P)·G, x alone; nothing if the tweak is not below the order or Q is the identity.
+/// `Q = P + H_TapTweak(P)·G`, x alone; nothing if the tweak is not below the order or Q is the identity.
 ///
 /// Spec: BIP-341, "Constructing and spending Taproot outputs"; no script tree, as BIP-86 has it.
 pub(crate) fn output_key(internal: &[u8; 32]) -> Option<[u8; 32]> {

@@ -17,7 +17,7 @@ use crate::{
 
 type Bytes = &'static [u8];
 
-/// SIGHASH_ALL, alone and with the bit of the chains that forked for larger blocks.
+/// `SIGHASH_ALL`, alone and with the bit of the chains that forked for larger blocks.
 const ALL: SignatureForm = SignatureForm::DerSighash(0x01);
 const ALL_FORKID: SignatureForm = SignatureForm::DerSighash(0x41);
 
@@ -109,7 +109,10 @@ pub(super) const ROWS: &[Row] = &[
     },
     p2pkh("ravencoin", 175, "m/44'/175'/0'/0/0", two(&[0x3c], &[0x6f]), two(&[0x7a], &[0xc4])),
     p2pkh("namecoin", 7, "m/44'/7'/0'/0/0", two(&[0x34], &[0x6f]), two(&[0x0d], &[0xc4])),
-    Row { vectors: Vectors::Constructed, ..p2pkh("massgrid", 89, "m/44'/89'/0'/0/0", two(&[0x32], &[0x6f]), two(&[0x26], &[0xc4])) },
+    Row {
+        vectors: Vectors::Constructed,
+        ..p2pkh("massgrid", 89, "m/44'/89'/0'/0/0", two(&[0x32], &[0x6f]), two(&[0x26], &[0xc4]))
+    },
     Row {
         kind: "witness version 0 of BLAKE2b-160, Bech32",
         payload: Payload::Handshake,

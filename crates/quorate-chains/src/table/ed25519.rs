@@ -15,7 +15,16 @@ use crate::{
 };
 
 const fn own(name: &'static str, slip44: u32, path: &'static str, kind: &'static str) -> Row {
-    Row { name, slip44: Some(slip44), path, kind, curves: ED25519, message: MessageRule::Whole, signature: SignatureForm::Eddsa, ..BASE }
+    Row {
+        name,
+        slip44: Some(slip44),
+        path,
+        kind,
+        curves: ED25519,
+        message: MessageRule::Whole,
+        signature: SignatureForm::Eddsa,
+        ..BASE
+    }
 }
 
 const fn substrate(name: &'static str, slip44: u32, path: &'static str, format: u16) -> Row {
@@ -50,7 +59,11 @@ const fn bytom(name: &'static str, hrp: Nets<&'static str>) -> Row {
 
 pub(super) const ROWS: &[Row] = &[
     own("solana", 501, "m/44'/501'/0'", "key, Base58"),
-    Row { text: Text::Hex("", 32), message: MessageRule::Sha256, ..own("near", 397, "m/44'/397'/0'", "implicit account, hexadecimal") },
+    Row {
+        text: Text::Hex("", 32),
+        message: MessageRule::Sha256,
+        ..own("near", 397, "m/44'/397'/0'", "implicit account, hexadecimal")
+    },
     Row { text: Text::Stellar, message: MessageRule::Sha256, ..own("stellar", 148, "m/44'/148'/0'", "key, StrKey base 32") },
     Row { text: Text::Algorand, ..own("algorand", 283, "m/44'/283'/0'/0'/0'", "key, base 32") },
     Row {
@@ -62,7 +75,11 @@ pub(super) const ROWS: &[Row] = &[
         signature_text: SignatureText::Tezos,
         ..own("tezos", 1729, "m/44'/1729'/0'/0'", "tz1, tz2 and tz3 by curve, Base58Check")
     },
-    Row { payload: Payload::Aptos, text: Text::Hex("0x", 32), ..own("aptos", 637, "m/44'/637'/0'/0'/0'", "authentication key, hexadecimal") },
+    Row {
+        payload: Payload::Aptos,
+        text: Text::Hex("0x", 32),
+        ..own("aptos", 637, "m/44'/637'/0'/0'/0'", "authentication key, hexadecimal")
+    },
     Row {
         curves: &[Curve::Ed25519, Curve::Secp256k1, Curve::P256],
         payload: Payload::Sui,
@@ -86,7 +103,13 @@ pub(super) const ROWS: &[Row] = &[
     sr25519("kusama-sr25519", 434, 2),
     Row { curves: &[Curve::Sr25519, Curve::Ed25519, Curve::Secp256k1], slip44: None, ..sr25519("substrate-generic", 0, 42) },
     Row { payload: Payload::Starcoin, text: Text::Hex("0x", 16), ..STARCOIN },
-    Row { name: "starcoin-receipt", kind: "receipt identifier, Bech32", payload: Payload::Starcoin, text: Text::Receipt, ..STARCOIN },
+    Row {
+        name: "starcoin-receipt",
+        kind: "receipt identifier, Bech32",
+        payload: Payload::Starcoin,
+        text: Text::Receipt,
+        ..STARCOIN
+    },
     Row { payload: Payload::SiaConditions, ..SIA },
     Row { name: "siacoin-v2", kind: "policy, hexadecimal", payload: Payload::SiaPolicy, ..SIA },
     bytom("bytom", Nets::two("bm", "tm")),
@@ -94,7 +117,8 @@ pub(super) const ROWS: &[Row] = &[
     Row {
         payload: Payload::Nem,
         text: Text::Nem(Nets::two(0x68, 0x98)),
-        ..own("nem", 43, "m/44'/43'/0'/0'/0'", "base 32; for receiving alone, as NEM's Ed25519 hashes with Keccak")
+        is_receive_only: true, // its Ed25519 hashes with Keccak-512
+        ..own("nem", 43, "m/44'/43'/0'/0'/0'", "RIPEMD-160 of Keccak-256, base 32; for receiving alone")
     },
     cardano("cardano-enterprise", "payment key, Bech32", Payload::Cardano, Text::Cardano(6, 28)),
     cardano("cardano-base", "payment and stake key, Bech32", Payload::CardanoBase, Text::Cardano(0, 56)),
@@ -113,7 +137,11 @@ pub(super) const ROWS: &[Row] = &[
         message: MessageRule::Sha512_256,
         ..own("oasis", 474, "m/44'/474'/0'", "20 bytes of SHA-512/256, Bech32")
     },
-    Row { payload: Payload::Nimiq, text: Text::Nimiq, ..own("nimiq", 242, "m/44'/242'/0'/0'", "20 bytes of BLAKE2b-256, as an IBAN") },
+    Row {
+        payload: Payload::Nimiq,
+        text: Text::Nimiq,
+        ..own("nimiq", 242, "m/44'/242'/0'/0'", "20 bytes of BLAKE2b-256, as an IBAN")
+    },
     Row {
         text: Text::Base58(Versions { lead: "ak_", key: Nets::same(&[]), script: None, length: 32, flavour: Flavour::Bitcoin }),
         ..own("aeternity", 457, "m/44'/457'/0'/0'/0'", "key, Base58Check")

@@ -35,7 +35,14 @@ const fn graphene(name: &'static str, slip44: u32, path: &'static str, prefix: &
     }
 }
 
-const fn neo(name: &'static str, slip44: u32, path: &'static str, version: &'static [u8], before: &'static [u8], after: &'static [u8]) -> Row {
+const fn neo(
+    name: &'static str,
+    slip44: u32,
+    path: &'static str,
+    version: &'static [u8],
+    before: &'static [u8],
+    after: &'static [u8],
+) -> Row {
     Row {
         curves: P256,
         payload: Payload::NeoScript(before, after),

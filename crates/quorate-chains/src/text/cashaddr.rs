@@ -56,7 +56,9 @@ pub(super) fn decode_cash(prefixes: &Nets<&'static str>, wanted: Network, text: 
     let role = match (version, payload.len()) {
         (0, 20) => Role::Key,
         (0x08, 20) | (0x0b, 32) => Role::Script,
-        (_, length @ (20 | 32)) if version & 0x07 != if length == 20 { 0 } else { 3 } => return Err(ParseError::Length { length }),
+        (_, length @ (20 | 32)) if version & 0x07 != if length == 20 { 0 } else { 3 } => {
+            return Err(ParseError::Length { length });
+        }
         (_, 20 | 32) => return Err(ParseError::OtherKind),
         (_, length) => return Err(ParseError::Length { length }),
     };

@@ -67,7 +67,7 @@ mod tests {
 
     #[test]
     fn groups_of_any_bytes_join_again() {
-        let bytes: alloc::vec::Vec<u8> = (0..=255).rev().collect();
+        let bytes: Vec<u8> = (0..=255).rev().collect();
         for length in 0..=bytes.len() {
             let groups = split(&bytes[..length]);
             assert_eq!(join(&groups).as_deref(), Some(&bytes[..length]));

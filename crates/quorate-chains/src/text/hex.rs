@@ -24,7 +24,8 @@ pub(super) fn decode_evm(prefix: &str, chain_id: Option<u64>, wanted: Network, t
     let digits = text.strip_prefix(prefix).or_else(|| text.strip_prefix("0x")).ok_or(ParseError::Prefix)?;
     let payload = unhex(digits, 20)?;
     let canonical = encode_evm(prefix, chain_id, &payload);
-    let is_mixed = digits.bytes().any(|digit| digit.is_ascii_lowercase()) && digits.bytes().any(|digit| digit.is_ascii_uppercase());
+    let is_mixed =
+        digits.bytes().any(|digit| digit.is_ascii_lowercase()) && digits.bytes().any(|digit| digit.is_ascii_uppercase());
     if is_mixed && canonical.strip_prefix(prefix) != Some(digits) {
         return Err(ParseError::CaseChecksum);
     }

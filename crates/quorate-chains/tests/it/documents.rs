@@ -21,7 +21,13 @@ fn sources() -> BTreeMap<String, Vec<String>> {
 
 /// Whose the source is.
 fn short(source: &str) -> &str {
-    let known = ["trustwallet/wallet-core", "ebellocchia/bip_utils", "hdwallet-io/python-hdwallet", "SiaFoundation/sia-sdk-rs", "kaspanet/rusty-kaspa"];
+    let known = [
+        "trustwallet/wallet-core",
+        "ebellocchia/bip_utils",
+        "hdwallet-io/python-hdwallet",
+        "SiaFoundation/sia-sdk-rs",
+        "kaspanet/rusty-kaspa",
+    ];
     let known = known.into_iter().find(|known| source.starts_with(known));
     if source.starts_with("constructed") {
         return "constructed";
@@ -51,9 +57,8 @@ fn line(chain: Chain, sources: &[String]) -> String {
 fn table() -> String {
     let mut sources = sources();
     sources.values_mut().for_each(|sources| sources.sort());
-    let mut table = String::from(
-        "| name | family | curves | address | message | signature | vectors |\n|---|---|---|---|---|---|---|\n",
-    );
+    let mut table =
+        String::from("| name | family | curves | address | message | signature | vectors |\n|---|---|---|---|---|---|---|\n");
     for chain in chains() {
         table.push_str(&line(chain, &sources[chain.name()]));
     }

@@ -1,8 +1,8 @@
 //! Mistakes, and the name that each is refused by.
 
 use quorate_chains::{
-    AccountPath, Address, AddressError, AddressOptions, Chain, Curve, KeyError, Network, ParseError, PathError, Role, UnknownChain, VerifyingKey,
-    address, chains,
+    AccountPath, Address, AddressError, AddressOptions, Chain, Curve, KeyError, Network, ParseError, PathError, Role,
+    VerifyingKey, address, chains,
 };
 
 use crate::roundtrip::key;
@@ -157,7 +157,9 @@ fn published_filecoin_addresses_read_as_published() {
         }
         assert_eq!(hex::encode(parse("filecoin", text).unwrap().payload()), payload, "{text}");
     }
-    for text in ["", "f", "f0-1", "f018446744073709551616", "f007", "f4f77777777vnmsana", "f418446744073709551615", "f95ihq5ibzwki2b4"] {
+    for text in
+        ["", "f", "f0-1", "f018446744073709551616", "f007", "f4f77777777vnmsana", "f418446744073709551615", "f95ihq5ibzwki2b4"]
+    {
         assert!(parse("filecoin", text).is_err(), "{text}");
     }
 }
@@ -216,7 +218,7 @@ fn options_that_are_missing_are_named() {
     assert_eq!(refused, Err(AddressError::MissingOption { chain: "cardano-base", option: "stake_key" }));
     let akash = address(Chain::named("akash").unwrap(), &key(Curve::Secp256k1, [1; 32]), &AddressOptions::on(Network::Testnet));
     assert_eq!(akash, Err(AddressError::NoNetwork { chain: "akash", network: Network::Testnet }));
-    assert_eq!(Chain::named("monero"), Err(UnknownChain));
+    assert!(Chain::named("monero").unwrap_err().to_string().contains("no chain"));
 }
 
 #[test]

@@ -60,7 +60,9 @@ fn every_chain_encodes_every_curve_it_names_and_decodes_it() {
                 let options = AddressOptions::on(network).with_stake_key([7; 32]);
                 match address(chain, &key(*curve, [0x5a; 32]), &options) {
                     Ok(address) => reads_back(&address, &options),
-                    Err(AddressError::NoNetwork { .. }) => assert!(network != Network::Mainnet && !chain.has_network(network), "{chain}"),
+                    Err(AddressError::NoNetwork { .. }) => {
+                        assert!(network != Network::Mainnet && !chain.has_network(network), "{chain}")
+                    }
                     Err(error) => panic!("{chain}: {error}"),
                 }
                 made += 1;

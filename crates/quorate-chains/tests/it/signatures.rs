@@ -2,8 +2,8 @@
 
 use k256::ecdsa::signature::hazmat::PrehashVerifier as _;
 use quorate_chains::{
-    AddressOptions, Chain, Curve, EcdsaSignature, Message, Signature, SignatureForm, SigningOptions, VerifyingKey, address, encode_signature,
-    message_hash,
+    AddressOptions, Chain, Curve, EcdsaSignature, Message, Signature, SignatureForm, SigningOptions, VerifyingKey, address,
+    encode_signature, message_hash,
 };
 
 use crate::vectors::{SignatureRow, curve, signatures};
