@@ -16,6 +16,7 @@
 #![forbid(unsafe_code)]
 
 mod backups;
+mod chains;
 mod coordinator;
 mod cursor;
 mod ecdsa;
@@ -45,6 +46,8 @@ pub const TARGETS: &[Target] = &[
     Target { name: "api_json", run: texts::api_json },
     Target { name: "backup", run: backups::backup },
     Target { name: "ceremony", run: records::ceremony },
+    Target { name: "chain_address", run: chains::chain_address },
+    Target { name: "chain_key", run: chains::chain_key },
     Target { name: "config", run: texts::config },
     Target { name: "coordinator", run: coordinator::coordinator },
     Target { name: "documents", run: payloads::documents },

@@ -43,6 +43,8 @@ pub fn all() -> BTreeMap<&'static str, Seeds> {
         ("api_json", api_json()),
         ("backup", named(crate::backups::examples())),
         ("ceremony", ceremony()),
+        ("chain_address", crate::chains::addresses()),
+        ("chain_key", crate::chains::keys()),
         ("config", config()),
         ("coordinator", each_suite(&COORDINATOR)),
         ("documents", documents()),
@@ -110,6 +112,7 @@ pub fn valid() -> Vec<(&'static str, bool)> {
             parts || BackupReader::new(bytes).is_ok_and(whole)
         }),
         of("ceremony", &|bytes| quorate::fuzz_api::reencode_message(bytes).is_some()),
+        of("chain_address", &crate::chains::reads),
         of("config", &|bytes| quorate::config::Config::parse(&text(bytes), "x".as_ref()).is_ok()),
         of("payload", &payload),
         of("placement", &|bytes| Placement::from_bytes(bytes).is_ok()),
