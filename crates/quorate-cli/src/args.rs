@@ -3,6 +3,7 @@
 mod audit;
 mod backup;
 mod placement;
+mod places;
 mod request;
 mod reshare;
 mod sign;
@@ -15,10 +16,11 @@ use clap::{Args, Parser, Subcommand};
 pub(crate) use audit::{AuditArgs, AuditCommand};
 pub(crate) use backup::{BackupArgs, BackupCommand, BackupMakeArgs, BackupRestoreArgs, BackupVerifyArgs};
 pub(crate) use placement::{PlacementArgs, PlacementCommand};
+pub(crate) use places::{KeyServiceArgs, KeyServiceCommand, KeyServiceCommandArgs, StoreArgs, StoreAtArgs, StoreCommand};
 pub(crate) use request::{ApproveArgs, FreezeArgs, Requested, RequesterArgs, RequesterCommand, ResumeArgs};
 pub(crate) use reshare::{ConsentArgs, Dealt, EvictArgs, ReshareArgs};
 pub(crate) use sign::{AddressKind, Network, SignArgs, SignKind, Signer, Signing, Text, VerifyArgs, VerifyKind};
-pub(crate) use team::{DatabaseArgs, InitArgs, NodeArgs, RosterArgs, RosterCommand, StoreArgs, StoreCommand, TokenArgs};
+pub(crate) use team::{InitArgs, NodeArgs, RosterArgs, RosterCommand};
 
 /// What `quorate --help` says at its end.
 const EXIT_CODES: &str = "\
@@ -118,6 +120,8 @@ pub(crate) enum Command {
     Placement(PlacementArgs),
     /// Move a cosigner's sealed shares to another store.
     Store(StoreArgs),
+    /// Have other key services open a cosigner's sealed shares.
+    KeyService(KeyServiceCommandArgs),
     /// Make, check and restore encrypted backups of a cosigner's shares.
     Backup(BackupArgs),
     /// Start three cosigners on this machine, sign with them, then rob each: the thief must get nothing.

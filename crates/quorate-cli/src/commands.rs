@@ -9,6 +9,7 @@ mod consent;
 mod freeze;
 mod import;
 pub(crate) mod init;
+mod key_service;
 mod keygen;
 mod keys;
 mod node;
@@ -31,12 +32,14 @@ use std::{
 
 use quorate::{config::SOCKET_FILE, control::Client};
 use tokio::runtime::Runtime;
+use zeroize::Zeroizing;
 
 use crate::{
-    args::{Command, Connection, Text},
+    args::{Command, Connection, PassphraseArgs, Text},
     drill,
     failure::Failure,
     output::Output,
+    passphrase,
 };
 
 /// Documents above that are not read: no payload may be as long.
@@ -71,6 +74,7 @@ pub(crate) fn run(command: Command, output: &Output) -> Result<(), Failure> {
         Command::Consent(args) => consent::consent(&args, *output),
         Command::Placement(args) => placement::run(args.command, *output),
         Command::Store(args) => store::run(args.command, *output),
+        Command::KeyService(args) => key_service::run(args.command, *output),
         Command::Backup(args) => backup::run(args.command, *output),
         Command::Drill(args) => drill::run(&args, *output),
     }
@@ -106,6 +110,11 @@ fn remote(_address: &str, _connection: &Connection, _timeout: Duration) -> Resul
 /// The runtime of commands that run a cosigner themselves.
 pub(crate) fn runtime() -> Result<Runtime, Failure> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|source| Failure::Runtime { source })
+}
+
+/// Reads the passphrase where one is needed.
+fn passphrase_if(needed: bool, args: &PassphraseArgs, new: bool) -> Result<Zeroizing<String>, Failure> {
+    if needed { Ok(passphrase::read(args, new)?) } else { Ok(Zeroizing::default()) }
 }
 
 /// Reads a file, or standard input for `-`.

@@ -29,7 +29,7 @@ use super::{
     trouble::Trouble,
 };
 use crate::{
-    args::{DatabaseArgs, InitArgs, PassphraseArgs, TokenArgs},
+    args::{InitArgs, KeyServiceArgs, PassphraseArgs, StoreAtArgs},
     commands::init::init,
 };
 
@@ -146,8 +146,8 @@ impl Member {
             deployer: None,
             relay: None,
             allow: ["psbt", "evm", "solana"].map(str::to_owned).into(),
-            database: DatabaseArgs::default(),
-            token: TokenArgs::default(),
+            at: StoreAtArgs::default(),
+            opens: KeyServiceArgs::default(),
             passphrase: PassphraseArgs::default(),
         };
         let (peer_id, _) = init(&args, passphrase)?;

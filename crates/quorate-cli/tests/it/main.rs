@@ -14,6 +14,8 @@ mod metrics;
 mod node;
 mod people;
 mod placement;
+#[cfg(all(feature = "aws-kms", feature = "pkcs11", feature = "postgres"))]
+mod providers;
 mod rejoin;
 #[cfg(feature = "remote")]
 mod remote;
