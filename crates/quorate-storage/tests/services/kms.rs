@@ -1,6 +1,10 @@
 //! A key in AWS KMS. moto stands in for it, and does most of what KMS does; what it does not is said by a line in between.
 
-use std::{sync::Arc, time::Duration};
+use core::{
+    sync::atomic::{AtomicU32, Ordering::SeqCst},
+    time::Duration,
+};
+use std::sync::Arc;
 
 use quorate_core::Secret;
 use quorate_services::{Fate, Line, Moto};
@@ -180,9 +184,8 @@ async fn what_passes_is_tried_again_and_what_does_not_pass_ends() {
         Fate::Say(b"HTTP/1.1 400 x\r\nContent-Length: 32\r\n\r\n{\"__type\":\"ThrottlingException\" }"),
         Fate::Say(b"\x16\x03\x01 no http at all"),
     ] {
-        let left = std::sync::atomic::AtomicU32::new(2);
+        let left = AtomicU32::new(2);
         line.plan(move |_| {
-            use std::sync::atomic::Ordering::SeqCst;
             let now = left.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1)).is_ok();
             if now { fate } else { Fate::Pass }
         });
