@@ -5,6 +5,7 @@ mod backup;
 mod nats;
 mod placement;
 mod policy;
+mod places;
 mod request;
 mod reshare;
 mod sign;
@@ -19,10 +20,11 @@ pub(crate) use backup::{BackupArgs, BackupCommand, BackupMakeArgs, BackupRestore
 pub(crate) use nats::{NatsArgs, NatsCommand, NatsCommandArgs};
 pub(crate) use placement::{PlacementArgs, PlacementCommand};
 pub(crate) use policy::{PayloadKind, PolicyArgs, PolicyCommand, PolicyTestArgs};
+pub(crate) use places::{KeyServiceArgs, KeyServiceCommand, KeyServiceCommandArgs, StoreArgs, StoreAtArgs, StoreCommand};
 pub(crate) use request::{ApproveArgs, FreezeArgs, Requested, RequesterArgs, RequesterCommand, ResumeArgs};
 pub(crate) use reshare::{ConsentArgs, Dealt, EvictArgs, ReshareArgs};
 pub(crate) use sign::{AddressKind, Network, SignArgs, SignKind, Signer, Signing, Text, VerifyArgs, VerifyKind};
-pub(crate) use team::{DatabaseArgs, InitArgs, NodeArgs, RosterArgs, RosterCommand, StoreArgs, StoreCommand, TokenArgs};
+pub(crate) use team::{InitArgs, NodeArgs, RosterArgs, RosterCommand};
 
 /// What `quorate --help` says at its end.
 const EXIT_CODES: &str = "\
@@ -126,6 +128,8 @@ pub(crate) enum Command {
     Store(StoreArgs),
     /// Tell NATS servers who the cosigners are and what each may say.
     Nats(NatsCommandArgs),
+    /// Have other key services open a cosigner's sealed shares.
+    KeyService(KeyServiceCommandArgs),
     /// Make, check and restore encrypted backups of a cosigner's shares.
     Backup(BackupArgs),
     /// Start three cosigners on this machine, sign with them, then rob each: the thief must get nothing.

@@ -9,6 +9,7 @@ mod consent;
 mod freeze;
 mod import;
 pub(crate) mod init;
+mod key_service;
 mod keygen;
 mod keys;
 mod nats;
@@ -33,12 +34,14 @@ use std::{
 
 use quorate::{config::SOCKET_FILE, control::Client};
 use tokio::runtime::Runtime;
+use zeroize::Zeroizing;
 
 use crate::{
-    args::{Command, Connection, Text},
+    args::{Command, Connection, PassphraseArgs, Text},
     drill,
     failure::Failure,
     output::Output,
+    passphrase,
 };
 
 /// Documents above that are not read: no payload may be as long.
@@ -75,6 +78,7 @@ pub(crate) fn run(command: Command, output: &Output) -> Result<(), Failure> {
         Command::Placement(args) => placement::run(args.command, *output),
         Command::Store(args) => store::run(args.command, *output),
         Command::Nats(args) => nats::run(&args.command, *output),
+        Command::KeyService(args) => key_service::run(args.command, *output),
         Command::Backup(args) => backup::run(args.command, *output),
         Command::Drill(args) => drill::run(&args, *output),
     }
@@ -125,6 +129,11 @@ fn confirmed(text: &str, question: &str) -> Result<bool, Failure> {
 /// The runtime of commands that run a cosigner themselves.
 pub(crate) fn runtime() -> Result<Runtime, Failure> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|source| Failure::Runtime { source })
+}
+
+/// Reads the passphrase where one is needed.
+fn passphrase_if(needed: bool, args: &PassphraseArgs, new: bool) -> Result<Zeroizing<String>, Failure> {
+    if needed { Ok(passphrase::read(args, new)?) } else { Ok(Zeroizing::default()) }
 }
 
 /// Reads a file, or standard input for `-`.

@@ -1,14 +1,25 @@
 //! The services that cosigners use at their providers, for tests: each is the real program, in a temporary directory, on a free port of
 //! the loopback, and stops when it is dropped. `scripts/services` installs what is missing. They panic where they cannot go on.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::missing_panics_doc, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::missing_panics_doc,
+    clippy::exhaustive_enums,
+    reason = "tests"
+)]
 
 mod nats;
+mod line;
+mod moto;
 mod postgres;
 mod program;
 mod softhsm;
 
 pub use self::{
     nats::{Nats, NatsMessage, NatsOperator},
+    line::{Fate, Line, request},
+    moto::Moto,
     postgres::Postgres,
     program::{find, free_port},
     softhsm::SoftHsm,

@@ -1,7 +1,7 @@
 //! Key-encryption keys: whoever holds one is asked to wrap and unwrap 32-byte keys, and never sees a share.
 //!
-//! A passphrase is one ([`Passphrase`]), an AES key in a PKCS#11 token another (feature `pkcs11`), and two of any kind can be needed
-//! together ([`Both`]). The context of a wrap says what the key is for; an implementation must refuse to unwrap under any other
+//! A passphrase is one ([`Passphrase`]), an AES key in a PKCS#11 token another (feature `pkcs11`), a key in AWS KMS a third (feature
+//! `aws-kms`), and two of any kind can be needed together ([`Both`]). The context of a wrap says what the key is for; an implementation must refuse to unwrap under any other
 //! context, as a key service does with its encryption context.
 
 mod both;
@@ -112,7 +112,7 @@ pub enum KekError {
     #[error("the random generator failed")]
     Randomness,
     /// The key service does not answer, or refuses us.
-    #[error("the key service does not answer")]
+    #[error("the key service cannot be used")]
     Unavailable {
         /// What it said.
         source: Box<dyn core::error::Error + Send + Sync>,

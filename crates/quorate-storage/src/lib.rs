@@ -64,6 +64,8 @@
 #![forbid(unsafe_code)]
 
 pub mod audit;
+#[cfg(feature = "aws-kms")]
+pub mod aws_kms;
 #[cfg(feature = "backup")]
 pub mod backup;
 pub mod conformance;
@@ -72,6 +74,8 @@ mod directory;
 mod domain;
 pub mod epoch_key;
 pub mod faults;
+#[cfg(feature = "object-store")]
+mod http;
 pub mod kek;
 #[cfg(feature = "pkcs11")]
 pub mod pkcs11;
@@ -82,6 +86,8 @@ pub mod transfer;
 pub mod vault;
 
 pub use audit::{AuditEntry, AuditError, AuditHead, AuditKind, AuditLog};
+#[cfg(feature = "aws-kms")]
+pub use aws_kms::{AwsKms, AwsKmsOptions};
 #[cfg(feature = "crash-points")]
 pub use crash::CRASH_POINTS;
 pub use epoch_key::{EpochKeyId, EpochKeys, FileEpochKeys, MemoryEpochKeys};

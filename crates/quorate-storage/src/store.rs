@@ -108,6 +108,16 @@ pub trait Store: Send + Sync + fmt::Debug {
         after: Option<&'a RecordName>,
         limit: usize,
     ) -> BoxFuture<'a, Result<Page, StoreError>>;
+
+    /// Ends the use of the store in good order, so that whoever opens it next need not wait. Nothing may be asked of it afterwards. What
+    /// was lost without it is time, never a record; most stores need it for nothing.
+    ///
+    /// # Errors
+    ///
+    /// Only those of the store itself; it can be opened again all the same.
+    fn close(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(core::future::ready(Ok(())))
+    }
 }
 
 /// The name of a record: one to eight segments of `a-z 0-9 - _ .`, joined by `/`, at most 200 bytes, none starting with a dot.

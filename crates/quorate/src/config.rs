@@ -17,17 +17,23 @@
 //! key_services = ["acme-keys/alice"]   # all of them are needed to open the store
 //!
 //! [store]                              # where sealed shares are kept; in a file of the directory, if absent
-//! kind = "postgres"                    # or "redb"; needs the feature `postgres`, see docs/stores.md
+//! kind = "postgres"                    # or "redb", or "object-store"; each a feature but the first, see docs/stores.md
 //! url = "postgres://alice@db.example/quorate"
 //! password_file = "/run/secrets/database"
 //! ca_file = "database-ca.pem"          # who vouches for the server; the authorities of the system, if absent
 //!
-//! [key_service]                        # what opens them beside the passphrase; see docs/key-services.md
-//! kind = "pkcs11"                      # or "passphrase", alone; needs the feature `pkcs11`
+//! [key_service]                        # what opens them, all of it needed; the passphrase alone, if absent; see docs/key-services.md
+//! passphrase = true                    # the default
+//!
+//! [key_service.pkcs11]                 # a key in a token; needs the feature `pkcs11`
 //! module = "/usr/lib/softhsm/libsofthsm2.so"
 //! token = "wallets"
 //! key = "alice"
 //! pin_file = "/run/secrets/pin"
+//!
+//! [key_service.aws_kms]                # a key in AWS KMS; needs the feature `aws-kms`
+//! key = "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+//! credentials_file = "/run/secrets/aws" # the environment or the machine's role, if absent
 //!
 //! [policy]                             # what this cosigner signs, nothing by default; see quorate::policy
 //! payloads = ["message", "psbt", "evm", "typed-data", "solana"]
@@ -99,8 +105,8 @@ use crate::{
 
 pub use self::{
     control::{ControlConfig, MetricsConfig},
-    key_service::{KeyServiceConfig, Pkcs11Config},
-    store::{ClientCertificate, PostgresConfig, StoreConfig},
+    key_service::{AwsKmsConfig, KeyServiceConfig, Pkcs11Config},
+    store::{BucketConfig, ClientCertificate, PostgresConfig, StoreConfig},
     wire::{NatsConfig, WireConfig},
 };
 
@@ -390,6 +396,9 @@ pub enum ConfigError {
         /// What it may be.
         limit: &'static str,
     },
+    /// Nothing that would open the shares.
+    #[error("[key_service] names nothing: it needs the passphrase, [key_service.pkcs11] or [key_service.aws_kms]")]
+    NoKeyService,
     /// The row cannot be built.
     #[error("the [placement] of the configuration does not stand")]
     Placement(#[source] Box<PlacementError>),
@@ -433,7 +442,7 @@ impl Config {
     /// # Errors
     ///
     /// [`ConfigError::Malformed`], [`ConfigError::Domain`], [`ConfigError::Number`], [`ConfigError::Placement`], [`ConfigError::Policy`],
-    /// [`ConfigError::Listen`], [`ConfigError::MinSigners`].
+    /// [`ConfigError::Listen`], [`ConfigError::MinSigners`], [`ConfigError::NoKeyService`].
     pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
         let malformed = |source| ConfigError::Malformed { path: path.to_owned(), source: Box::new(source) };
         let mut config: Self = toml::from_str(text).map_err(malformed)?;
@@ -441,6 +450,7 @@ impl Config {
         config.placement.exposure()?;
         config.keygen.waivers()?;
         config.store.check()?;
+        config.key_service.check()?;
         config.ecdsa.check()?;
         if config.keygen.max_keys > MAX_THAWED {
             return Err(ConfigError::Number { section: "keygen", field: "max_keys", limit: "at most 28000" });
@@ -541,6 +551,9 @@ mod tests {
         assert_eq!(config.backup_targets().unwrap().len(), 1);
         let config = parse(include_str!("../../../examples/deploy/nats.toml")).unwrap();
         assert!(matches!(config.wire, WireConfig::Nats(_)) && config.listen.is_empty());
+        let config = parse(include_str!("../../../examples/deploy/bucket.toml")).unwrap();
+        let opens = config.key_service;
+        assert!(matches!(config.store, StoreConfig::ObjectStore(_)) && opens.aws_kms.is_some() && opens.pkcs11.is_some());
     }
 
     #[test]
@@ -578,6 +591,33 @@ mod tests {
         );
         assert!(matches!(backup("gcp/backup", key, "age1x"), Err(ConfigError::Recipient { .. })));
         assert!(matches!(backup("GCP", key, RECIPIENT), Err(ConfigError::Domain { section: "backup", .. })));
+    }
+
+    #[test]
+    fn key_services_are_all_that_are_named_and_at_least_one() {
+        let services = |text: &str| parse(&format!("{WHOLE}\n{text}")).map(|config| config.key_service);
+        let token = "[key_service.pkcs11]\nmodule = \"m\"\ntoken = \"t\"\nkey = \"k\"\npin_file = \"p\"\n";
+        let kms = "[key_service.aws_kms]\nkey = \"k\"\n";
+        let none = "[key_service]\npassphrase = false\n";
+        for (text, expected) in [
+            (String::new(), (true, false, false)),
+            (token.to_owned(), (true, true, false)),
+            (kms.to_owned(), (true, false, true)),
+            ([none, token].concat(), (false, true, false)),
+            ([none, kms].concat(), (false, false, true)),
+            ([none, token, kms].concat(), (false, true, true)),
+            ([token, kms].concat(), (true, true, true)),
+        ] {
+            let found = services(&text).unwrap();
+            assert_eq!((found.passphrase, found.pkcs11.is_some(), found.aws_kms.is_some()), expected, "{text}");
+            assert_eq!(toml::from_str::<KeyServiceConfig>(&toml::to_string(&found).unwrap()).unwrap(), found);
+        }
+        assert!(matches!(services(none), Err(ConfigError::NoKeyService)));
+        assert!(matches!(services("[key_service]\nkind = \"pkcs11\"\n"), Err(ConfigError::Malformed { .. })));
+        let bucket = parse(&format!("{WHOLE}\n[store]\nkind = \"object-store\"\nurl = \"s3://b/p\"\nregion = \"eu-west-1\"\n"));
+        assert!(
+            matches!(bucket.unwrap().store, StoreConfig::ObjectStore(bucket) if bucket.region.as_deref() == Some("eu-west-1"))
+        );
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //! DIR/store/           the epoch keys, and the sealed shares unless `[store]` says another place
 //! DIR/nats.seed        the nkey by which a NATS server knows the cosigner, if `init` made one
 //! DIR/moving.toml      there while the store is moved
+//! DIR/rewrapping.toml  there while another key service takes over
 //! DIR/control.sock     the control API while the node runs
 //! ```
 
@@ -13,7 +14,7 @@ use core::time::Duration;
 use std::{
     io,
     path::{Path, PathBuf},
-    sync::{Arc, Weak},
+    sync::Arc,
 };
 
 use quorate_core::PeerId;
@@ -30,17 +31,20 @@ use crate::{
     share::{AnyKeyShare, IdentityRecord, Stored},
 };
 
+mod journal;
 mod keys;
+mod kms;
 mod moving;
 mod remote;
+mod rewrapping;
 mod stores;
 mod token;
 mod wire;
 
 pub(crate) use keys::KeyService;
-pub(crate) use moving::check_not_moving;
 pub use moving::{MOVING_FILE, MoveError, MoveReport, move_store};
-pub(crate) use stores::open_store;
+pub use rewrapping::{KeyServiceReport, REWRAPPING_FILE, move_key_service};
+pub(crate) use stores::{close_store, open_store};
 pub use wire::NKEY_FILE;
 #[cfg(feature = "nats")]
 pub use wire::{make_nkey, public_nkey};
@@ -113,10 +117,12 @@ pub enum NodeError {
         kind: &'static str,
     },
     /// The configuration names a key service that this build has not.
-    #[error("[key_service] kind = \"{kind}\" needs a build of quorate with the feature `{kind}`")]
+    #[error("[key_service.{section}] needs a build of quorate with the feature `{feature}`")]
     NoSuchKeyService {
-        /// Its kind.
-        kind: &'static str,
+        /// Its section of the configuration.
+        section: &'static str,
+        /// The feature.
+        feature: &'static str,
     },
     /// The token of the configuration does not serve.
     #[cfg(feature = "pkcs11")]
@@ -141,9 +147,19 @@ pub enum NodeError {
         /// Why not.
         source: quorate_transport::nkey::NkeyError,
     },
+    /// What the configuration says of KMS does not serve.
+    #[cfg(feature = "aws-kms")]
+    #[error(transparent)]
+    Kms(#[from] quorate_storage::aws_kms::AwsKmsError),
     /// A move to another store was cut off.
     #[error("the store of {} is being moved; finish that with the same `quorate store move` as before", directory.display())]
     Moving {
+        /// The directory.
+        directory: PathBuf,
+    },
+    /// A move to another key service was cut off.
+    #[error("the shares of {} are being wrapped by another key service; finish that with the same `quorate key-service move` as before", directory.display())]
+    Rewrapping {
         /// The directory.
         directory: PathBuf,
     },
@@ -167,11 +183,12 @@ pub enum NodeError {
 /// The store of a directory with what opens it.
 pub(crate) struct Opened {
     pub(crate) vault: Vault,
-    /// To see when nobody uses the store any more.
-    store: Weak<dyn Store>,
+    /// To see when nobody else uses the store any more, and to close it then.
+    pub(crate) store: Arc<dyn Store>,
 }
 
-/// Makes a cosigner in `directory`: store, key-encryption key under `passphrase`, vault and identity. Returns its identity.
+/// Makes a cosigner in `directory`: store, key-encryption key, vault and identity. Returns its identity. `passphrase` is not looked at
+/// if the configuration needs none.
 ///
 /// # Errors
 ///
@@ -186,12 +203,34 @@ pub async fn init(directory: &Path, config_text: &str, passphrase: Zeroizing<Str
     }
     wire::prepare(directory, &config.wire)?;
     let store = open_store(directory, &config.store).await?;
-    let keys = KeyService::create(directory, &config).await?;
-    let kek = keys.lock(&store, passphrase).await?;
-    let peer = *create_vault(store, keys.epoch_keys(), kek).await?.cosigner();
+    let made = make_vault(directory, &config, &store, passphrase).await;
+    close_store(store).await;
+    let peer = made?;
     // Last of all: a directory with a configuration is complete.
     write_new(directory, CONFIG_FILE, config_text).map_err(|source| NodeError::File { path, source })?;
     Ok(peer)
+}
+
+async fn make_vault(
+    directory: &Path,
+    config: &Config,
+    store: &Arc<dyn Store>,
+    passphrase: Zeroizing<String>,
+) -> Result<PeerId, NodeError> {
+    let keys = KeyService::create(directory, &config.key_service).await?;
+    let kek = keys.lock(store, passphrase).await?;
+    Ok(*create_vault(Arc::clone(store), keys.epoch_keys(), kek).await?.cosigner())
+}
+
+/// Refuses a cosigner whose store is being moved, or wrapped by another key service.
+pub(crate) fn check_not_moving(directory: &Path) -> Result<(), NodeError> {
+    if journal::is_there(directory, MOVING_FILE)? {
+        return Err(NodeError::Moving { directory: directory.to_owned() });
+    }
+    if journal::is_there(directory, REWRAPPING_FILE)? {
+        return Err(NodeError::Rewrapping { directory: directory.to_owned() });
+    }
+    Ok(())
 }
 
 /// Writes a file that is not there yet, for this user alone: whole and durable when this returns, and whole or not there after a crash.
@@ -200,7 +239,7 @@ pub(crate) fn write_new(directory: &Path, name: &str, text: &str) -> io::Result<
     if directory.join(name).symlink_metadata().is_ok() {
         return Err(io::ErrorKind::AlreadyExists.into());
     }
-    moving::replace(directory, name, text)
+    journal::replace(directory, name, text)
 }
 
 /// Makes the vault of a new cosigner in an empty store, with a fresh identity in it. For cosigners that are not nodes.
@@ -242,10 +281,24 @@ pub(crate) async fn open(directory: &Path, config: &Config, passphrase: Zeroizin
     }
     check_not_moving(directory)?;
     let store = open_store(directory, &config.store).await?;
-    let keys = KeyService::open(directory, config).await?;
-    let kek = keys.unlock(&store, passphrase).await?;
-    let used = Arc::downgrade(&store);
-    Ok(Opened { vault: Vault::open(store, keys.epoch_keys(), kek).await?, store: used })
+    match open_vault(directory, config, &store, passphrase).await {
+        Ok(vault) => Ok(Opened { vault, store }),
+        Err(error) => {
+            close_store(store).await;
+            Err(error)
+        }
+    }
+}
+
+async fn open_vault(
+    directory: &Path,
+    config: &Config,
+    store: &Arc<dyn Store>,
+    passphrase: Zeroizing<String>,
+) -> Result<Vault, NodeError> {
+    let keys = KeyService::open(directory, &config.key_service).await?;
+    let kek = keys.unlock(store, passphrase).await?;
+    Ok(Vault::open(Arc::clone(store), keys.epoch_keys(), kek).await?)
 }
 
 /// Reads the roster of a directory.
@@ -260,7 +313,7 @@ pub fn read_roster(directory: &Path) -> Result<Roster, NodeError> {
 }
 
 /// Runs the cosigner of `directory` until `shutdown` resolves or a client of its control API asks for it. Calls `ready` when it
-/// listens to other cosigners and to clients.
+/// listens to other cosigners and to clients. `passphrase` is not looked at if the configuration needs none.
 ///
 /// # Errors
 ///
@@ -274,7 +327,31 @@ pub async fn run(
     let config = Config::load(directory)?;
     let roster = read_roster(directory)?;
     let opened = open(directory, &config, passphrase).await?;
-    let me = *opened.vault.cosigner();
+    let done = work(directory, config, roster, opened.vault, shutdown, ready).await;
+    // Tasks that were told to stop may be in the middle of a step; whoever opens the store next must find it closed.
+    let closed = async {
+        while Arc::strong_count(&opened.store) > 1 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    if tokio::time::timeout(STOP_WITHIN, closed).await.is_err() {
+        tracing::warn!("the store is still in use although the cosigner has stopped; it is closed when the process ends");
+        return done;
+    }
+    drop(tokio::time::timeout(STOP_WITHIN, close_store(opened.store)).await);
+    done
+}
+
+/// Runs the cosigner over its vault.
+async fn work(
+    directory: &Path,
+    config: Config,
+    roster: Roster,
+    vault: Vault,
+    shutdown: impl Future<Output = ()> + Send,
+    ready: impl FnOnce() + Send,
+) -> Result<(), NodeError> {
+    let me = *vault.cosigner();
     if roster.peer(&config.name).is_none_or(|entry| entry.identity != me) {
         return Err(NodeError::NotOnRoster { name: config.name, identity: me });
     }
@@ -282,7 +359,7 @@ pub async fn run(
     let exposure = config.placement.exposure()?;
     let waivers = config.keygen.waivers()?;
     let backups = config.backup_targets()?;
-    let builder = Cosigner::builder(&config.name, roster, wire, opened.vault, exposure)
+    let builder = Cosigner::builder(&config.name, roster, wire, vault, exposure)
         .policy(Arc::new(config.policy))
         .min_signers(config.keygen.min_signers)
         .max_keys(config.keygen.max_keys)
@@ -316,28 +393,25 @@ pub async fn run(
     remote::close(remote).await;
     cosigner.stop().await;
     control.closed().await;
-    drop(cosigner);
-    // Tasks that were told to stop may be in the middle of a step; whoever opens the store next must find it closed.
-    let closed = async {
-        while opened.store.strong_count() > 0 {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    if tokio::time::timeout(STOP_WITHIN, closed).await.is_err() {
-        tracing::warn!("the store is still in use although the cosigner has stopped; it is closed when the process ends");
-    }
     Ok(())
 }
 
 pub(crate) async fn read_shares(directory: &Path, passphrase: Zeroizing<String>) -> Result<Vec<AnyKeyShare>, NodeError> {
-    let vault = open(directory, &Config::load(directory)?, passphrase).await?.vault;
+    let Opened { vault, store } = open(directory, &Config::load(directory)?, passphrase).await?;
+    let shares = shares_of(&vault).await;
+    drop(vault);
+    close_store(store).await;
+    shares
+}
+
+async fn shares_of(vault: &Vault) -> Result<Vec<AnyKeyShare>, NodeError> {
     let mut shares = Vec::new();
     let mut after = None;
     loop {
         let page = vault.list(after.as_ref(), 256).await?;
         for summary in page.keys.iter().filter(|summary| summary.active.is_some()) {
             let key = vault.load_active::<Stored<AnyKeyShare>>(&summary.key_id).await?.1;
-            if let Some(freeze) = frozen_in(&vault, &key).await? {
+            if let Some(freeze) = frozen_in(vault, &key).await? {
                 return Err(CosignerError::Frozen { why: freeze.describe(|peer| peer.to_string()) }.into());
             }
             shares.push(key.share);

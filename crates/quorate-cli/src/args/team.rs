@@ -3,9 +3,8 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use quorate::config::{KeyServiceConfig, Pkcs11Config, PostgresConfig, StoreConfig};
 
-use super::{NatsArgs, PassphraseArgs};
+use super::{KeyServiceArgs, NatsArgs, PassphraseArgs, StoreAtArgs};
 
 #[derive(Args, Debug)]
 pub(crate) struct InitArgs {
@@ -47,94 +46,9 @@ pub(crate) struct InitArgs {
     #[command(flatten)]
     pub(crate) nats: NatsArgs,
     #[command(flatten)]
-    pub(crate) database: DatabaseArgs,
+    pub(crate) at: StoreAtArgs,
     #[command(flatten)]
-    pub(crate) token: TokenArgs,
-    #[command(flatten)]
-    pub(crate) passphrase: PassphraseArgs,
-}
-
-/// A store elsewhere than in the cosigner's directory.
-#[derive(Args, Debug, Default)]
-pub(crate) struct DatabaseArgs {
-    /// The PostgreSQL database that keeps its sealed shares, and serves no other cosigner. In a file of its directory if absent.
-    #[arg(long, value_name = "postgres://ROLE@HOST/DATABASE", help_heading = "Store")]
-    pub(crate) database: Option<String>,
-    /// The file with the role's password.
-    #[arg(long, value_name = "FILE", requires = "database", help_heading = "Store")]
-    pub(crate) database_password_file: Option<PathBuf>,
-    /// The file with the certificates of the authorities that vouch for the server; those of the system if absent.
-    #[arg(long, value_name = "FILE", requires = "database", help_heading = "Store")]
-    pub(crate) database_ca_file: Option<PathBuf>,
-}
-
-impl DatabaseArgs {
-    /// The section of the configuration that says this.
-    pub(crate) fn store(&self) -> Option<StoreConfig> {
-        // Paths of the configuration begin in the cosigner's directory, those of the command line where it was given.
-        let path = |file: &PathBuf| std::path::absolute(file).unwrap_or_else(|_| file.clone());
-        let mut config = PostgresConfig::new(self.database.as_deref()?);
-        config.password_file = self.database_password_file.as_ref().map(path);
-        config.ca_file = self.database_ca_file.as_ref().map(path);
-        Some(StoreConfig::Postgres(config))
-    }
-}
-
-/// A token beside the passphrase.
-#[derive(Args, Debug, Default)]
-pub(crate) struct TokenArgs {
-    /// The PKCS#11 module of a token with a key that is needed beside the passphrase. The passphrase alone if absent.
-    #[arg(long, value_name = "FILE", requires_all = ["token", "token_pin_file"], help_heading = "Key service")]
-    pub(crate) token_module: Option<PathBuf>,
-    /// The token's label.
-    #[arg(long, value_name = "LABEL", requires = "token_module", help_heading = "Key service")]
-    pub(crate) token: Option<String>,
-    /// The key's label in the token, which serves no other cosigner; it is made if there is none. The cosigner's name if absent.
-    #[arg(long, value_name = "LABEL", requires = "token_module", help_heading = "Key service")]
-    pub(crate) token_key: Option<String>,
-    /// The file with the token's PIN.
-    #[arg(long, value_name = "FILE", requires = "token_module", help_heading = "Key service")]
-    pub(crate) token_pin_file: Option<PathBuf>,
-}
-
-impl TokenArgs {
-    /// The section of the configuration that says this, for a cosigner of this name.
-    pub(crate) fn key_service(&self, name: &str) -> Option<KeyServiceConfig> {
-        let path = |file: &PathBuf| std::path::absolute(file).unwrap_or_else(|_| file.clone());
-        let (module, pin_file) = (self.token_module.as_ref().map(path)?, self.token_pin_file.as_ref().map(path)?);
-        let key = self.token_key.clone().unwrap_or_else(|| name.to_owned());
-        Some(KeyServiceConfig::Pkcs11(Pkcs11Config::new(module, self.token.clone()?, key, pin_file)))
-    }
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct StoreArgs {
-    #[command(subcommand)]
-    pub(crate) command: StoreCommand,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum StoreCommand {
-    /// Move a cosigner's sealed shares to another store, and destroy the old one. The cosigner must not be running.
-    ///
-    /// First say under [placement] in its quorate.toml where the new store is, start the cosigner, and have every key agree with
-    /// `quorate placement amend`. Then stop it and run this. What was cut off goes on with the same command.
-    Move(Box<MoveArgs>),
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct MoveArgs {
-    /// The cosigner's directory.
-    #[arg(long, value_name = "DIR")]
-    pub(crate) dir: PathBuf,
-    /// The domain of the new store, as [placement] says it: gcp/acme-alice/sql.
-    #[arg(long, value_name = "DOMAIN")]
-    pub(crate) domain: String,
-    /// Move into a file of the cosigner's directory.
-    #[arg(long, conflicts_with = "database", required_unless_present = "database", help_heading = "Store")]
-    pub(crate) file: bool,
-    #[command(flatten)]
-    pub(crate) database: DatabaseArgs,
+    pub(crate) opens: KeyServiceArgs,
     #[command(flatten)]
     pub(crate) passphrase: PassphraseArgs,
 }

@@ -10,17 +10,16 @@ use std::{
 
 use quorate::{
     backup::{BackupError, BackupReport, CheckError, KeyReport, OpeningKeys, restore_node, verify},
-    config::STORE_DIRECTORY,
+    config::{CONFIG_FILE, Config, STORE_DIRECTORY},
     control::api::BackupRequest,
 };
 use zeroize::Zeroizing;
 
-use super::{client, read_text, runtime};
+use super::{client, passphrase_if, read_text, runtime};
 use crate::{
     args::{BackupCommand, BackupMakeArgs, BackupRestoreArgs, BackupVerifyArgs},
     failure::Failure,
     output::{Output, row, table},
-    passphrase,
 };
 
 /// The longest key file that is read.
@@ -130,7 +129,14 @@ fn restore(args: &BackupRestoreArgs, output: Output) -> Result<(), Failure> {
     let keys = read_keys(&args.identity)?;
     let config = args.config.as_deref().map(read_text).transpose()?;
     let new = !args.dir.join(STORE_DIRECTORY).is_dir();
-    let passphrase = passphrase::read(&args.passphrase, new)?;
+    let path = args.dir.join(CONFIG_FILE);
+    let settings = match &config {
+        Some(text) if !path.exists() => Config::parse(text, &path),
+        _ => Config::load(&args.dir),
+    };
+    // Whatever is wrong with it is said behind what is wrong with the backup.
+    let needed = settings.map_or(true, |config| config.key_service.passphrase);
+    let passphrase = passphrase_if(needed, &args.passphrase, new)?;
     let spinner = output.spinner("restoring the backup");
     let restored = runtime()?.block_on(restore_node(&args.dir, &args.file, &keys, passphrase, config.as_deref()))?;
     drop(spinner);

@@ -11,8 +11,8 @@ use quorate::{
 use serde::Serialize;
 use zeroize::Zeroizing;
 
-use super::{runtime, write_file};
-use crate::{args::InitArgs, failure::Failure, output::Output, passphrase};
+use super::{passphrase_if, runtime, write_file};
+use crate::{args::InitArgs, failure::Failure, output::Output};
 
 /// The file to hand to the other cosigners' operators.
 pub(crate) const ENTRY_FILE: &str = "roster-entry.toml";
@@ -50,12 +50,12 @@ struct Placement<'a> {
 }
 
 pub(super) fn run(args: &InitArgs, output: Output) -> Result<(), Failure> {
-    let config = config_text(args);
+    let config = config_text(args)?;
     // Mistakes are found before anybody is asked for a passphrase.
     Config::parse(&config, &args.dir.join(CONFIG_FILE))?;
     let probe = Cosigner::new(&args.name, harmless_identity(), announced(args).unwrap_or("localhost:1"));
     roster(probe, &args.dir.join(ENTRY_FILE))?;
-    let passphrase = passphrase::read(&args.passphrase, true)?;
+    let passphrase = passphrase_if(!args.opens.no_passphrase, &args.passphrase, true)?;
     let spinner = output.spinner("making the store");
     let (peer_id, entry) = init(args, passphrase)?;
     drop(spinner);
@@ -78,7 +78,7 @@ pub(super) fn run(args: &InitArgs, output: Output) -> Result<(), Failure> {
 
 /// Makes the directory, and gives the cosigner's identity and its roster entry.
 pub(crate) fn init(args: &InitArgs, passphrase: Zeroizing<String>) -> Result<(PeerId, String), Failure> {
-    let peer_id = runtime()?.block_on(node::init(&args.dir, &config_text(args), passphrase))?;
+    let peer_id = runtime()?.block_on(node::init(&args.dir, &config_text(args)?, passphrase))?;
     let path = args.dir.join(ENTRY_FILE);
     let mut cosigner = Cosigner::new(&args.name, peer_id, announced(args).unwrap_or_default());
     cosigner.nkey = nkey(&args.dir)?;
@@ -115,13 +115,14 @@ fn harmless_identity() -> PeerId {
     PeerId::new(bytes)
 }
 
-fn config_text(args: &InitArgs) -> String {
+fn config_text(args: &InitArgs) -> Result<String, Failure> {
+    let key_service = args.opens.key_service(&args.name)?;
     let file = ConfigFile {
         name: &args.name,
         listen: args.listen.as_deref(),
         wire: args.nats.wire(),
-        store: args.database.store(),
-        key_service: args.token.key_service(&args.name),
+        store: args.at.store(),
+        key_service: (key_service != KeyServiceConfig::default()).then_some(key_service),
         placement: Placement {
             operator: &args.operator,
             runtime: &args.runtime,
@@ -134,7 +135,7 @@ fn config_text(args: &InitArgs) -> String {
     };
     // Strings and lists of strings always have a TOML form.
     let settings = toml::to_string(&file).unwrap_or_default();
-    format!(
+    Ok(format!(
         "# The configuration of one Quorate cosigner. What it signs is up to it: see [policy] in the documentation.\n{settings}"
-    )
+    ))
 }

@@ -6,12 +6,12 @@ use quorate::{
 };
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::runtime;
-use crate::{args::NodeArgs, failure::Failure, output::Output, passphrase};
+use super::{passphrase_if, runtime};
+use crate::{args::NodeArgs, failure::Failure, output::Output};
 
 pub(super) fn run(args: &NodeArgs, output: Output) -> Result<(), Failure> {
     let config = Config::load(&args.dir)?;
-    let passphrase = passphrase::read(&args.passphrase, false)?;
+    let passphrase = passphrase_if(config.key_service.passphrase, &args.passphrase, false)?;
     let socket = args.dir.join(SOCKET_FILE);
     let ready = || {
         let listen = Some(config.listen.as_str()).filter(|listen| !listen.is_empty());

@@ -1,14 +1,18 @@
 //! `quorate store`: where a cosigner's sealed shares are.
 
-use quorate::{config::StoreConfig, node::move_store};
+use quorate::{
+    config::{Config, StoreConfig},
+    node::move_store,
+};
 
-use super::runtime;
-use crate::{args::StoreCommand, failure::Failure, output::Output, passphrase};
+use super::{passphrase_if, runtime};
+use crate::{args::StoreCommand, failure::Failure, output::Output};
 
 pub(super) fn run(command: StoreCommand, output: Output) -> Result<(), Failure> {
     let StoreCommand::Move(args) = command;
-    let to = args.database.store().unwrap_or(StoreConfig::Redb);
-    let passphrase = passphrase::read(&args.passphrase, false)?;
+    let to = args.at.store().unwrap_or(StoreConfig::Redb);
+    let needed = Config::load(&args.dir)?.key_service.passphrase;
+    let passphrase = passphrase_if(needed, &args.passphrase, false)?;
     let spinner = output.spinner("moving the sealed shares");
     let moved = runtime()?.block_on(move_store(&args.dir, &to, &args.domain, passphrase))?;
     drop(spinner);

@@ -29,7 +29,7 @@ use super::{
     trouble::Trouble,
 };
 use crate::{
-    args::{DatabaseArgs, InitArgs, NatsArgs, PassphraseArgs, TokenArgs},
+    args::{InitArgs, KeyServiceArgs, NatsArgs, PassphraseArgs, StoreAtArgs},
     commands::init::init,
 };
 
@@ -147,8 +147,8 @@ impl Member {
             relay: None,
             allow: ["psbt", "evm", "solana"].map(str::to_owned).into(),
             nats: NatsArgs::default(),
-            database: DatabaseArgs::default(),
-            token: TokenArgs::default(),
+            at: StoreAtArgs::default(),
+            opens: KeyServiceArgs::default(),
             passphrase: PassphraseArgs::default(),
         };
         let (peer_id, _) = init(&args, passphrase)?;

@@ -106,7 +106,7 @@ fn database_serves_one_cosigner_and_its_password_is_not_in_the_configuration() {
 }
 
 /// Has the configuration say that the store is at this domain.
-fn say_where(directory: &Path, domain: &str) {
+pub(crate) fn say_where(directory: &Path, domain: &str) {
     let path = directory.join("quorate.toml");
     let text = fs::read_to_string(&path).unwrap();
     let lines = text.lines().map(|line| {
@@ -116,7 +116,7 @@ fn say_where(directory: &Path, domain: &str) {
 }
 
 /// Arguments of `quorate store move`.
-fn moved(place: &Place, name: &str, domain: &str, to: &[&str]) -> crate::support::Said {
+pub(crate) fn moved(place: &Place, name: &str, domain: &str, to: &[&str]) -> crate::support::Said {
     let (directory, passphrase) = (place.path(name), place.path("passphrase"));
     let arguments = [
         "store",

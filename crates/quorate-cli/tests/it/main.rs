@@ -17,6 +17,8 @@ mod network;
 mod node;
 mod people;
 mod placement;
+#[cfg(all(feature = "aws-kms", feature = "pkcs11", feature = "postgres"))]
+mod providers;
 mod rejoin;
 #[cfg(feature = "remote")]
 mod remote;

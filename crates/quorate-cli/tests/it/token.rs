@@ -17,7 +17,7 @@ fn with_token(test: &str, body: impl FnOnce()) {
 }
 
 /// Has the configuration say something else.
-fn reconfigure(place: &Place, from: &str, to: &str) {
+pub(crate) fn reconfigure(place: &Place, from: &str, to: &str) {
     let path = place.path("alice/quorate.toml");
     let text = fs::read_to_string(&path).unwrap();
     assert!(text.contains(from), "{text}");
@@ -56,7 +56,7 @@ fn cosigner_with_a_token_signs_and_opens_only_with_it_and_the_passphrase() {
             ("token = \"safe\"", "token = \"lost\"", "no token"),
             ("key = \"alice\"", "key = \"mallory\"", "mallory"),
             ("/pin\"", "/wrong-pin\"", "refuses the PIN"),
-            ("kind = \"pkcs11\"", "kind = \"passphrase\"", "key-encryption key"),
+            ("passphrase = true", "passphrase = false", "key-encryption key"),
         ] {
             reconfigure(&place, from, to);
             place.start_fails("alice", "passphrase").fails(2, says);

@@ -106,6 +106,15 @@ impl Passphrase {
         if !store.scan(None, None, 1).await?.records.is_empty() {
             return Err(KekError::NotEmpty { location: store.location().clone() });
         }
+        Self::add(store, passphrase, params).await
+    }
+
+    /// Sets the passphrase of a store that something else opens, before [`Vault::rewrap`](crate::Vault::rewrap) needs it as well.
+    ///
+    /// # Errors
+    ///
+    /// [`KekError::NotEmpty`] if the store has a passphrase, [`KekError::EmptyPassphrase`], and those of the store.
+    pub async fn add(store: &Arc<dyn Store>, passphrase: Zeroizing<String>, params: PassphraseParams) -> Result<Self, KekError> {
         let mut root = Secret::new([0; 32]);
         getrandom::fill(root.expose_mut()).map_err(|_| KekError::Randomness)?;
         let header = Header::seal(&root, &passphrase, params)?;
@@ -144,6 +153,19 @@ impl Passphrase {
         let header = Header::seal(&root, &new, params)?;
         store.compare_and_swap(&stored.name, &stored.version, &header.to_bytes()).await?;
         Ok(Self::from_root(&root))
+    }
+
+    /// Removes the passphrase of a store that nothing needs any more, once [`Vault::rewrap`](crate::Vault::rewrap) is done.
+    /// Whatever it still opens is lost.
+    ///
+    /// # Errors
+    ///
+    /// Those of the store.
+    pub async fn remove(store: &Arc<dyn Store>) -> Result<(), KekError> {
+        if let Some(stored) = store.read(&header_name()?).await? {
+            store.delete(&stored.name, &stored.version).await?;
+        }
+        Ok(())
     }
 
     fn from_root(root: &Secret<[u8; 32]>) -> Self {

@@ -75,7 +75,6 @@ use crate::store::{
 };
 
 mod bucket;
-mod http;
 mod lease;
 mod object;
 mod open;
@@ -84,6 +83,8 @@ mod options;
 mod tests;
 mod write_once;
 
+#[cfg(feature = "aws-kms")]
+pub(crate) use self::options::AwsIdentity;
 pub use self::{options::BucketOptions, write_once::WriteOnce};
 
 /// How long one call may take.
@@ -407,5 +408,9 @@ impl Store for BucketStore {
             let page = self.page(under, after, limit.clamp(1, MAX_PAGE)).await;
             page.map_err(|failed| self.failure("scan records", failed))
         })
+    }
+
+    fn close(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(self.release())
     }
 }

@@ -7,6 +7,7 @@ use core::{
 use std::{path::PathBuf, sync::Arc, time::Instant};
 
 use quorate_core::PeerId;
+use quorate_services::{Fate, Line};
 use quorate_storage::{
     BucketOptions, BucketStore, Faults, MemoryEpochKeys, Passphrase, RecordName, Store, StoreError, Vault, conformance,
     kek::PassphraseParams,
@@ -14,7 +15,7 @@ use quorate_storage::{
 use tokio::{net::TcpStream, runtime::Handle, task::block_in_place};
 
 use crate::{
-    bucket_server::{Fate, Line, Server},
+    bucket_server::Server,
     certificates::certified,
     support::{COSIGNER, KEY, Share, key_ref, passphrase},
 };
@@ -188,7 +189,7 @@ async fn pages_go_over_the_pages_of_the_service() {
 async fn lost_answers_and_requests_are_made_up_for() {
     let server = Server::start();
     let line = Line::to(server.port);
-    let store = open_soon(&server.over(line.port, "alice")).await;
+    let store = open_soon(&server.over(line.port(), "alice")).await;
     let unlucky = |fate: Fate| {
         let left = AtomicU32::new(1);
         move |first: &str| {
@@ -224,7 +225,7 @@ async fn lost_answers_and_requests_are_made_up_for() {
 async fn service_that_lies_or_hangs_is_an_error_within_the_deadline() {
     let server = Server::start();
     let line = Line::to(server.port);
-    let options = server.over(line.port, "alice").lease(Duration::from_secs(60));
+    let options = server.over(line.port(), "alice").lease(Duration::from_secs(60));
     let store = open_soon(&options).await;
     store.create(&name("a"), b"1").await.unwrap();
     for fate in [
@@ -256,7 +257,7 @@ async fn service_that_lies_or_hangs_is_an_error_within_the_deadline() {
 async fn what_the_service_says_of_an_error_is_not_repeated() {
     let server = Server::start();
     let line = Line::to(server.port);
-    let store = open_soon(&server.over(line.port, "alice")).await;
+    let store = open_soon(&server.over(line.port(), "alice")).await;
     line.plan(|_| Fate::Say(b"HTTP/1.1 403 x\r\nContent-Length: 76\r\n\r\n<Error><Code>SignatureDoesNotMatch</Code><S>security-token:SECRET</S></Error>"));
     let error = store.read(&name("a")).await.unwrap_err();
     let words = format!("{error:?} {error} {:?}", core::error::Error::source(&error).map(ToString::to_string));

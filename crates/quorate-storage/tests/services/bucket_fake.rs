@@ -13,11 +13,10 @@ use std::{
     thread,
 };
 
+use quorate_services::request;
 use quorate_storage::{BucketOptions, BucketStore, RecordName, Store, StoreError, conformance};
 use tokio::{runtime::Handle, task::block_in_place};
 use zeroize::Zeroizing;
-
-use crate::bucket_server::request;
 
 const DATE: &str = "Tue, 24 Nov 2026 00:00:00 GMT";
 /// Small, so that a listing has several pages.

@@ -20,6 +20,8 @@ mod bucket_fake;
 mod bucket_server;
 #[cfg(any(feature = "object-store", feature = "postgres"))]
 mod certificates;
+#[cfg(feature = "aws-kms")]
+mod kms;
 #[cfg(feature = "pkcs11")]
 mod pkcs11;
 #[cfg(feature = "postgres")]

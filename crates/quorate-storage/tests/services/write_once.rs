@@ -2,9 +2,10 @@
 
 use core::sync::atomic::{AtomicU32, Ordering};
 
+use quorate_services::{Fate, Line};
 use quorate_storage::{AuditHead, BucketOptions, BucketStore, RecordName, StoreError, WriteOnce};
 
-use crate::bucket_server::{Fate, Line, Server};
+use crate::bucket_server::Server;
 
 fn name(text: &str) -> RecordName {
     RecordName::new(text).unwrap()
@@ -60,7 +61,7 @@ async fn object_in_a_directory_is_written_once() {
 async fn object_whose_answer_is_lost_is_recognised() {
     let server = Server::start();
     let line = Line::to(server.port);
-    let place = WriteOnce::new(&server.over(line.port, "backups")).unwrap();
+    let place = WriteOnce::new(&server.over(line.port(), "backups")).unwrap();
     let left = AtomicU32::new(1);
     line.plan(move |first| {
         let hit = first.starts_with("PUT") && left.fetch_min(0, Ordering::SeqCst) == 1;

@@ -25,7 +25,7 @@ use zeroize::Zeroizing;
 use super::{BackupReport, CheckError, check_chunk, verify};
 use crate::{
     config::{CONFIG_FILE, Config, STORE_DIRECTORY},
-    node::{KeyService, NodeError, check_not_moving, make_private, open_store, write_new},
+    node::{KeyService, NodeError, check_not_moving, close_store, make_private, open_store, write_new},
     share::IdentityRecord,
 };
 
@@ -94,7 +94,7 @@ pub struct RestoreReport {
 
 /// Restores the backup in `file` into a cosigner's directory. The cosigner must not be running there.
 ///
-/// A directory without a store gets one, under `passphrase`, if the backup has the identity key; `config` is then its configuration.
+/// `passphrase` is not looked at if the configuration needs none. A directory without a store gets one, under it, if the backup has the identity key; `config` is then its configuration.
 ///
 /// # Errors
 ///
@@ -119,13 +119,18 @@ pub async fn restore_node(
     make_private(directory)?;
     check_not_moving(directory)?;
     let store = open_store(directory, &settings.store).await?;
-    let service = KeyService::create(directory, &settings).await?;
-    let kek = match service.unlock(&store, passphrase.clone()).await {
-        Err(KekError::NoHeader { .. }) => service.lock(&store, passphrase).await,
-        opened => opened,
+    let restored = async {
+        let service = KeyService::create(directory, &settings.key_service).await?;
+        let kek = match service.unlock(&store, passphrase.clone()).await {
+            Err(KekError::NoHeader { .. }) => service.lock(&store, passphrase).await,
+            opened => opened,
+        };
+        let kek = kek.map_err(NodeError::from)?;
+        restore_into(Arc::clone(&store), service.epoch_keys(), kek, keys, backup, open()?).await
     };
-    let kek = kek.map_err(NodeError::from)?;
-    let report = restore_into(store, service.epoch_keys(), kek, keys, backup, open()?).await?;
+    let restored = restored.await;
+    close_store(store).await;
+    let report = restored?;
     if let Some(config) = config.filter(|_| !path.exists()) {
         // Last of all: a directory with a configuration is complete.
         write_new(directory, CONFIG_FILE, config).map_err(|source| NodeError::File { path, source })?;

@@ -5,13 +5,14 @@ use std::{path::Path, sync::Arc};
 use quorate_storage::{RedbStore, Store};
 
 use super::NodeError;
-use crate::config::{PostgresConfig, STORE_DIRECTORY, StoreConfig};
+use crate::config::{BucketConfig, PostgresConfig, STORE_DIRECTORY, StoreConfig};
 
 /// Opens the store that the configuration of a cosigner's directory names, or makes it.
 pub(crate) async fn open_store(directory: &Path, config: &StoreConfig) -> Result<Arc<dyn Store>, NodeError> {
     match config {
         StoreConfig::Redb => Ok(Arc::new(RedbStore::open(&directory.join(STORE_DIRECTORY))?)),
         StoreConfig::Postgres(config) => postgres::open(directory, config).await,
+        StoreConfig::ObjectStore(config) => bucket::open(directory, config).await,
     }
 }
 
@@ -24,6 +25,67 @@ pub(super) async fn erase_store(directory: &Path, config: &StoreConfig) -> Resul
             Ok(place.display().to_string())
         }
         StoreConfig::Postgres(config) => postgres::erase(directory, config).await,
+        StoreConfig::ObjectStore(config) => bucket::erase(directory, config).await,
+    }
+}
+
+/// Ends the use of a store that nothing else uses. What cannot be said to it costs the next one that opens it some seconds.
+pub(crate) async fn close_store(store: Arc<dyn Store>) {
+    if let Err(error) = store.close().await {
+        tracing::warn!(%error, "the store was not given back in good order; the next start waits until it may be taken");
+    }
+}
+
+#[cfg(feature = "object-store")]
+mod bucket {
+    use quorate_storage::{BucketOptions, BucketStore};
+
+    use super::{Arc, BucketConfig, NodeError, Path, Store};
+
+    pub(super) async fn open(directory: &Path, config: &BucketConfig) -> Result<Arc<dyn Store>, NodeError> {
+        Ok(Arc::new(BucketStore::open(&options(directory, config)?).await?))
+    }
+
+    pub(super) async fn erase(directory: &Path, config: &BucketConfig) -> Result<String, NodeError> {
+        let store = BucketStore::open(&options(directory, config)?).await?;
+        let place = store.location().to_string();
+        store.erase().await?;
+        Ok(place)
+    }
+
+    fn options(directory: &Path, config: &BucketConfig) -> Result<BucketOptions, NodeError> {
+        let mut options = BucketOptions::new(&config.url)?;
+        if let Some(region) = &config.region {
+            options = options.region(region);
+        }
+        if let Some(endpoint) = &config.endpoint {
+            options = options.endpoint(endpoint)?;
+        }
+        if let Some(account) = &config.account {
+            options = options.account(account);
+        }
+        if let Some(file) = &config.credentials_file {
+            options = options.credentials(&directory.join(file))?;
+        }
+        if let Some(file) = &config.ca_file {
+            options = options.roots(&directory.join(file))?;
+        }
+        Ok(options)
+    }
+}
+
+#[cfg(not(feature = "object-store"))]
+mod bucket {
+    use super::{Arc, BucketConfig, NodeError, Path, Store};
+
+    #[expect(clippy::unused_async, reason = "the same shape as with the feature")]
+    pub(super) async fn open(_directory: &Path, _config: &BucketConfig) -> Result<Arc<dyn Store>, NodeError> {
+        Err(NodeError::NoSuchStore { kind: "object-store" })
+    }
+
+    #[expect(clippy::unused_async, reason = "the same shape as with the feature")]
+    pub(super) async fn erase(_directory: &Path, _config: &BucketConfig) -> Result<String, NodeError> {
+        Err(NodeError::NoSuchStore { kind: "object-store" })
     }
 }
 

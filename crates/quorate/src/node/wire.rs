@@ -116,7 +116,12 @@ mod nats {
         }
         let failed = |source| NodeError::Nkey { path: path.to_owned(), source };
         let made = NkeySeed::generate(&mut getrandom::SysRng).map_err(failed)?;
-        write_new(path, &made.to_text()).map_err(|source| NodeError::File { path: path.to_owned(), source })
+        let written = match (path.parent(), path.file_name().and_then(|name| name.to_str())) {
+            (Some(directory), Some(name)) if directory.as_os_str().is_empty() => write_new(Path::new("."), name, &made.to_text()),
+            (Some(directory), Some(name)) => write_new(directory, name, &made.to_text()),
+            _ => Err(std::io::ErrorKind::InvalidFilename.into()),
+        };
+        written.map_err(|source| NodeError::File { path: path.to_owned(), source })
     }
 }
 

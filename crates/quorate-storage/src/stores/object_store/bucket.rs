@@ -11,15 +11,15 @@ use futures_util::{StreamExt as _, TryFutureExt as _, TryStreamExt as _, stream,
 use object_store::{
     Error, GetOptions, ObjectMeta, ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, UpdateVersion, path::Path,
 };
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
-use super::http::{Heard, listen};
-use crate::store::{Location, StoreError};
+use crate::{
+    http::{Heard, Tries, listen},
+    store::{Location, StoreError},
+};
 
 /// How long one request may take.
 const ATTEMPT: Duration = Duration::from_secs(8);
-const TRIES: u32 = 5;
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_TAG: usize = 112;
 const MOST_OF_A_DIRECTORY: usize = 1 << 20;
 
@@ -105,32 +105,6 @@ enum Answer<T> {
     Absent,
     Refused,
     Failed(Failed),
-}
-
-/// Whether there is another attempt, and when.
-struct Tries {
-    left: u32,
-    pause: Duration,
-    until: Instant,
-}
-
-impl Tries {
-    const fn new(until: Instant) -> Self {
-        Self { left: TRIES - 1, pause: FIRST_PAUSE, until }
-    }
-
-    /// Waits before the next attempt; `false` if there is none.
-    async fn again(&mut self) -> bool {
-        let jitter = getrandom::u32().unwrap_or_default() % 100;
-        let pause = self.pause.saturating_add(Duration::from_millis(jitter.into()));
-        if self.left == 0 || self.until.saturating_duration_since(Instant::now()) <= pause {
-            return false;
-        }
-        self.left = self.left.saturating_sub(1);
-        self.pause = self.pause.saturating_mul(2);
-        sleep(pause).await;
-        true
-    }
 }
 
 impl Bucket {

@@ -152,6 +152,14 @@ impl Lease {
         }
     }
 
+    /// Removes the object, with which the store ends.
+    pub(super) async fn remove(&self) -> Result<(), Failed> {
+        let until = Instant::now() + WITHIN;
+        self.look(until).await?;
+        self.taken_over.store(true, Ordering::SeqCst);
+        self.bucket.remove(&self.path, until).await
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -68,6 +68,38 @@ impl BucketStore {
         }
     }
 
+    /// Removes everything under the prefix, the store itself last. What the service keeps of removed objects, by versioning or soft
+    /// deletion, is up to its settings, and stays sealed.
+    ///
+    /// # Errors
+    ///
+    /// Those of the service. Open the store again and erase it once more then.
+    pub async fn erase(self) -> Result<(), StoreError> {
+        let erased = self.erase_all().await;
+        // Nothing is given back: the object that says who has the store is gone, or the next instance waits.
+        self.renewal.abort();
+        erased.map_err(|failed| self.failure("erase the store", failed))
+    }
+
+    async fn erase_all(&self) -> Result<(), Failed> {
+        let far = || Instant::now() + WITHIN;
+        let mut records = self.bucket.list(self.bucket.path("records")?, None);
+        while let Some(listed) = records.next(far()).await? {
+            let name = self.name_of(&listed)?;
+            let ends = self.lease.check(far()).await?;
+            let removed = self.bucket.remove(&listed.path, ends).await;
+            if removed.is_err() {
+                // It may still happen: the next instance waits until it cannot.
+                self.doubts.add(&name, &Condition::Absent);
+            }
+            removed?;
+        }
+        let ends = self.lease.check(far()).await?;
+        self.bucket.remove(&self.bucket.path("probe")?, ends).await?;
+        self.renewal.abort();
+        self.lease.remove().await
+    }
+
     /// Sweeps as if it were `now`, by the clock of the service.
     pub(super) async fn sweep_at(&self, most: usize, now: i64) -> Result<usize, Failed> {
         if !self.doubts.none() {

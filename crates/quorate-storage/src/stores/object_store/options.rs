@@ -3,36 +3,28 @@
 use core::{fmt, time::Duration};
 use std::{path::Path, sync::Arc};
 
-use hyper::Uri;
 use object_store::{
     ObjectStore, RetryConfig,
-    aws::{AmazonS3Builder, AmazonS3ConfigKey},
+    aws::AmazonS3Builder,
     azure::{AzureConfigKey, MicrosoftAzureBuilder},
     gcp::GoogleCloudStorageBuilder,
     local::LocalFileSystem,
 };
-use rustls::{
-    ClientConfig, RootCertStore,
-    crypto::ring,
-    pki_types::{CertificateDer, pem::PemObject as _},
-};
+use rustls::pki_types::CertificateDer;
 use zeroize::Zeroizing;
 
-use super::{
-    bucket::Bucket,
-    http::{Connector, is_here},
-    lease::LONGEST_LEASE,
-};
+use super::{bucket::Bucket, lease::LONGEST_LEASE};
 use crate::{
     directory::make_private_dir,
+    http::{self, Connector, Reason},
     store::{Location, StoreError},
 };
 
 mod credentials;
 
+#[cfg(feature = "aws-kms")]
+pub(crate) use credentials::AwsIdentity;
 use credentials::Credentials;
-
-pub(super) type Reason = Box<dyn core::error::Error + Send + Sync>;
 
 const LEASE: Duration = Duration::from_secs(15);
 const SHORTEST_LEASE: Duration = Duration::from_secs(1);
@@ -126,18 +118,8 @@ impl BucketOptions {
     ///
     /// [`StoreError::Unavailable`] if it is no such URL.
     pub fn endpoint(mut self, url: &str) -> Result<Self, StoreError> {
-        let wrong = |words: &str| unusable("read the endpoint's URL", words.into());
-        let uri: Uri = url.parse().map_err(|_| wrong("it must be as https://host:port"))?;
-        let host = uri.host().ok_or_else(|| wrong("it names no host"))?;
-        if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) || uri.query().is_some() {
-            return Err(wrong("credentials do not belong in a URL, which is logged and listed; give them in a file"));
-        }
-        match uri.scheme_str() {
-            Some("https") => {}
-            Some("http") if is_here(host) => {}
-            _ => return Err(wrong("it must be https://, or http:// on this machine alone")),
-        }
-        self.endpoint = Some(url.trim_end_matches('/').to_owned());
+        let endpoint = http::endpoint(url).map_err(|words| unusable("read the endpoint's URL", words.into()))?;
+        self.endpoint = Some(endpoint);
         Ok(self)
     }
 
@@ -167,12 +149,7 @@ impl BucketOptions {
     /// [`StoreError::Unavailable`] if the file does not serve.
     pub fn roots(mut self, file: &Path) -> Result<Self, StoreError> {
         let wrong = |words: String| unusable("read certificates", format!("{}: {words}", file.display()).into());
-        let read = CertificateDer::pem_file_iter(file).and_then(Iterator::collect::<Result<Vec<_>, _>>);
-        let found = read.map_err(|error| wrong(error.to_string()))?;
-        if found.is_empty() {
-            return Err(wrong("there is none in it".to_owned()));
-        }
-        self.roots = Some(found);
+        self.roots = Some(http::read_roots(file).map_err(wrong)?);
         Ok(self)
     }
 
@@ -225,16 +202,13 @@ impl BucketOptions {
     }
 
     fn s3(&self, connector: Connector) -> Result<object_store::aws::AmazonS3, Reason> {
-        let region = self.region.clone().or_else(|| credentials::variable("AWS_REGION"));
-        let region = region.or_else(|| credentials::variable("AWS_DEFAULT_REGION"));
+        let region = self.region.clone().or_else(credentials::aws_region);
         let region = region.ok_or("name the region of the bucket")?;
         let mut builder = AmazonS3Builder::new().with_bucket_name(&self.bucket).with_region(region);
         if let Some(endpoint) = &self.endpoint {
             builder = builder.with_endpoint(endpoint);
         }
-        let given: Vec<(AmazonS3ConfigKey, String)> = self.credentials.of_s3();
-        let builder = given.into_iter().fold(builder, |builder, (key, value)| builder.with_config(key, value));
-        Ok(builder.with_retry(never()).with_http_connector(connector).build()?)
+        Ok(self.credentials.of_s3(builder).with_retry(never()).with_http_connector(connector).build()?)
     }
 
     fn google(&self, connector: Connector) -> Result<object_store::gcp::GoogleCloudStorage, Reason> {
@@ -260,23 +234,7 @@ impl BucketOptions {
     }
 
     fn connector(&self, most: usize) -> Result<Connector, Reason> {
-        let mut roots = RootCertStore::empty();
-        let in_the_clear = self.endpoint.as_deref().is_some_and(|endpoint| endpoint.starts_with("http://"));
-        match &self.roots {
-            Some(given) => given.iter().try_for_each(|root| roots.add(root.clone()))?,
-            // Read where they are needed alone.
-            None if in_the_clear => {}
-            None => {
-                roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-                if roots.is_empty() {
-                    return Err("this system has no certificates of authorities; name a file of them".into());
-                }
-            }
-        }
-        let provider = Arc::new(ring::default_provider());
-        let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
-        let tls = builder.with_root_certificates(roots).with_no_client_auth();
-        Ok(Connector { tls: Arc::new(tls), most: most.max(LISTING) })
+        Connector::new(self.roots.as_deref(), self.endpoint.as_deref(), most.max(LISTING))
     }
 }
 

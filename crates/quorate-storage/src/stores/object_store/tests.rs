@@ -20,10 +20,10 @@ use tokio::{runtime::Handle, task::block_in_place};
 use super::{
     BucketOptions, BucketStore,
     bucket::{Bucket, Failed},
-    http::{Heard, note},
 };
 use crate::{
     conformance,
+    http::{Heard, note},
     store::{Location, RecordName, Store, StoreError},
 };
 

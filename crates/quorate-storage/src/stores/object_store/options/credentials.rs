@@ -3,10 +3,15 @@
 
 use std::{fs::File, io::Read as _, path::Path};
 
-use object_store::{aws::AmazonS3ConfigKey, azure::AzureConfigKey, gcp::GoogleCloudStorageBuilder};
+use object_store::{
+    aws::{AmazonS3Builder, AmazonS3ConfigKey},
+    azure::AzureConfigKey,
+    gcp::GoogleCloudStorageBuilder,
+};
 use zeroize::Zeroizing;
 
-use super::{Reason, Service};
+use super::Service;
+use crate::http::Reason;
 
 const LONGEST_FILE: u64 = 64 << 10;
 
@@ -50,6 +55,11 @@ pub(super) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
+/// The region that the environment names, as the AWS tools read it.
+pub(crate) fn aws_region() -> Option<String> {
+    variable("AWS_REGION").or_else(|| variable("AWS_DEFAULT_REGION"))
+}
+
 impl Credentials {
     pub(super) fn read(service: Service, file: &Path) -> Result<Self, String> {
         let mut text = Zeroizing::new(String::new());
@@ -68,19 +78,16 @@ impl Credentials {
         }
     }
 
-    pub(super) fn of_s3(&self) -> Vec<(AmazonS3ConfigKey, String)> {
+    pub(super) fn of_s3(&self, builder: AmazonS3Builder) -> AmazonS3Builder {
         match self {
             Self::Ambient | Self::Account(_) => {
                 let known = S3.into_iter().chain([CONTAINER_TOKEN]);
-                known.filter_map(|(name, key)| variable(name).map(|value| (key, value))).collect()
+                let given = known.filter_map(|(name, key)| variable(name).map(|value| (key, value)));
+                given.fold(builder, |builder, (key, value)| builder.with_config(key, value))
             }
             Self::Key { id, secret, session } => {
-                let key = [
-                    (AmazonS3ConfigKey::AccessKeyId, id.clone()),
-                    (AmazonS3ConfigKey::SecretAccessKey, secret.as_str().to_owned()),
-                ];
-                let session = session.as_ref().map(|session| (AmazonS3ConfigKey::Token, session.as_str().to_owned()));
-                key.into_iter().chain(session).collect()
+                let builder = builder.with_access_key_id(id).with_secret_access_key(secret.as_str());
+                session.iter().fold(builder, |builder, session| builder.with_token(session.as_str()))
             }
         }
     }
@@ -132,4 +139,41 @@ fn profile(text: &str) -> Option<Credentials> {
         }
     }
     Some(Credentials::Key { id: id?, secret: secret?, session })
+}
+
+/// Who asks a service of AWS that is no bucket.
+#[cfg(feature = "aws-kms")]
+#[derive(Clone)]
+pub(crate) struct AwsIdentity(Credentials);
+
+#[cfg(feature = "aws-kms")]
+impl AwsIdentity {
+    /// That of the environment, or of the machine's role.
+    pub(crate) const fn ambient() -> Self {
+        Self(Credentials::Ambient)
+    }
+
+    pub(crate) fn key(id: &str, secret: &Zeroizing<String>) -> Self {
+        Self(Credentials::Key { id: id.to_owned(), secret: secret.clone(), session: None })
+    }
+
+    pub(crate) fn read(file: &Path) -> Result<Self, String> {
+        Credentials::read(Service::S3, file).map(Self)
+    }
+
+    pub(crate) fn region() -> Option<String> {
+        aws_region()
+    }
+
+    /// What gives a key to sign with, and renews it before it expires.
+    pub(crate) fn provider(
+        &self,
+        region: &str,
+        connector: crate::http::Connector,
+    ) -> Result<object_store::aws::AwsCredentialProvider, Reason> {
+        // No bucket of this name is ever asked.
+        let builder = self.0.of_s3(AmazonS3Builder::new().with_bucket_name("unused").with_region(region));
+        let bucket = builder.with_retry(super::never()).with_http_connector(connector).build()?;
+        Ok(std::sync::Arc::clone(bucket.credentials()))
+    }
 }

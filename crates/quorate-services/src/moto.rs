@@ -1,0 +1,103 @@
+//! moto, which stands in for AWS: S3 and KMS, in memory. It checks no signatures, unless it is told to.
+
+use core::time::Duration;
+use std::{
+    io::{Read as _, Write as _},
+    net::TcpStream,
+    process::{Child, Command, Stdio},
+    sync::Mutex,
+    thread,
+    time::Instant,
+};
+
+use crate::program::{find, free_port};
+
+const PROGRAM: &str = "moto_server";
+
+/// Stops when it is dropped, and forgets everything.
+#[derive(Debug)]
+pub struct Moto {
+    child: Mutex<Child>,
+    port: u16,
+}
+
+impl Moto {
+    /// Starts one.
+    #[must_use]
+    pub fn start() -> Self {
+        let port = free_port();
+        let mut command = Command::new(find(PROGRAM, []));
+        command.args(["-H", "127.0.0.1", "-p", &port.to_string()]);
+        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let server = Self { child: Mutex::new(child), port };
+        let began = Instant::now();
+        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+            assert!(began.elapsed() < Duration::from_secs(60), "{PROGRAM} does not start");
+            thread::sleep(Duration::from_millis(50));
+        }
+        server
+    }
+
+    /// The port of the loopback that it listens on.
+    #[must_use]
+    pub const fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Asks for something of S3 or its own, as whoever has the account can, and gives the body of the answer.
+    pub fn ask(&self, method: &str, path: &str, body: &[u8]) -> String {
+        self.send(method, path, "s3", "", body)
+    }
+
+    /// Asks for an operation of a service that speaks JSON.
+    pub fn json(&self, service: &str, target: &str, body: &str) -> String {
+        let headers = format!("Content-Type: application/x-amz-json-1.1\r\nX-Amz-Target: {target}\r\n");
+        self.send("POST", "/", service, &headers, body.as_bytes())
+    }
+
+    /// Asks for an operation of a service that speaks forms, with XML for an answer.
+    pub fn form(&self, service: &str, body: &str) -> String {
+        self.send("POST", "/", service, "Content-Type: application/x-www-form-urlencoded\r\n", body.as_bytes())
+    }
+
+    fn send(&self, method: &str, path: &str, service: &str, headers: &str, body: &[u8]) -> String {
+        let mut line = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        let scope = format!("Credential=key/20260101/us-east-1/{service}/aws4_request, SignedHeaders=host, Signature=00");
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{}\r\nConnection: close\r\nAuthorization: AWS4-HMAC-SHA256 {scope}\r\n{headers}Content-Length: {}\r\n\r\n",
+            self.port,
+            body.len()
+        );
+        line.write_all(head.as_bytes()).unwrap();
+        line.write_all(body).unwrap();
+        let mut answer = Vec::new();
+        line.read_to_end(&mut answer).unwrap();
+        let answer = String::from_utf8_lossy(&answer).into_owned();
+        assert!(answer.starts_with("HTTP/1.1 2"), "{method} {path}: {answer}");
+        answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default()
+    }
+
+    /// Makes a symmetric key in KMS, and gives its ARN, in the region us-east-1.
+    #[must_use]
+    pub fn kms_key(&self) -> String {
+        let made = self.json("kms", "TrentService.CreateKey", "{}");
+        let arn = made.split_once("\"Arn\": \"").and_then(|(_, rest)| rest.split('"').next());
+        arn.unwrap_or_else(|| panic!("no key: {made}")).to_owned()
+    }
+
+    /// Dies in the middle of whatever it does.
+    pub fn kill(&self) {
+        let mut child = self.child.lock().unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+}
+
+impl Drop for Moto {
+    fn drop(&mut self) {
+        if let Ok(mut child) = self.child.lock() {
+            let _stopped = child.kill();
+            let _ended = child.wait();
+        }
+    }
+}
