@@ -22,7 +22,7 @@
 //! The crate is `no_std` and needs an allocator. It depends on encoders, hashes and two curves, for decompressing points and Taproot's
 //! tweak; the feature `core` adds conversions from the types of `quorate-core`.
 #![forbid(unsafe_code)]
-#![cfg_attr(not(feature = "std"), no_std)]
+#![cfg_attr(not(any(feature = "std", test)), no_std)]
 
 extern crate alloc;
 

@@ -113,8 +113,24 @@ mod tests {
     }
 
     #[test]
-    fn blake256_pads_every_length() {
-        // Made with Decred's own implementation, for lengths on both sides of each case of the padding.
-        assert_eq!(hex::encode(blake256(b"")), "716f6e863f744b9ac22c97ec7b76ea5f5908bc5b2f67c61510bfc4751384ea7a");
+    fn blake256_pads_every_length_as_another_implementation_does() {
+        // Of the bytes 0, 1, 2, …; made with the crate blake-hash 0.4.1, on both sides of each case of the padding.
+        for (length, digest) in [
+            (0, "716f6e863f744b9ac22c97ec7b76ea5f5908bc5b2f67c61510bfc4751384ea7a"),
+            (1, "0ce8d4ef4dd7cd8d62dfded9d4edb0a774ae6a41929a74da23109e8f11139c87"),
+            (54, "6df0b232d9b4e86db83389705549c7f562b0700f7832d8a45062c7a87f550b59"),
+            (55, "d7ec78bc615d99e41d371cf6401449969144b5f789bde014a9aeafd8987257f2"),
+            (56, "26ca422697c9fabc642129b1a5669be07fb0a3c31f14f1c7859e048ad5958e44"),
+            (63, "cfce445066d35322557b432540bd2f0af4caf9f426568236d9944426a5df792a"),
+            (64, "4432b2c1e983b0c326583516920f3949c2acf5d85a99353601228cab40c867bc"),
+            (72, "51560c88358e235e718827f3432082b96eb5f7d83f22047dd5bf74d952565f46"),
+            (119, "7271691baf3f4ea7795006522897316eccd614816fa4fe10c546c11e882ac016"),
+            (120, "6b4831d9c2ab2403b17ce7063f804ce559db6951563678294acd9a0a418bab35"),
+            (128, "70a7b33d6d251c06757362fa717d0b19ceb0ebdccf48300a98156b5bb6b8c9a5"),
+            (300, "6dbebe14b631d0f5d2e2bac3960d28e82587250fe809b7df815038ccda7f8841"),
+        ] {
+            let bytes: Vec<u8> = (0..=255).cycle().take(length).collect();
+            assert_eq!(hex::encode(blake256(&bytes)), digest, "{length}");
+        }
     }
 }
