@@ -9,17 +9,17 @@
     reason = "tests"
 )]
 
-mod nats;
 mod line;
 mod moto;
+mod nats;
 mod postgres;
 mod program;
 mod softhsm;
 
 pub use self::{
-    nats::{Nats, NatsMessage, NatsOperator},
     line::{Fate, Line, request},
     moto::Moto,
+    nats::{Nats, NatsMessage, NatsOperator},
     postgres::Postgres,
     program::{find, free_port},
     softhsm::SoftHsm,

@@ -2,6 +2,7 @@
 //!
 //! The lines delay and hold bytes as a network does (`lines`). Where the system lets this process, one case runs in network namespaces, in
 //! which packets vanish in the kernel (`namespaces`).
+#![allow(clippy::print_stdout, reason = "what was left to chance is told")]
 
 mod lines;
 mod namespaces;

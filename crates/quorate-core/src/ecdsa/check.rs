@@ -59,7 +59,9 @@ pub(crate) fn between<'a, C: EcdsaSuite>(
     let hash = Hash::new(domain::ECDSA_BETWEEN).field(context).identifier(alice).identifier(bob).field(broadcast);
     let hash = hash.list(thetas.len());
     let hash = thetas.fold(hash, |hash, Theta(theta)| hash.field(theta)).finish();
-    C::weight(hash.first_chunk().copied().unwrap_or_default())
+    let weight = C::weight(hash.first_chunk().copied().unwrap_or_default());
+    // Under zero nobody's signing share would be looked at.
+    if weight == C::Scalar::from(0) { C::Scalar::from(1) } else { weight }
 }
 
 /// One signer's claim: Σ χ·(Rⱼ + w·pkⱼ) − Γ = Σ (dᵘ + w·dᵛ)·B, the sums going over the presignatures.
@@ -85,16 +87,17 @@ const AT_ONCE: usize = 64;
 ///
 /// Within a claim the χ are the weights: they are secrets of ours that are as good as uniform for the signer who claims, so that both sides
 /// of a claim about other factors than Rⱼ and pkⱼ cannot be foretold. Two signers together know how their χ differ, from our ψ. So each
-/// claim but the first has a weight of its own that no signer could know; a wrong one passes with 2⁻¹²⁸ besides.
+/// claim has a weight of its own that no signer could know; wrong ones pass with 2⁻¹²⁸ besides. The weights also keep χ itself out of the
+/// tables of the multiplication, which nobody wipes.
 ///
 /// Constant-time in χ and d; the points and the weights may be known.
 pub(crate) fn hold<C: EcdsaSuite>(claims: &[Claim<'_, C>], hedged: &mut Hedged) -> bool {
     // One allocation of the final size: the factors of the terms are secret.
     let mut terms = Zeroizing::new(Vec::with_capacity(claims.iter().map(|claim| claim.parts.len()).sum()));
     let mut sum = Zeroizing::new(C::Scalar::from(0));
-    let (mut weights, mut gammas) = (Vec::with_capacity(claims.len()), Vec::with_capacity(claims.len()));
+    let (mut weights, mut gammas) = (Zeroizing::new(Vec::with_capacity(claims.len())), Vec::with_capacity(claims.len()));
     for Claim { between, gamma, parts } in claims {
-        let weight = if weights.is_empty() { C::Scalar::from(1) } else { weight::<C>(hedged) };
+        let weight = weight::<C>(hedged);
         for Part { points: [nonce_point, pk], chi, d: [d_u, d_v] } in parts {
             let point = *nonce_point + C::multiscalar_mul_vartime(&[*between], &[*pk]);
             terms.push((point, weight * *chi));
