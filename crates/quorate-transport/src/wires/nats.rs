@@ -91,7 +91,7 @@ struct Shared {
     own_subject: String,
     peers: BTreeMap<PeerId, Peer>,
     /// Peers by the subjects that they speak to us on.
-    speakers: BTreeMap<String, PeerId>,
+    speakers: BTreeMap<Vec<u8>, PeerId>,
     max_payload: AtomicUsize,
     next_number: AtomicU64,
     connected: AtomicBool,
@@ -147,7 +147,7 @@ impl<'a> Receiver<'a> {
         self.shared.count(|counters| &mut counters.malformed);
     }
 
-    fn receive(&mut self, subject: &str, payload: &[u8]) {
+    fn receive(&mut self, subject: &[u8], payload: &[u8]) {
         let speaker = self.shared.speakers.get(subject);
         let Some((speaker, peer)) = speaker.and_then(|speaker| Some((*speaker, self.shared.peers.get(speaker)?))) else {
             return self.shared.count(|counters| &mut counters.foreign);
@@ -199,7 +199,7 @@ impl NatsWire {
         let subject = &options.subject;
         let peer = |peer: PeerId| (peer, Peer { subject: format!("{subject}.{peer}.{local}"), waiting: AtomicUsize::new(0) });
         let peers = others().map(peer).collect();
-        let speakers = others().map(|peer| (format!("{subject}.{local}.{peer}"), peer)).collect();
+        let speakers = others().map(|peer| (format!("{subject}.{local}.{peer}").into_bytes(), peer)).collect();
         let own_subject = format!("{subject}.{local}.*");
         let (sender, inbox) = mpsc::unbounded_channel();
         let shared = Arc::new(Shared {
