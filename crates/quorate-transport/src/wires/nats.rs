@@ -45,7 +45,7 @@ use crate::{
     roster::Roster,
     wire::{BoxFuture, Wire, WireError},
 };
-use chunks::{Assembly, MIN_PAYLOAD};
+use chunks::{Assemblies, MIN_PAYLOAD};
 use connection::{Connection, Outgoing, Trouble};
 pub use options::{DEFAULT_SUBJECT, NatsError, NatsOptions, check_subject};
 
@@ -135,12 +135,12 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// Puts together what comes over one connection.
 struct Receiver<'a> {
     shared: &'a Shared,
-    assemblies: BTreeMap<PeerId, Assembly>,
+    assemblies: Assemblies,
 }
 
 impl<'a> Receiver<'a> {
-    const fn new(shared: &'a Shared) -> Self {
-        Self { shared, assemblies: BTreeMap::new() }
+    fn new(shared: &'a Shared) -> Self {
+        Self { shared, assemblies: Assemblies::default() }
     }
 
     fn malformed(&self) {
@@ -152,9 +152,8 @@ impl<'a> Receiver<'a> {
         let Some((speaker, peer)) = speaker.and_then(|speaker| Some((*speaker, self.shared.peers.get(speaker)?))) else {
             return self.shared.count(|counters| &mut counters.foreign);
         };
-        let assembly = self.assemblies.entry(speaker).or_default();
-        let taken = assembly.take(payload);
-        if core::mem::take(&mut assembly.forgotten) > 0 {
+        let taken = self.assemblies.take(speaker, payload);
+        for _ in 0..core::mem::take(&mut self.assemblies.forgotten) {
             self.shared.count(|counters| &mut counters.incomplete);
         }
         match taken {
