@@ -55,13 +55,19 @@ pub fn make_nkey(path: &Path) -> Result<String, NodeError> {
 
 #[cfg(feature = "nats")]
 mod nats {
+    use core::time::Duration;
+
     use quorate_transport::{
         nkey::NkeySeed,
-        wires::{NatsOptions, NatsWire},
+        wires::{NatsOptions, NatsState, NatsWire},
     };
+    use tokio::{sync::watch, time::sleep};
 
     use super::{Arc, NatsConfig, NodeError, Path, PeerId, Roster, Wire};
     use crate::node::{secret_file, write_new};
+
+    /// A server that comes and goes is told of no more often.
+    const TELL_EVERY: Duration = Duration::from_secs(10);
 
     pub(super) async fn start(
         directory: &Path,
@@ -73,7 +79,32 @@ mod nats {
         if let Some(trouble) = wire.trouble() {
             tracing::warn!("no NATS server can be reached yet ({trouble}); it is tried again");
         }
+        // It ends with the wire.
+        drop(tokio::spawn(tell_changes(wire.states())));
         Ok(Arc::new(wire))
+    }
+
+    /// Logs how the connection is whenever that has changed, the first change at once and what follows together.
+    async fn tell_changes(mut states: watch::Receiver<NatsState>) {
+        let mut told = states.borrow_and_update().clone();
+        while states.changed().await.is_ok() {
+            let now = states.borrow_and_update().clone();
+            tell(&told, &now);
+            told = now;
+            sleep(TELL_EVERY).await;
+        }
+    }
+
+    fn tell(told: &NatsState, now: &NatsState) {
+        let trouble = now.trouble.as_deref().filter(|_| now.trouble != told.trouble);
+        match (now.server.as_deref(), trouble) {
+            (Some(server), trouble) if now.connections != told.connections => {
+                tracing::info!(server, connections = now.connections, trouble, "connected to a NATS server");
+            }
+            (Some(server), Some(reason)) => tracing::warn!(server, reason, "the NATS server complains"),
+            (None, Some(reason)) => tracing::warn!(reason, "no NATS server carries messages; they are tried again"),
+            (_, None) => {}
+        }
     }
 
     fn options(directory: &Path, config: &NatsConfig) -> Result<NatsOptions, NodeError> {
