@@ -95,15 +95,31 @@ mod nats {
         }
     }
 
+    /// What a change of the connection is to an operator.
+    #[derive(Debug, PartialEq, Eq)]
+    enum Change {
+        Connected,
+        Complains,
+        Away,
+    }
+
+    fn change(told: &NatsState, now: &NatsState) -> Option<Change> {
+        let (is_again, is_other) = (now.connections != told.connections, now.trouble != told.trouble);
+        match &now.server {
+            Some(_) if is_again => Some(Change::Connected),
+            Some(_) if is_other => Some(Change::Complains),
+            None if is_again || is_other || told.server.is_some() => Some(Change::Away),
+            _ => None,
+        }
+    }
+
     fn tell(told: &NatsState, now: &NatsState) {
-        let trouble = now.trouble.as_deref().filter(|_| now.trouble != told.trouble);
-        match (now.server.as_deref(), trouble) {
-            (Some(server), trouble) if now.connections != told.connections => {
-                tracing::info!(server, connections = now.connections, trouble, "connected to a NATS server");
-            }
-            (Some(server), Some(reason)) => tracing::warn!(server, reason, "the NATS server complains"),
-            (None, Some(reason)) => tracing::warn!(reason, "no NATS server carries messages; they are tried again"),
-            (_, None) => {}
+        let (server, reason, connections) = (now.server.as_deref(), now.trouble.as_deref(), now.connections);
+        match change(told, now) {
+            Some(Change::Connected) => tracing::info!(server, connections, last_trouble = reason, "connected to a NATS server"),
+            Some(Change::Complains) => tracing::warn!(server, reason, "the NATS server complains"),
+            Some(Change::Away) => tracing::warn!(reason, connections, "no NATS server carries messages; it is tried again"),
+            None => {}
         }
     }
 
@@ -148,6 +164,38 @@ mod nats {
         let failed = |source| NodeError::Nkey { path: path.to_owned(), source };
         let made = NkeySeed::generate(&mut getrandom::SysRng).map_err(failed)?;
         write_new(path, &made.to_text()).map_err(|source| NodeError::File { path: path.to_owned(), source })
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        #[test]
+        fn every_loss_return_and_new_complaint_is_told_and_the_same_one_once() {
+            let state = |server: Option<&str>, connections: u64, trouble: Option<&str>| {
+                let mut state = NatsState::default();
+                (state.server, state.connections) = (server.map(str::to_owned), connections);
+                state.trouble = trouble.map(str::to_owned);
+                state
+            };
+            let (up, lost) = (state(Some("a"), 1, None), state(None, 1, Some("lost a")));
+            let (back, again) = (state(Some("a"), 2, Some("lost a")), state(None, 2, Some("lost a")));
+            let complains = state(Some("a"), 2, Some("no permission"));
+            for (told, now, expected) in [
+                (&NatsState::default(), &up, Some(Change::Connected)),
+                (&up, &lost, Some(Change::Away)),
+                (&lost, &lost, None),
+                (&lost, &state(None, 1, Some("refused")), Some(Change::Away)),
+                (&lost, &back, Some(Change::Connected)),
+                (&up, &back, Some(Change::Connected)),
+                (&back, &again, Some(Change::Away)),
+                (&lost, &again, Some(Change::Away)),
+                (&back, &complains, Some(Change::Complains)),
+                (&complains, &complains, None),
+            ] {
+                assert_eq!(change(told, now), expected, "{told:?} {now:?}");
+            }
+        }
     }
 }
 
