@@ -22,11 +22,12 @@ mod protocol;
 
 use core::{
     fmt,
-    sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+    sync::atomic::{AtomicU64, AtomicUsize, Ordering},
     time::Duration,
 };
 use std::{
     collections::BTreeMap,
+    io,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -34,7 +35,7 @@ use getrandom::SysRng;
 use quorate_core::PeerId;
 use rand_core::TryRng as _;
 use tokio::{
-    sync::mpsc,
+    sync::{mpsc, watch},
     task::JoinHandle,
     time::{Instant, sleep},
 };
@@ -45,7 +46,7 @@ use crate::{
     roster::Roster,
     wire::{BoxFuture, Wire, WireError},
 };
-use chunks::{Assembly, MIN_PAYLOAD};
+use chunks::{Assemblies, MIN_PAYLOAD};
 use connection::{Connection, Outgoing, Trouble};
 pub use options::{DEFAULT_SUBJECT, NatsError, NatsOptions, check_subject};
 
@@ -76,6 +77,18 @@ pub struct NatsCounters {
     pub complaints: u64,
 }
 
+/// How a wire's connection is, for people.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct NatsState {
+    /// The server that it is connected to, if there is one.
+    pub server: Option<String>,
+    /// Times that a server consented to a connection.
+    pub connections: u64,
+    /// What the last trouble was: why there is no connection or was none, or what the server complained of.
+    pub trouble: Option<String>,
+}
+
 /// What is known of a peer.
 struct Peer {
     /// Where it hears us.
@@ -91,12 +104,11 @@ struct Shared {
     own_subject: String,
     peers: BTreeMap<PeerId, Peer>,
     /// Peers by the subjects that they speak to us on.
-    speakers: BTreeMap<String, PeerId>,
+    speakers: BTreeMap<Vec<u8>, PeerId>,
     max_payload: AtomicUsize,
     next_number: AtomicU64,
-    connected: AtomicBool,
+    state: watch::Sender<NatsState>,
     counters: Mutex<NatsCounters>,
-    trouble: Mutex<Option<String>>,
     inbox: mpsc::UnboundedSender<(PeerId, Vec<u8>)>,
 }
 
@@ -122,9 +134,39 @@ impl Shared {
         self.next_number.fetch_add(1, Ordering::Relaxed)
     }
 
+    fn complaints(&self) -> u64 {
+        lock(&self.counters).complaints
+    }
+
     fn complained(&self, said: String) {
         self.count(|counters| &mut counters.complaints);
-        *lock(&self.trouble) = Some(said);
+        self.troubled(said);
+    }
+
+    /// Says the same thing once.
+    fn troubled(&self, trouble: String) {
+        self.state.send_if_modified(|state| {
+            let is_new = state.trouble.as_ref() != Some(&trouble);
+            state.trouble = Some(trouble);
+            is_new
+        });
+    }
+
+    fn connected(&self, server: &str) {
+        self.count(|counters| &mut counters.connections);
+        self.state.send_modify(|state| {
+            state.server = Some(server.to_owned());
+            state.connections = state.connections.saturating_add(1);
+        });
+    }
+
+    /// What a server said last is mostly why it broke off.
+    fn lost(&self, error: &io::Error, complained: bool) {
+        self.state.send_modify(|state| {
+            let server = state.server.take().unwrap_or_default();
+            let said = state.trouble.take().filter(|_| complained).map(|said| format!("; it had said: {said}"));
+            state.trouble = Some(format!("lost {server}: {error}{}", said.unwrap_or_default()));
+        });
     }
 }
 
@@ -135,26 +177,25 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// Puts together what comes over one connection.
 struct Receiver<'a> {
     shared: &'a Shared,
-    assemblies: BTreeMap<PeerId, Assembly>,
+    assemblies: Assemblies,
 }
 
 impl<'a> Receiver<'a> {
-    const fn new(shared: &'a Shared) -> Self {
-        Self { shared, assemblies: BTreeMap::new() }
+    fn new(shared: &'a Shared) -> Self {
+        Self { shared, assemblies: Assemblies::default() }
     }
 
     fn malformed(&self) {
         self.shared.count(|counters| &mut counters.malformed);
     }
 
-    fn receive(&mut self, subject: &str, payload: &[u8]) {
+    fn receive(&mut self, subject: &[u8], payload: &[u8]) {
         let speaker = self.shared.speakers.get(subject);
         let Some((speaker, peer)) = speaker.and_then(|speaker| Some((*speaker, self.shared.peers.get(speaker)?))) else {
             return self.shared.count(|counters| &mut counters.foreign);
         };
-        let assembly = self.assemblies.entry(speaker).or_default();
-        let taken = assembly.take(payload);
-        if core::mem::take(&mut assembly.forgotten) > 0 {
+        let taken = self.assemblies.take(speaker, payload);
+        for _ in 0..core::mem::take(&mut self.assemblies.forgotten) {
             self.shared.count(|counters| &mut counters.incomplete);
         }
         match taken {
@@ -199,7 +240,7 @@ impl NatsWire {
         let subject = &options.subject;
         let peer = |peer: PeerId| (peer, Peer { subject: format!("{subject}.{peer}.{local}"), waiting: AtomicUsize::new(0) });
         let peers = others().map(peer).collect();
-        let speakers = others().map(|peer| (format!("{subject}.{local}.{peer}"), peer)).collect();
+        let speakers = others().map(|peer| (format!("{subject}.{local}.{peer}").into_bytes(), peer)).collect();
         let own_subject = format!("{subject}.{local}.*");
         let (sender, inbox) = mpsc::unbounded_channel();
         let shared = Arc::new(Shared {
@@ -211,9 +252,8 @@ impl NatsWire {
             max_payload: AtomicUsize::new(MIN_PAYLOAD),
             // Another start must not go on with the chunks of the last; a clash would cost one datagram.
             next_number: AtomicU64::new(SysRng.try_next_u64().unwrap_or_default()),
-            connected: AtomicBool::new(false),
+            state: watch::Sender::default(),
             counters: Mutex::default(),
-            trouble: Mutex::default(),
             inbox: sender,
         });
         let connection = match connect_to_one(&shared, 0).await {
@@ -229,13 +269,19 @@ impl NatsWire {
     /// Whether there is a connection at the moment.
     #[must_use]
     pub fn is_connected(&self) -> bool {
-        self.shared.connected.load(Ordering::Acquire)
+        self.shared.state.borrow().server.is_some()
     }
 
     /// What the last trouble was, for people.
     #[must_use]
     pub fn trouble(&self) -> Option<String> {
-        lock(&self.shared.trouble).clone()
+        self.shared.state.borrow().trouble.clone()
+    }
+
+    /// How the connection is from now on. It ends with the wire.
+    #[must_use]
+    pub fn states(&self) -> watch::Receiver<NatsState> {
+        self.shared.state.subscribe()
     }
 
     /// What was dropped so far, and why.
@@ -285,12 +331,16 @@ async fn connect_to_one(shared: &Shared, first: usize) -> Result<Connection, Tro
         match connection::connect(shared, server).await {
             Ok(connection) => return Ok(connection),
             Err(Trouble::Away(_)) if tried > 0 && matches!(trouble, Trouble::Wrong(_)) => {}
-            Err(other) => trouble = other,
+            Err(Trouble::Away(error)) => trouble = Trouble::Away(io::Error::new(error.kind(), format!("{server}: {error}"))),
+            Err(wrong @ Trouble::Wrong(_)) => trouble = wrong,
         }
     }
-    *lock(&shared.trouble) = Some(match &trouble {
+    shared.troubled(match &trouble {
         Trouble::Away(error) => error.to_string(),
-        Trouble::Wrong(error) => error.to_string(),
+        // What TLS found is in the source.
+        Trouble::Wrong(error) => {
+            core::error::Error::source(error).map_or_else(|| error.to_string(), |source| format!("{error}: {source}"))
+        }
     });
     Err(trouble)
 }
@@ -303,19 +353,38 @@ async fn run(shared: Arc<Shared>, mut queue: mpsc::Receiver<Outgoing>, mut conne
         if let Some(connection) = connection.take() {
             // What was queued for the former connection is stale.
             while queue.try_recv().is_ok() {}
-            shared.count(|counters| &mut counters.connections);
-            shared.connected.store(true, Ordering::Release);
-            let started = Instant::now();
-            connection::carry(connection, &shared, &mut queue).await;
-            shared.connected.store(false, Ordering::Release);
+            shared.connected(connection.server());
+            let (started, complaints) = (Instant::now(), shared.complaints());
+            let broken = connection::carry(connection, &shared, &mut queue).await;
+            shared.lost(&broken, shared.complaints() > complaints);
             // One that consents and then breaks off must not keep us from the others.
             first = first.saturating_add(1).checked_rem(shared.options.servers.len()).unwrap_or(0);
             if started.elapsed() > LONGEST_PAUSE {
                 pause = FIRST_PAUSE;
             }
         }
-        sleep(pause).await;
+        sleep(shortened(pause, SysRng.try_next_u32().unwrap_or_default())).await;
         pause = pause.saturating_mul(2).min(LONGEST_PAUSE);
         connection = connect_to_one(&shared, first).await.ok();
+    }
+}
+
+/// A pause, up to half shorter by chance: cosigners whose server died must not all come back at one moment.
+fn shortened(pause: Duration, chance: u32) -> Duration {
+    let half = pause.checked_div(2).unwrap_or(pause);
+    let parts = u16::MAX;
+    let off = half.checked_div(u32::from(parts)).unwrap_or_default().saturating_mul(chance & u32::from(parts));
+    pause.saturating_sub(off)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pause_is_shortened_by_half_at_most() {
+        assert_eq!(shortened(LONGEST_PAUSE, 0), LONGEST_PAUSE);
+        let shortest = shortened(LONGEST_PAUSE, u32::MAX);
+        assert!(shortest >= LONGEST_PAUSE / 2 && shortest < LONGEST_PAUSE * 51 / 100, "{shortest:?}");
     }
 }

@@ -12,9 +12,12 @@ use quorate_transport::{
     Identity, Network, Roster, Wire,
     conformance::{End, check, check_sessions},
     session::MAX_MESSAGE,
-    wires::{NatsError, NatsOptions, NatsWire},
+    wires::{NatsError, NatsOptions, NatsState, NatsWire},
 };
-use tokio::time::{sleep, timeout};
+use tokio::{
+    sync::watch,
+    time::{sleep, timeout},
+};
 
 use crate::{
     common::{copy, identities, message, roster},
@@ -113,6 +116,38 @@ async fn wire_starts_before_its_server_and_uses_the_one_that_is_there() {
     }
     server.go_on();
     check_sessions(cosigners, &roster).await.unwrap();
+}
+
+async fn state(states: &mut watch::Receiver<NatsState>, what: &str, is_so: impl Fn(&NatsState) -> bool) -> NatsState {
+    let reached = timeout(LONG, states.wait_for(is_so)).await;
+    reached.unwrap_or_else(|_| panic!("never {what}")).unwrap().clone()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn loss_and_return_of_the_server_are_told_with_their_reasons() {
+    let server = Nats::start();
+    let identities = identities(2, 6);
+    let wire = wires(&identities[..1], &roster(&identities), &server).await.remove(0);
+    let mut states = wire.states();
+    let address = format!("127.0.0.1:{}", server.port());
+    let because = |state: &NatsState, words: &str| state.trouble.as_ref().is_some_and(|trouble| trouble.contains(words));
+    let connected = state(&mut states, "connected", |state| state.server.is_some()).await;
+    assert_eq!((connected.server.as_ref(), connected.connections, &connected.trouble), (Some(&address), 1, &None));
+    server.kill();
+    let lost = state(&mut states, "lost", |state| state.server.is_none()).await;
+    assert!(because(&lost, &address), "{lost:?}");
+    // Why it does not come back, once it was tried.
+    state(&mut states, "away", |state| because(state, &format!("{address}: Connection refused"))).await;
+    server.configure("authorization { user: \"a\", password: \"b\" }");
+    server.go_on();
+    state(&mut states, "shut out", |state| because(state, "refuses this cosigner")).await;
+    server.kill();
+    server.configure("");
+    server.go_on();
+    let back = state(&mut states, "back", |state| state.server.is_some()).await;
+    assert_eq!(back.connections, 2);
+    drop(wire);
+    assert!(timeout(LONG, states.wait_for(|_| false)).await.unwrap().is_err(), "it ends with the wire");
 }
 
 #[tokio::test]

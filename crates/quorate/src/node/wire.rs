@@ -55,13 +55,19 @@ pub fn make_nkey(path: &Path) -> Result<String, NodeError> {
 
 #[cfg(feature = "nats")]
 mod nats {
+    use core::time::Duration;
+
     use quorate_transport::{
         nkey::NkeySeed,
-        wires::{NatsOptions, NatsWire},
+        wires::{NatsOptions, NatsState, NatsWire},
     };
+    use tokio::{sync::watch, time::sleep};
 
     use super::{Arc, NatsConfig, NodeError, Path, PeerId, Roster, Wire};
     use crate::node::{secret_file, write_new};
+
+    /// A server that comes and goes is told of no more often.
+    const TELL_EVERY: Duration = Duration::from_secs(10);
 
     pub(super) async fn start(
         directory: &Path,
@@ -73,7 +79,48 @@ mod nats {
         if let Some(trouble) = wire.trouble() {
             tracing::warn!("no NATS server can be reached yet ({trouble}); it is tried again");
         }
+        // It ends with the wire.
+        drop(tokio::spawn(tell_changes(wire.states())));
         Ok(Arc::new(wire))
+    }
+
+    /// Logs how the connection is whenever that has changed, the first change at once and what follows together.
+    async fn tell_changes(mut states: watch::Receiver<NatsState>) {
+        let mut told = states.borrow_and_update().clone();
+        while states.changed().await.is_ok() {
+            let now = states.borrow_and_update().clone();
+            tell(&told, &now);
+            told = now;
+            sleep(TELL_EVERY).await;
+        }
+    }
+
+    /// What a change of the connection is to an operator.
+    #[derive(Debug, PartialEq, Eq)]
+    enum Change {
+        Connected,
+        Complains,
+        Away,
+    }
+
+    fn change(told: &NatsState, now: &NatsState) -> Option<Change> {
+        let (is_again, is_other) = (now.connections != told.connections, now.trouble != told.trouble);
+        match &now.server {
+            Some(_) if is_again => Some(Change::Connected),
+            Some(_) if is_other => Some(Change::Complains),
+            None if is_again || is_other || told.server.is_some() => Some(Change::Away),
+            _ => None,
+        }
+    }
+
+    fn tell(told: &NatsState, now: &NatsState) {
+        let (server, reason, connections) = (now.server.as_deref(), now.trouble.as_deref(), now.connections);
+        match change(told, now) {
+            Some(Change::Connected) => tracing::info!(server, connections, last_trouble = reason, "connected to a NATS server"),
+            Some(Change::Complains) => tracing::warn!(server, reason, "the NATS server complains"),
+            Some(Change::Away) => tracing::warn!(reason, connections, "no NATS server carries messages; it is tried again"),
+            None => {}
+        }
     }
 
     fn options(directory: &Path, config: &NatsConfig) -> Result<NatsOptions, NodeError> {
@@ -122,6 +169,38 @@ mod nats {
             _ => Err(std::io::ErrorKind::InvalidFilename.into()),
         };
         written.map_err(|source| NodeError::File { path: path.to_owned(), source })
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        #[test]
+        fn every_loss_return_and_new_complaint_is_told_and_the_same_one_once() {
+            let state = |server: Option<&str>, connections: u64, trouble: Option<&str>| {
+                let mut state = NatsState::default();
+                (state.server, state.connections) = (server.map(str::to_owned), connections);
+                state.trouble = trouble.map(str::to_owned);
+                state
+            };
+            let (up, lost) = (state(Some("a"), 1, None), state(None, 1, Some("lost a")));
+            let (back, again) = (state(Some("a"), 2, Some("lost a")), state(None, 2, Some("lost a")));
+            let complains = state(Some("a"), 2, Some("no permission"));
+            for (told, now, expected) in [
+                (&NatsState::default(), &up, Some(Change::Connected)),
+                (&up, &lost, Some(Change::Away)),
+                (&lost, &lost, None),
+                (&lost, &state(None, 1, Some("refused")), Some(Change::Away)),
+                (&lost, &back, Some(Change::Connected)),
+                (&up, &back, Some(Change::Connected)),
+                (&back, &again, Some(Change::Away)),
+                (&lost, &again, Some(Change::Away)),
+                (&back, &complains, Some(Change::Complains)),
+                (&complains, &complains, None),
+            ] {
+                assert_eq!(change(told, now), expected, "{told:?} {now:?}");
+            }
+        }
     }
 }
 

@@ -7,7 +7,9 @@
 //! All chunks of a datagram have its number and their count. A datagram that lost one is forgotten when newer ones need its place;
 //! sessions send again. Nothing here is authenticated: whoever alters, adds or exchanges chunks has made a datagram that no link takes.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
+
+use quorate_core::PeerId;
 
 use crate::link::MAX_DATAGRAM;
 
@@ -22,6 +24,10 @@ pub(super) const MAX_PAYLOAD: usize = HEAD + MAX_DATAGRAM;
 const MAX_CHUNKS: usize = MAX_DATAGRAM.div_ceil(MIN_PAYLOAD - HEAD);
 /// Datagrams of one peer that wait for chunks; the oldest makes room.
 const MAX_OPEN: usize = 8;
+/// What the datagrams of all peers that wait for chunks may take; the oldest of whoever has most makes room.
+const MAX_HELD: usize = 16 * 1024 * 1024;
+/// What a chunk takes beside its bytes, whether it has come or not.
+const CHUNK_COST: usize = 64;
 
 /// The payloads of a datagram, none longer than `max_payload`, which is at least [`MIN_PAYLOAD`].
 pub(super) fn cut(datagram: &[u8], number: u64, max_payload: usize) -> impl Iterator<Item = Vec<u8>> {
@@ -48,17 +54,57 @@ struct Open {
     bytes: usize,
 }
 
-/// What arrived of one peer's datagrams: at most eight, of at most 60 KiB each.
+impl Open {
+    fn cost(&self) -> usize {
+        self.chunks.len().saturating_mul(CHUNK_COST).saturating_add(self.bytes)
+    }
+}
+
+/// What arrived of all peers' datagrams.
+///
+/// Who speaks is the server's word alone: one that speaks as every peer of a roster fills no more than 16 MiB, and a peer that holds little
+/// loses nothing as long as another one holds more.
 #[derive(Default)]
-pub(super) struct Assembly {
-    open: VecDeque<Open>,
+pub(super) struct Assemblies {
+    peers: BTreeMap<PeerId, Assembly>,
+    held: usize,
     /// Datagrams that made room before they were whole.
     pub(super) forgotten: u64,
 }
 
+impl Assemblies {
+    /// Takes a payload of a peer on the roster, and gives the datagram that it completes.
+    pub(super) fn take(&mut self, peer: PeerId, payload: &[u8]) -> Result<Option<Vec<u8>>, Malformed> {
+        let assembly = self.peers.entry(peer).or_default();
+        let before = assembly.held();
+        let taken = assembly.take(payload);
+        self.held = self.held.saturating_sub(before).saturating_add(assembly.held());
+        self.forgotten = self.forgotten.saturating_add(core::mem::take(&mut assembly.forgotten));
+        while self.held > MAX_HELD && self.forget_one() {}
+        taken
+    }
+
+    /// Forgets the oldest datagram of whoever holds most, and says whether there was one.
+    fn forget_one(&mut self) -> bool {
+        let greatest = self.peers.values_mut().max_by_key(|assembly| assembly.held());
+        let Some(forgotten) = greatest.and_then(|assembly| assembly.open.pop_front()) else { return false };
+        self.held = self.held.saturating_sub(forgotten.cost());
+        self.forgotten = self.forgotten.saturating_add(1);
+        true
+    }
+}
+
+/// What arrived of one peer's datagrams: at most eight, of at most 60 KiB each.
+#[derive(Default)]
+struct Assembly {
+    open: VecDeque<Open>,
+    /// Datagrams that made room before they were whole.
+    forgotten: u64,
+}
+
 impl Assembly {
     /// Takes a payload, and gives the datagram that it completes.
-    pub(super) fn take(&mut self, payload: &[u8]) -> Result<Option<Vec<u8>>, Malformed> {
+    fn take(&mut self, payload: &[u8]) -> Result<Option<Vec<u8>>, Malformed> {
         let (head, bytes) = payload.split_first_chunk::<HEAD>().ok_or(Malformed)?;
         let [version, number @ .., index, count] = *head;
         let (number, index, count) = (u64::from_be_bytes(number), usize::from(index), usize::from(count));
@@ -100,10 +146,9 @@ impl Assembly {
         self.open.len().saturating_sub(1)
     }
 
-    /// How many bytes wait for others.
-    #[cfg(test)]
+    /// What waits for others takes.
     fn held(&self) -> usize {
-        self.open.iter().map(|open| open.bytes).sum()
+        self.open.iter().map(Open::cost).sum()
     }
 }
 
@@ -144,11 +189,36 @@ mod tests {
             for payload in &payloads[1..] {
                 assert_eq!(assembly.take(payload), Ok(None));
             }
-            assert!(assembly.held() <= MAX_OPEN * MAX_DATAGRAM);
+            assert!(assembly.held() <= MAX_OPEN * (MAX_DATAGRAM + MAX_CHUNKS * CHUNK_COST));
         }
         assert_eq!(assembly.forgotten, 100 - MAX_OPEN as u64);
         let first = cut(&sent, 99, MIN_PAYLOAD).next().unwrap();
         assert_eq!(assembly.take(&first), Ok(Some(sent)));
+    }
+
+    #[test]
+    fn all_peers_together_hold_no_more_than_the_bound_and_whoever_holds_little_loses_nothing() {
+        let (mut assemblies, sent) = (Assemblies::default(), datagram(MAX_DATAGRAM));
+        let honest = PeerId::new([255; 32]);
+        let payloads: Vec<_> = cut(&sent, 1, MIN_PAYLOAD).collect();
+        let (last, rest) = payloads.split_last().unwrap();
+        for payload in rest {
+            assert_eq!(assemblies.take(honest, payload), Ok(None));
+        }
+        // Twice what there is room for, in few large chunks and in many that never come.
+        for (number, peer) in (0_u64..8).flat_map(|number| (0..70).map(move |peer| (number, peer))) {
+            let hostile = PeerId::new([peer; 32]);
+            let first = if number % 2 == 0 {
+                [&[VERSION], number.to_be_bytes().as_slice(), &[0, 2], &sent[1..]].concat()
+            } else {
+                cut(&sent, number, MIN_PAYLOAD).next().unwrap()
+            };
+            assert_eq!(assemblies.take(hostile, &first), Ok(None));
+            let held = assemblies.peers.values().map(Assembly::held).sum::<usize>();
+            assert!(held == assemblies.held && held <= MAX_HELD, "{held}");
+        }
+        assert!(assemblies.forgotten > 0);
+        assert_eq!(assemblies.take(honest, last), Ok(Some(sent)));
     }
 
     #[test]
@@ -189,7 +259,7 @@ mod tests {
                 if let Ok(Some(whole)) = assembly.take(&payload) {
                     prop_assert!(whole.len() <= MAX_DATAGRAM);
                 }
-                prop_assert!(assembly.open.len() <= MAX_OPEN && assembly.held() <= MAX_OPEN * MAX_DATAGRAM);
+                prop_assert!(assembly.open.len() <= MAX_OPEN && assembly.held() <= MAX_OPEN * (MAX_DATAGRAM + 4 * CHUNK_COST));
             }
         }
     }

@@ -37,8 +37,16 @@ pub(super) struct Outgoing {
 
 /// A connection that the server consented to, with our subscription.
 pub(super) struct Connection {
+    server: String,
     reader: BufReader<ReadHalf<Box<dyn Stream>>>,
     writer: WriteHalf<Box<dyn Stream>>,
+}
+
+impl Connection {
+    /// Which one it is, for people.
+    pub(super) fn server(&self) -> &str {
+        &self.server
+    }
 }
 
 /// Why there is no connection.
@@ -93,7 +101,7 @@ async fn try_to_connect(shared: &Shared, server: &Server) -> Result<Connection, 
     if !shared.limit(max_payload) {
         return Err(refused(server, format!("its max_payload is {max_payload}, and {MIN_PAYLOAD} is the least that serves")));
     }
-    Ok(Connection { reader, writer })
+    Ok(Connection { server: server.to_string(), reader, writer })
 }
 
 async fn encrypt(shared: &Shared, server: &Server, info: &Info, plain: BufReader<TcpStream>) -> Result<Box<dyn Stream>, Trouble> {
@@ -131,13 +139,14 @@ fn distrust(server: &Server, error: io::Error) -> Trouble {
     }
 }
 
-/// Carries messages both ways and returns when the connection is of no more use.
-pub(super) async fn carry(connection: Connection, shared: &Shared, queue: &mut mpsc::Receiver<Outgoing>) {
+/// Carries messages both ways until the connection is of no more use, and says why it is not.
+pub(super) async fn carry(connection: Connection, shared: &Shared, queue: &mut mpsc::Receiver<Outgoing>) -> io::Error {
     let pongs = Notify::new();
-    tokio::select! {
-        _ended = hear(connection.reader, shared, &pongs) => {}
-        _ended = speak(connection.writer, shared, queue, &pongs) => {}
-    }
+    let ended = tokio::select! {
+        ended = hear(connection.reader, shared, &pongs) => ended,
+        ended = speak(connection.writer, shared, queue, &pongs) => ended,
+    };
+    ended.err().unwrap_or_else(|| invalid("the wire was closed"))
 }
 
 async fn hear(mut reader: BufReader<ReadHalf<Box<dyn Stream>>>, shared: &Shared, pongs: &Notify) -> io::Result<()> {

@@ -254,11 +254,16 @@ fn unusable(path: &Path, source: pem::Error) -> NatsError {
     NatsError::File { path: path.to_owned(), source: Box::new(source) }
 }
 
-/// The start of what was given, without what may be a password in it.
+/// The start of what was given, without what may be a password or a token in it: nothing up to the last `@`, and no query.
 fn shown(text: &str) -> String {
-    match text.split_once('@') {
-        Some((_, rest)) => format!("…@{}", rest.chars().take(80).collect::<String>()),
-        None => text.chars().take(80).collect(),
+    let start = |text: &str| text.chars().take(80).collect::<String>();
+    let (rest, query) = text.split_once(['?', '#']).map_or((text, None), |(rest, query)| (rest, Some(query)));
+    let cut = if query.is_some() { "…" } else { "" };
+    match rest.rsplit_once('@') {
+        // Either part may be of a password that has a question mark in it.
+        _ if query.is_some_and(|query| query.contains('@')) => "…".to_owned(),
+        Some((_, rest)) => format!("…@{}{cut}", start(rest)),
+        None => format!("{}{cut}", start(rest)),
     }
 }
 
@@ -302,6 +307,19 @@ mod tests {
         ] {
             let error = NatsOptions::new([url]).unwrap_err();
             assert!(matches!(error, NatsError::Url { .. }) && !error.to_string().contains("word@"), "{url}: {error}");
+        }
+        for (url, repeated) in [
+            ("nats://u:pa@ss@host", "…@host"),
+            ("nats://u:pa/ss@host", "…@host"),
+            ("nats://u:pa?ss@host", "…"),
+            ("nats://u:pa#ss@host?x", "…"),
+            ("nats://host:4222?token=pass", "nats://host:4222…"),
+            ("nats://u:pa@ss@host/path?token=pass", "…@host/path…"),
+            ("nats://host/?token=pa@ss", "…"),
+            ("nats://host/path", "nats://host/path"),
+        ] {
+            let error = NatsOptions::new([url]).unwrap_err();
+            assert!(matches!(&error, NatsError::Url { url } if url == repeated), "{url}: {error}");
         }
         assert!(matches!(NatsOptions::new([""; 0]), Err(NatsError::NoServer)));
         for subject in ["", ".", "a.", "*", "a.>", "A", "a b", "$SYS", &"a".repeat(65)] {

@@ -48,7 +48,7 @@ pub fn server_configuration(roster: &Roster, subject: &str, account: Option<&str
         }
         None => ("authorization {\n".to_owned(), "}\n", "  "),
     };
-    let mut text = format!("{HEADER}# Digest of the roster: {digest}\n\n{open}{indent}users = [\n");
+    let mut text = format!("{HEADER}# Digest of the roster, which leaves the nkeys out: {digest}\n\n{open}{indent}users = [\n");
     let mut cosigners: Vec<_> = roster.iter().collect();
     cosigners.sort_by(|a, b| a.name.cmp(&b.name));
     for cosigner in cosigners {
@@ -68,6 +68,7 @@ pub fn server_configuration(roster: &Roster, subject: &str, account: Option<&str
 const MAX_ACCOUNT: usize = 32;
 const HEADER: &str = "\
 # The users of a NATS server for Quorate, made by `quorate nats permissions`. Make it anew when the roster changes, and reload the server.
+# What it says of nkeys no digest of the roster covers: have each cosigner's operator make it, and compare the whole (sha256sum).
 # Include it in the server's configuration:   include \"quorate-users.conf\"
 # Use TLS towards clients, leafnodes, routes and gateways: docs/transport.md. A leafnode or gateway must let these subjects pass both
 # ways; what a leafnode may publish and subscribe is the sum of what the cosigners behind it may.

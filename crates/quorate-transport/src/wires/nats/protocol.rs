@@ -6,6 +6,8 @@
 //! ```
 //!
 //! A line is at most 64 KiB long, and no payload longer than a whole datagram is kept. Whatever is not of this protocol ends the connection.
+//! The subject of a MSG and its reply are bytes that *another client* chose, and a server checks neither of them: nothing that they contain
+//! may end it.
 //!
 //! Spec: [NATS client protocol](https://docs.nats.io/reference/reference-protocols/nats-protocol).
 
@@ -76,7 +78,8 @@ impl<'a> Connect<'a> {
 pub(super) enum Operation {
     Info(Box<Info>),
     Message {
-        subject: String,
+        /// As another client wrote it: any bytes.
+        subject: Vec<u8>,
         payload: Vec<u8>,
     },
     /// A message that is longer than any of ours.
@@ -95,20 +98,27 @@ fn invalid(what: &'static str) -> io::Error {
 /// Reads what the server says next. Not to be dropped while it waits, but with the connection.
 pub(super) async fn read(reader: &mut (impl AsyncBufRead + Unpin)) -> io::Result<Operation> {
     let line = read_line(reader).await?;
-    let text = str::from_utf8(&line).map_err(|_| invalid("the server's line is not text"))?;
-    let (name, rest) = text.split_once([' ', '\t']).unwrap_or((text, ""));
-    match name.to_ascii_uppercase().as_str() {
-        "MSG" => read_message(reader, rest).await,
-        "PING" => Ok(Operation::Ping),
-        "PONG" => Ok(Operation::Pong),
-        "+OK" => Ok(Operation::Ok),
-        "-ERR" => Ok(Operation::Error(printable(rest))),
-        "INFO" => {
-            let info = serde_json::from_str(rest).map_err(|_| invalid("the server's INFO cannot be read"))?;
+    let (name, rest) = match line.iter().position(is_blank).and_then(|end| line.split_at_checked(end)) {
+        Some((name, rest)) => (name, rest.trim_ascii_start()),
+        None => (line.as_slice(), [].as_slice()),
+    };
+    match name.to_ascii_uppercase().as_slice() {
+        b"MSG" => read_message(reader, rest).await,
+        b"PING" => Ok(Operation::Ping),
+        b"PONG" => Ok(Operation::Pong),
+        b"+OK" => Ok(Operation::Ok),
+        b"-ERR" => Ok(Operation::Error(printable(&String::from_utf8_lossy(rest)))),
+        b"INFO" => {
+            let info = serde_json::from_slice(rest).map_err(|_| invalid("the server's INFO cannot be read"))?;
             Ok(Operation::Info(Box::new(info)))
         }
         _ => Err(invalid("the server does not speak NATS")),
     }
+}
+
+/// What separates words for a server, and nothing else.
+const fn is_blank(byte: &u8) -> bool {
+    matches!(byte, b' ' | b'\t')
 }
 
 async fn read_line(reader: &mut (impl AsyncBufRead + Unpin)) -> io::Result<Vec<u8>> {
@@ -133,12 +143,14 @@ async fn read_line(reader: &mut (impl AsyncBufRead + Unpin)) -> io::Result<Vec<u
     }
 }
 
-async fn read_message(reader: &mut (impl AsyncBufRead + Unpin), arguments: &str) -> io::Result<Operation> {
-    let words: Vec<_> = arguments.split_ascii_whitespace().take(5).collect();
-    let ([subject, _sid, length] | [subject, _sid, _, length]) = words.as_slice() else {
+async fn read_message(reader: &mut (impl AsyncBufRead + Unpin), arguments: &[u8]) -> io::Result<Operation> {
+    let mut words = arguments.split(is_blank).filter(|word| !word.is_empty());
+    // What is between the number of the subscription and the length is a reply of the sender's, and no concern of ours.
+    let (Some(subject), Some(_sid), Some(length)) = (words.next(), words.next(), words.next_back()) else {
         return Err(invalid("the server's MSG cannot be read"));
     };
-    let length: u64 = length.parse().map_err(|_| invalid("the server's MSG has no length"))?;
+    let length = str::from_utf8(length).ok().and_then(|length| length.parse::<u64>().ok());
+    let length = length.ok_or_else(|| invalid("the server's MSG has no length"))?;
     if length > MAX_SKIPPED {
         return Err(invalid("the server's MSG is too long"));
     }
@@ -146,7 +158,7 @@ async fn read_message(reader: &mut (impl AsyncBufRead + Unpin), arguments: &str)
         Ok(length) if length <= MAX_PAYLOAD => {
             let mut payload = vec![0; length];
             reader.read_exact(&mut payload).await?;
-            Operation::Message { subject: (*subject).to_owned(), payload }
+            Operation::Message { subject: subject.to_owned(), payload }
         }
         _ => {
             let skipped = tokio::io::copy(&mut (&mut *reader).take(length), &mut tokio::io::sink()).await?;
@@ -201,6 +213,18 @@ mod tests {
             Operation::Ping,
         ];
         assert_eq!(read_all(text.as_bytes()), expected);
+    }
+
+    #[test]
+    fn message_with_any_bytes_as_subject_and_reply_is_read() {
+        for subject in [b"\xff".as_slice(), b"a\x0cb", b"a\rb", "ä".as_bytes(), b"a\x00\x1b[2J", b"\x0b"] {
+            for [between, end] in [["", ""], [" ", " \t"]] {
+                let line = [b"MSG\t", between.as_bytes(), subject, b" 1 ", subject, b" 2", end.as_bytes(), b"\r\nhi\r\nPING\r\n"];
+                let message = Operation::Message { subject: subject.into(), payload: b"hi".into() };
+                assert_eq!(read_all(&line.concat()), [message, Operation::Ping], "{subject:?}");
+            }
+        }
+        assert_eq!(read_all(b"-ERR '\xff'\r\nPING\r\n"), [Operation::Error("\u{fffd}".into()), Operation::Ping]);
     }
 
     #[test]

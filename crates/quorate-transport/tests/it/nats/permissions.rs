@@ -1,6 +1,10 @@
 //! What a server that was configured by the roster lets its users do.
 
 use core::time::Duration;
+use std::{
+    io::{BufRead as _, BufReader, Write as _},
+    net::TcpStream,
+};
 
 use quorate_core::PeerId;
 use quorate_services::{Nats, NatsOperator};
@@ -93,6 +97,56 @@ async fn server_lets_nobody_speak_in_anothers_place() {
     assert_eq!(received, (team.ids[0], b"really".to_vec()));
     // A subject that nobody thought of.
     assert_eq!(bob.counters().foreign, 0);
+}
+
+/// Publishes whatever it is given, as a user of this seed.
+fn speaker(team: &Team, seed_of: usize) -> TcpStream {
+    let mut stream = TcpStream::connect(("127.0.0.1", team.server.port())).unwrap();
+    let mut reader = BufReader::new(stream.try_clone().unwrap());
+    let mut line = String::new();
+    reader.read_line(&mut line).unwrap();
+    let (_, nonce) = line.split_once("\"nonce\":\"").unwrap();
+    let (nonce, _) = nonce.split_once('"').unwrap();
+    let seed = team.seed(seed_of);
+    let (nkey, answer) = (seed.public(), seed.answer(nonce));
+    let hello = format!("{{\"verbose\":false,\"pedantic\":false,\"headers\":true,\"nkey\":\"{nkey}\",\"sig\":\"{answer}\"}}");
+    stream.write_all(format!("CONNECT {hello}\r\nPING\r\n").as_bytes()).unwrap();
+    line.clear();
+    reader.read_line(&mut line).unwrap();
+    assert_eq!(line, "PONG\r\n");
+    stream
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reply_subjects_of_any_bytes_cut_nobody_off() {
+    // No permission limits the reply of a message, and the server copies it into what others read.
+    let team = team(None);
+    let (alice, bob) = (team.start(0, 0).await.unwrap(), team.start(1, 1).await.unwrap());
+    until("both are connected", || alice.is_connected() && bob.is_connected()).await;
+    let mut carol = speaker(&team, 2);
+    let inbox = format!("acme.quorate.{}.{}", team.ids[0], team.ids[2]);
+    let replies = [b"\xff".as_slice(), b"a\x0cb", b"\x0c", b"\x0b", b"a\x00b", &[0xfe; 3000]];
+    for round in 0..50 {
+        for reply in replies {
+            let head = [b"PUB ", inbox.as_bytes(), b" ", reply, b" 4\r\n"].concat();
+            carol.write_all(&[head.as_slice(), format!("{round:04}\r\n").as_bytes()].concat()).unwrap();
+        }
+        let headers = "NATS/1.0\r\nA: b\r\n\r\n";
+        carol.write_all(format!("HPUB {inbox} {} {}\r\n{headers}hi\r\n", headers.len(), headers.len() + 2).as_bytes()).unwrap();
+    }
+    let sent = 50 * (replies.len() as u64 + 1);
+    until("all came, or the connection broke", || alice.counters().malformed == sent || alice.counters().connections > 1).await;
+    for (from, to, place) in [(&alice, &bob, 0), (&bob, &alice, 1)] {
+        from.send(team.ids[1 - place], b"still here".to_vec()).await.unwrap();
+        let received = timeout(Duration::from_secs(20), to.recv()).await.unwrap().unwrap();
+        assert_eq!(received, (team.ids[place], b"still here".to_vec()));
+    }
+    let counters = alice.counters();
+    assert_eq!(
+        (counters.connections, counters.malformed, counters.foreign, counters.complaints),
+        (1, sent, 0, 0),
+        "{counters:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
