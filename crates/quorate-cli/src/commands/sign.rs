@@ -68,7 +68,9 @@ pub(super) fn run(kind: SignKind, output: Output) -> Result<(), Failure> {
 }
 
 /// Shows what this program itself reads in the document, asks, and sends the request, or saves it.
-fn transaction(signing: Signing, payload: &dyn Payload, yes: bool, output: Output) -> Result<Option<Signed>, Failure> {
+///
+/// The request names the key that was shown by its id: whatever the wallet's name stands for by then, it is no other.
+fn transaction(mut signing: Signing, payload: &dyn Payload, yes: bool, output: Output) -> Result<Option<Signed>, Failure> {
     let suite = signing.suite.clone().or_else(|| payload.suite().map(|suite| suite.name().to_owned()));
     let info = find_one(&client(&signing.connection)?, &signing.key, suite.as_deref())?;
     let (key, path) = (PublicKey::new(&info)?, steps(signing.path.as_deref().unwrap_or("m"))?);
@@ -77,6 +79,7 @@ fn transaction(signing: Signing, payload: &dyn Payload, yes: bool, output: Outpu
     if !yes && !confirmed(&text, "Have this signed?")? {
         return Err(Failure::NotWanted);
     }
+    (signing.key, signing.suite) = (info.key_id, Some(info.suite));
     request(signing, payload.kind(), &payload.encode(), output)
 }
 

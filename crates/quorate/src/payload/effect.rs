@@ -4,10 +4,13 @@ use core::fmt;
 
 use super::AddressError;
 
+/// The chain of what is signed for all of them.
+const ANY_CHAIN: &str = "eip155:any";
+
 /// Something of which there are amounts: a chain's own coin, or a token.
 ///
 /// Named as CAIP-19 does it, as far as the signed bytes tell the chain: `bitcoin`, `eip155:1` for the coin of chain 1,
-/// `eip155:1/erc20:0x…` for a token there, `solana`, `solana/token:…` for a mint, and `solana/token` for a token whose mint the
+/// `eip155:1/erc20:0x…` for a token there, `eip155:any` in place of the chain of a document that names none, `solana`, `solana/token:…` for a mint, and `solana/token` for a token whose mint the
 /// instruction does not name.
 ///
 /// Spec: [CAIP-19](https://chainagnostic.org/CAIPs/caip-19).
@@ -29,7 +32,7 @@ impl Asset {
 
     /// The same, or the coin of any chain.
     pub(super) fn coin(chain_id: Option<u64>) -> Self {
-        chain_id.map_or_else(|| Self("eip155:any".to_owned()), Self::ether)
+        chain_id.map_or_else(|| Self(ANY_CHAIN.to_owned()), Self::ether)
     }
 
     /// A token of an Ethereum chain, in its smallest unit; of any chain, if a document names none.
@@ -53,6 +56,32 @@ impl Asset {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Whether a rule for `listed` is one for this asset: it is the same, or the same on a chain that a document does not name.
+    pub(crate) fn is_under(&self, listed: &str) -> bool {
+        let any = || {
+            let rest = self.0.strip_prefix(ANY_CHAIN)?;
+            let id = listed.strip_prefix("eip155:")?;
+            let digits = id.find(|digit: char| !digit.is_ascii_digit()).unwrap_or(id.len());
+            Some(digits > 0 && id.get(digits..) == Some(rest))
+        };
+        self.0 == listed || any().unwrap_or_default()
+    }
+
+    /// Whether it is a token of which the signed bytes do not tell all of the name: the chain, or the mint.
+    pub(crate) fn is_unnamed_token(&self) -> bool {
+        self.is_token() && (self.0.starts_with(ANY_CHAIN) || *self == Self::mint(None))
+    }
+
+    /// The mint of a token of Solana, if it is named.
+    pub(crate) fn named_mint(&self) -> Option<&str> {
+        self.0.strip_prefix("solana/token:")
+    }
+
+    /// Whether it is the coin of an Ethereum chain, or of any.
+    pub(crate) fn is_ethereum_coin(&self) -> bool {
+        self.0.starts_with("eip155:") && !self.is_token()
     }
 
     /// Whether it is a token, and not a chain's own coin.
@@ -108,7 +137,8 @@ pub enum Effect {
         spender: String,
         /// How much, as above.
         amount: u128,
-        /// Whether that is more than anybody has: 2⁹⁶ − 1 or more, everything of a collection, or a limit that is not told.
+        /// Whether that is as good as all there is: 2⁸⁰ or more on Ethereum's chains, 2⁶³ or more on Solana, or everything of a
+        /// collection.
         unlimited: bool,
     },
     /// A contract is called, or told something by a signed document.

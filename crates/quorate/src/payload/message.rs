@@ -23,6 +23,10 @@ const PREFIX: &[u8] = b"\x19Ethereum Signed Message:\n";
 /// Ed25519 key refuses a message that contains its own 32 bytes, as every Solana message contains the keys of its signers. Under an
 /// ECDSA key the prefix does it: what is hashed starts with 0x19, which no Ethereum transaction does, and Bitcoin hashes with SHA-256.
 ///
+/// Contracts do take such a signature for one on what the 32 bytes are the hash of: a Safe's transaction, an operation of ERC-4337. So a
+/// message of exactly 32 bytes is described with a warning under every key, and [`BuiltinPolicy`](crate::policy::BuiltinPolicy) denies it
+/// unless it allows the key raw digests.
+///
 /// Spec: [EIP-191](https://eips.ethereum.org/EIPS/eip-191), version 0x45.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Message(Vec<u8>);
@@ -91,7 +95,12 @@ impl Payload for Message {
             ToSign::Schnorr { .. } => "message",
             ToSign::Ecdsa { .. } => "Ethereum message (EIP-191)",
         };
-        Ok(description::bytes(title, &self.0))
+        let description = description::bytes(title, &self.0);
+        Ok(if self.0.len() == 32 {
+            description.line("warning", "it can be the hash of a transaction, of a Safe or of ERC-4337, that nobody sees")
+        } else {
+            description
+        })
     }
 
     fn messages(&self, usage: &KeyUse<'_>) -> Result<Vec<ToSign>, PayloadError> {

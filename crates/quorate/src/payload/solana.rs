@@ -8,10 +8,12 @@ use quorate_core::SuiteId;
 
 use super::{Description, KeyUse, Payload, PayloadError, Taproot, ToSign, check_count, key, kind, schnorr};
 
+mod associated;
 mod describe;
 mod parse;
 mod programs;
 
+pub(crate) use associated::is_associated;
 pub use describe::{Action, InstructionDetails, SolanaDetails};
 use parse::Parsed;
 pub use parse::SolanaError;

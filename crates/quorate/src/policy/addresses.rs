@@ -9,7 +9,7 @@ use bitcoin::hashes::{Hash as _, sha256};
 use serde::Deserialize;
 
 use super::Decision;
-use crate::payload::{AddressError, Effect, canonical_address};
+use crate::payload::{AddressError, Effect, canonical_address, is_associated};
 
 /// The longest file that is read, in bytes.
 const MAX_FILE: u64 = 16 << 20;
@@ -21,7 +21,8 @@ const MAX_FILE: u64 = 16 << 20;
 pub struct AddressRules {
     /// Whoever may get coins and tokens, or be allowed to take them; everybody, if absent. What returns to the key is always allowed.
     pub allow: Option<BTreeSet<String>>,
-    /// Those who are not to be named at all: as recipients, contracts, owners, or whose code it is.
+    /// Those who are not to be named at all: as recipients, contracts, owners, or whose code it is; nor the account of such a wallet for
+    /// a token of Solana, if the transfer names the mint and it is the associated one.
     pub deny: BTreeSet<String>,
     /// Files with more of them.
     pub deny_files: Vec<AddressFile>,
@@ -101,7 +102,8 @@ impl AddressRules {
 
     /// What is said to those whom an effect names.
     pub(super) fn decide(&self, effect: &Effect, own: Option<&str>) -> Decision {
-        let denied = effect.addresses().map(|address| self.denied(address)).fold(Decision::Allow, Decision::and);
+        let held = self.holders(effect).map(|wallet| self.denied(wallet));
+        let denied = effect.addresses().map(|address| self.denied(address)).chain(held).fold(Decision::Allow, Decision::and);
         let gets = match effect {
             Effect::Transfer { to, .. } => Some(to),
             Effect::Approval { spender, .. } => Some(spender),
@@ -117,6 +119,17 @@ impl AddressRules {
             }
             _ => denied,
         }
+    }
+
+    /// Those on the lists in whose own account for a token of Solana it goes: transfers name the account and not the wallet.
+    fn holders<'a>(&'a self, effect: &'a Effect) -> impl Iterator<Item = &'a str> {
+        let to = match effect {
+            Effect::Transfer { asset, to, .. } => asset.named_mint().map(|mint| (mint, to)),
+            _ => None,
+        };
+        let loaded = self.deny_files.iter().filter_map(|file| file.loaded.as_ref()).flat_map(|loaded| &loaded.addresses);
+        let listed = to.is_some().then(|| self.deny.iter().chain(loaded)).into_iter().flatten().map(String::as_str);
+        listed.filter(move |wallet| to.is_some_and(|(mint, to)| is_associated(to, wallet, mint)))
     }
 
     fn denied(&self, address: &str) -> Decision {

@@ -13,12 +13,12 @@ use crate::payload::Asset;
 pub struct Amount(u128);
 
 /// What may leave of one asset. Absent limits do not limit. An approval counts as if all of it were taken at once; fees count to the
-/// chain's own coin.
+/// chain's own coin. What is signed for a chain that is not named counts on every chain.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct AssetRules {
-    /// By one request.
+    /// By one request. With 0 for a token, nothing at all: no approval is taken back by one of 0 either.
     pub max: Option<Amount>,
     /// In any hour, by one key.
     pub per_hour: Option<Amount>,
@@ -75,8 +75,8 @@ impl<'de> Deserialize<'de> for Amount {
 /// What is counted over time, of what a request takes.
 pub(super) fn budgets(rules: &BTreeMap<String, AssetRules>, spends: &[(Asset, u128)]) -> Vec<Budget> {
     let counted = listed(rules, spends).filter(|(_, rules, _)| rules.per_hour.is_some() || rules.per_day.is_some());
-    let budget = |(asset, rules, amount): (&Asset, &AssetRules, u128)| {
-        Budget::new(asset.clone(), amount, rules.per_hour.map(Amount::units), rules.per_day.map(Amount::units))
+    let budget = |(asset, rules, amount): (Asset, &AssetRules, u128)| {
+        Budget::new(asset, amount, rules.per_hour.map(Amount::units), rules.per_day.map(Amount::units))
     };
     counted.map(budget).collect()
 }
@@ -93,6 +93,11 @@ pub(super) fn decide(rules: &BTreeMap<String, AssetRules>, others: Answer, spend
     for (asset, limits, amount) in listed(rules, spends) {
         let above = |limit: Option<Amount>| limit.filter(|limit| amount > limit.0).map(Amount::units);
         let rule = |name: &str| format!("assets.\"{asset}\".{name}");
+        // Of a collection, the number that looks like an amount is that of the item, and there can be an item 0.
+        if asset.is_token() && amount == 0 && limits.max == Some(Amount(0)) {
+            let denied = Decision::deny(&format!("0 of {asset}, or the item 0 of a collection, would leave, and nothing of it may"));
+            decision = decision.and(denied.by(&rule("max")));
+        }
         if let Some(limit) = above(limits.max) {
             let denied = Decision::deny(&format!("{amount} of {asset} would leave, above the limit of {limit}"));
             decision = decision.and(denied.by(&rule("max")));
@@ -104,19 +109,38 @@ pub(super) fn decide(rules: &BTreeMap<String, AssetRules>, others: Answer, spend
             }
         }
     }
-    // Whoever lists tokens means these and no other.
-    let lists_tokens = rules.keys().any(|name| name.contains('/'));
-    let unlisted = spends.iter().filter(|(asset, _)| lists_tokens && asset.is_token() && !rules.contains_key(asset.as_str()));
-    unlisted.fold(decision, |decision, (asset, _)| {
-        decision.and(others.decide(&format!("{asset} is not among the assets that are listed here"), "other_tokens"))
-    })
+    let unlisted = unlisted(rules, spends).map(|asset| {
+        let reason = format!("{asset} is not among the assets that are listed here");
+        match others {
+            // It could be one that is listed.
+            Answer::Allow if asset.is_unnamed_token() => Decision::deny(&format!("{reason}, and not named in full")).by("other_tokens"),
+            others => others.decide(&reason, "other_tokens"),
+        }
+    });
+    unlisted.fold(decision, Decision::and)
 }
 
+/// What leaves and is not listed: whoever lists a token means these tokens and no other, and so with the coins of Ethereum's chains, on
+/// all of which a key has the same address.
+fn unlisted<'a>(rules: &BTreeMap<String, AssetRules>, spends: &'a [(Asset, u128)]) -> impl Iterator<Item = &'a Asset> {
+    let tokens = rules.keys().any(|name| name.contains('/'));
+    let coins = rules.keys().any(|name| name.starts_with("eip155:") && !name.contains('/'));
+    let concerned = move |asset: &Asset| tokens && asset.is_token() || coins && asset.is_ethereum_coin();
+    let is_listed = |asset: &Asset| rules.keys().any(|name| asset.is_under(name));
+    spends.iter().map(|(asset, _)| asset).filter(move |asset| concerned(asset) && !is_listed(asset))
+}
+
+/// What leaves under each rule, by the rule's own name: what is signed for every chain counts on each that is listed.
 fn listed<'a>(
     rules: &'a BTreeMap<String, AssetRules>,
     spends: &'a [(Asset, u128)],
-) -> impl Iterator<Item = (&'a Asset, &'a AssetRules, u128)> {
-    spends.iter().filter_map(|(asset, amount)| rules.get(asset.as_str()).map(|rules| (asset, rules, *amount)))
+) -> impl Iterator<Item = (Asset, &'a AssetRules, u128)> {
+    rules.iter().filter_map(|(name, rules)| {
+        let mut amounts = spends.iter().filter(|(asset, _)| asset.is_under(name)).map(|(_, amount)| *amount);
+        let first = amounts.next()?;
+        // The names were read when the policy was.
+        Some((name.parse().ok()?, rules, amounts.fold(first, u128::saturating_add)))
+    })
 }
 
 /// The same under the names that descriptions use.

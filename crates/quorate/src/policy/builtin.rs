@@ -13,12 +13,16 @@ use crate::{
     request::RequesterKey,
 };
 
+/// The length of every hash that chains sign.
+const HASH: usize = 32;
+
 /// Allows kinds of payloads, raw digests by the key's name, and transactions up to limits, to requesters that it knows, in the hours that
 /// it names, with the approvals that it asks for.
 ///
 /// By default nothing is allowed. [`documents`](Self::documents) allows messages, PSBTs, Ethereum transactions, typed data and Solana
 /// messages without limits, but for what is denied until a rule says otherwise: calls and instructions that are not decoded here,
-/// delegatecalls, approvals without a limit, upgrades of proxies and programs, and changes of owners; and raw digests, for every key.
+/// delegatecalls, approvals without a limit, upgrades of proxies and programs, changes of owners, and documents for no chain; and raw
+/// digests, and messages of exactly 32 bytes, for every key.
 ///
 /// Each denial names its rule as this file has it, for example `(rule calls.delegatecall)`.
 ///
@@ -95,7 +99,7 @@ use crate::{
 pub struct BuiltinPolicy {
     /// The kinds of payloads that are allowed, but for raw digests.
     pub payloads: BTreeSet<String>,
-    /// The names of the keys that may sign raw digests.
+    /// The names of the keys that may sign raw digests, and messages of exactly 32 bytes, which can be one.
     pub allow_raw_digest: BTreeSet<String>,
     /// Limits for Bitcoin transactions.
     pub psbt: PsbtLimits,
@@ -121,7 +125,8 @@ pub struct BuiltinPolicy {
     pub addresses: AddressRules,
     /// How much may leave, by asset.
     pub assets: BTreeMap<String, AssetRules>,
-    /// What happens to tokens that are not among the assets, if any token is.
+    /// What happens to tokens that are not among the assets, if any token is, and to the coins of Ethereum chains that are not, if any
+    /// of them is. `allow` covers no token that the signed bytes do not name.
     pub other_tokens: Answer,
 }
 
@@ -303,7 +308,8 @@ impl BuiltinPolicy {
             return self.decide_digest(request.key.name);
         }
         if self.payloads.contains(kind) {
-            return Decision::Allow;
+            let is_hash = kind == kind::MESSAGE && request.payload.encode().len() == HASH;
+            return if is_hash { self.decide_hash(request.key.name) } else { Decision::Allow };
         }
         if self.payloads.is_empty() {
             return Decision::deny(
@@ -314,6 +320,19 @@ impl BuiltinPolicy {
         let allowed: Vec<&str> = self.payloads.iter().map(String::as_str).collect();
         Decision::deny(&format!("payloads of kind {kind} are not allowed here; allowed are: {}", allowed.join(", ")))
             .by("payloads")
+    }
+
+    /// A message as long as a hash: what contracts check is often a signature on one, as a message (the transactions of a Safe, the
+    /// operations of ERC-4337), and then the message is a digest under another name.
+    fn decide_hash(&self, key: &str) -> Decision {
+        if self.allow_raw_digest.contains(key) {
+            return Decision::Allow;
+        }
+        Decision::deny(&format!(
+            "a message of exactly 32 bytes can be the hash of a transaction that nobody sees, and raw digests are not allowed for the \
+             key {key:?}; send the whole document, or add the key's name to allow_raw_digest"
+        ))
+        .by("allow_raw_digest")
     }
 
     fn decide_digest(&self, key: &str) -> Decision {
@@ -370,7 +389,11 @@ impl BuiltinPolicy {
             (Some(_), None) => Decision::deny("the document names no chain, and would be valid on all of them").by(rule),
         };
         let of_key = self.keys.get(key).and_then(|rules| rules.chains.as_ref());
-        decide(self.evm.chains.as_ref(), "evm.chains").and(decide(of_key, &format!("keys.{key:?}.chains")))
+        let named = match chain {
+            Some(_) => Decision::Allow,
+            None => self.evm.no_chain.decide("the document names no chain, and would be valid on all of them", "evm.no_chain"),
+        };
+        named.and(decide(self.evm.chains.as_ref(), "evm.chains")).and(decide(of_key, &format!("keys.{key:?}.chains")))
     }
 }
 

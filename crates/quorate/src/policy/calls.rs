@@ -26,7 +26,7 @@ pub enum Answer {
 pub struct CallRules {
     /// Code of another contract that runs as if it were the account's own.
     pub delegatecall: Answer,
-    /// Approvals of more than anybody has.
+    /// Approvals of as good as all there is: 2⁸⁰ or more on Ethereum's chains, 2⁶³ or more on Solana, or a whole collection.
     pub unlimited_approval: Answer,
     /// Other code for a proxy or a program.
     pub upgrade: Answer,

@@ -16,7 +16,8 @@ const WEI_PER_GWEI: u128 = 1_000_000_000;
 pub struct PsbtLimits {
     /// The highest fee.
     pub max_fee: Option<u64>,
-    /// The most that the key may lose: its inputs less the outputs that return to it, so that the fee counts too.
+    /// The most that the key may lose: what does not return to it and the fee, but no more than its inputs hold. Where others pay in
+    /// too, their part counts as this key's.
     pub max_amount: Option<u64>,
     /// If the key loses more than that, a person is asked.
     pub ask_above: Option<u64>,
@@ -35,6 +36,9 @@ pub struct EvmLimits {
     pub max_fee_gwei: Option<u64>,
     /// What happens to calls and typed data that are not decoded here, and to transactions that create a contract.
     pub not_decoded: Answer,
+    /// What happens to typed data whose domain names no chain, so that it is valid on all of them. Denied all the same if
+    /// [`chains`](Self::chains) are listed.
+    pub no_chain: Answer,
 }
 
 /// Limits for one Solana transaction. Absent limits do not limit.
@@ -42,8 +46,8 @@ pub struct EvmLimits {
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct SolanaLimits {
-    /// The most lamports that the key may lose, the fee included. Messages with instructions that are not decoded are denied then,
-    /// for nobody can tell what they cost. Tokens are not counted.
+    /// The most lamports that the key may lose, the fee included. Messages with instructions that are not decoded, or that give what
+    /// is left in an account to others, are denied then, for nobody can tell what they cost. Tokens are not counted.
     pub max_lamports: Option<u64>,
     /// The highest fee, in lamports.
     pub max_fee_lamports: Option<u64>,
@@ -101,11 +105,11 @@ impl SolanaLimits {
             let denied = Decision::deny(&format!("the fee of up to {fee} lamports is above the limit of {limit} lamports"));
             decision = decision.and(denied.by("solana.max_fee_lamports"));
         }
-        let hidden = details.instructions.iter().position(|instruction| !instruction.is_decoded());
-        match (hidden, self.max_lamports) {
-            (Some(index), Some(_)) => {
-                let denied =
-                    Decision::deny(&format!("instruction {index} is not decoded here, so that nobody can tell what it costs"));
+        let mut calls = details.instructions.iter().enumerate();
+        match (calls.find(|(_, call)| !call.tells_cost(&details.own)), self.max_lamports) {
+            (Some((index, call)), Some(_)) => {
+                let why = if call.is_decoded() { "gives away what is left in an account" } else { "is not decoded here" };
+                let denied = Decision::deny(&format!("instruction {index} {why}, so that nobody can tell what it costs"));
                 decision.and(denied.by("solana.max_lamports"))
             }
             _ => decision,

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use quorate::{
-    payload::{EvmTransaction, KeyUse, KeyView, Payload, SolanaMessage, TypedData},
+    payload::{Details, Effect, EvmTransaction, KeyUse, KeyView, Message, Payload, SolanaMessage, TypedData},
     policy::{BuiltinPolicy, ConfigError, Decision, Policy, RequestedKey, SignRequestView},
 };
 use quorate_core::PeerId;
@@ -12,7 +12,7 @@ use crate::payload::{
     calls::{CONTRACT, calling, data_of, safe},
     evm,
     keys::{Bip340Key, EcdsaKey, Ed25519Key},
-    solana::transfer,
+    solana::{closing, token_call, transfer},
     template::filled_psbt,
     typed::document,
 };
@@ -66,6 +66,8 @@ fn dangerous_calls_are_denied_by_default_each_by_its_rule_and_allowed_by_name() 
         denied(&evm_call("", &data), &[&format!("(rule {rule})")]);
         let (section, field) = rule.split_once('.').unwrap();
         let ask = format!("[{section}]\n{field} = \"ask\"");
+        // What a delegatecall does is not decoded either.
+        let ask = if rule == "calls.delegatecall" { format!("{ask}\n[evm]\nnot_decoded = \"ask\"") } else { ask };
         assert!(matches!(evm_call(&ask, &data), Decision::Ask { reason } if reason.contains(rule)), "{rule}");
         assert_eq!(evm_call(&ask.replace("ask", "allow"), &data), Decision::Allow, "{rule}");
     }
@@ -78,12 +80,15 @@ fn dangerous_calls_are_denied_by_default_each_by_its_rule_and_allowed_by_name() 
 #[test]
 fn typed_data_is_judged_as_what_it_permits() {
     denied(&typed("", "safe delegatecall"), &["(rule calls.delegatecall)"]);
+    denied(&typed("[calls]\ndelegatecall = \"allow\"", "safe delegatecall"), &["the delegatecall of", "(rule evm.not_decoded)"]);
     denied(&typed("", "permit"), &["(rule calls.unlimited_approval)"]);
     denied(&typed("", "EIP-712 example"), &["document of the type Mail", "(rule evm.not_decoded)"]);
     assert_eq!(typed("", "safe call"), Decision::Allow);
     assert_eq!(typed("", "permit2 single"), Decision::Allow);
     denied(&typed("[evm]\nchains = [5]", "safe call"), &["on chain", "(rule evm.chains)"]);
-    let nowhere = typed("[evm]\nchains = [1]\nnot_decoded = \"allow\"", "integers");
+    denied(&typed("[evm]\nnot_decoded = \"allow\"", "integers"), &["names no chain", "(rule evm.no_chain)"]);
+    assert_eq!(typed("[evm]\nnot_decoded = \"allow\"\nno_chain = \"allow\"", "integers"), Decision::Allow);
+    let nowhere = typed("[evm]\nno_chain = \"allow\"\nchains = [1]\nnot_decoded = \"allow\"", "integers");
     denied(&nowhere, &["names no chain, and would be valid on all of them", "(rule evm.chains)"]);
     // Allowed alone, if the kind is.
     let others: BuiltinPolicy = "payloads = [\"evm\"]".parse().unwrap();
@@ -203,14 +208,14 @@ fn addresses_and_assets_that_do_not_stand_are_refused_by_name() {
         let refused = fails(&format!("[assets.\"{wrong}\"]\nmax = 1"));
         assert!(refused.contains("names no asset") || refused.contains("no address"), "{wrong}: {refused}");
     }
-    let contract = CONTRACT.to_checksum(None);
+    // With letters, so that there are two spellings.
+    let contract = "0xCD2a3d9F938E13CD947Ec05AbC7FE734Df8DD826";
+    assert_ne!(contract, contract.to_lowercase());
     let twice = format!(
         "[assets.\"eip155:1/erc20:{contract}\"]\nmax = 1\n[assets.\"eip155:1/erc20:{}\"]\nmax = 1",
         contract.to_lowercase()
     );
-    if contract != contract.to_lowercase() {
-        assert!(fails(&twice).contains("listed twice"));
-    }
+    assert!(fails(&twice).contains("listed twice"));
     for wrong in [
         "max = -1",
         "max = \"01\"",
@@ -286,4 +291,168 @@ fn second_approval_is_needed_above_its_limit() {
     assert_eq!(decide(&evm::transfer(), &[anna, ben]), Decision::Allow);
     assert_eq!(decide(&evm::to_another(), &[anna]), Decision::Allow, "below the limit one is enough");
     assert!(matches!(decide(&evm::to_another(), &[]), Decision::Ask { .. }));
+}
+
+#[test]
+fn account_of_coins_that_is_closed_to_a_cosigning_thief_is_denied() {
+    let (key, thief) = (Ed25519Key::new(1), Ed25519Key::new(2));
+    let decide = |rules: &str, to: u8| {
+        let payload = SolanaMessage::parse(&closing(&key.public(), &thief.public(), to)).unwrap();
+        decide_with(&policy(rules), &key, &payload)
+    };
+    denied(&decide("", 1), &["how many lamports of", "(rule solana.not_decoded)"]);
+    let allowed = "[solana]\nnot_decoded = \"allow\"\n";
+    assert_eq!(decide(allowed, 1), Decision::Allow);
+    denied(&decide(&format!("{allowed}max_lamports = 1_000_000"), 1), &["instruction 0", "(rule solana.max_lamports)"]);
+    let address = bs58::encode(thief.public()).into_string();
+    denied(&decide(&format!("{allowed}[addresses]\ndeny = [\"{address}\"]"), 1), &["(rule addresses.deny)"]);
+    assert_eq!(decide("[solana]\nmax_lamports = 1_000_000", 0), Decision::Allow);
+}
+
+#[test]
+fn account_of_a_denied_wallet_for_a_named_token_is_denied() {
+    let key = Ed25519Key::new(1);
+    // Made by solders: that of the wallet 9… for the mint 2….
+    let account: [u8; 32] = bs58::decode("4erX7gKsc2Fn2QeWyEYEz7Vi8vA3U7qmj54SbqDcfe6b").into_vec().unwrap().try_into().unwrap();
+    let wallet = |byte: u8| bs58::encode([byte; 32]).into_string();
+    let transfer = |tag: u8| {
+        let data = [&[tag][..], &5_u64.to_le_bytes(), if tag == 12 { &[6] } else { &[] }].concat();
+        // The recipient's account is the third, and the mint the second, if it is named.
+        let bytes = token_call(&key.public(), &data);
+        let place = bytes.windows(32).position(|window| window == [if tag == 12 { 3 } else { 2 }; 32]).unwrap();
+        let mut changed = bytes;
+        changed[place..place + 32].copy_from_slice(&account);
+        SolanaMessage::parse(&changed).unwrap()
+    };
+    let decide = |denied: &str, tag| decide_with(&policy(&format!("[addresses]\ndeny = [\"{denied}\"]")), &key, &transfer(tag));
+    denied(&decide(&wallet(9), 12), &[&wallet(9), "(rule addresses.deny)"]);
+    assert_eq!(decide(&wallet(8), 12), Decision::Allow);
+    // Without the mint nobody can tell.
+    assert_eq!(decide(&wallet(9), 3), Decision::Allow);
+    // The same by a file.
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("thieves.txt"), format!("date 2026-11-23\n{}\n", wallet(9))).unwrap();
+    let mut listed = policy("[addresses]\ndeny_files = [{ path = \"thieves.txt\" }]");
+    listed.load_lists(folder.path()).unwrap();
+    denied(&decide_with(&listed, &key, &transfer(12)), &[&wallet(9), "(rule addresses.deny_files)"]);
+}
+
+/// A document of a Safe, with its chain or without one.
+fn of_safe(label: &str, chain: Option<u64>) -> TypedData {
+    let mut document = document(label);
+    let domain = document["domain"].as_object_mut().unwrap();
+    domain.remove("chainId");
+    domain.extend(chain.map(|chain| ("chainId".to_owned(), chain.into())));
+    let fields = document["types"]["EIP712Domain"].as_array_mut().unwrap();
+    fields.retain(|field| chain.is_some() || field["name"] != "chainId");
+    TypedData::parse(document.to_string().as_bytes()).unwrap()
+}
+
+#[test]
+fn document_for_no_chain_is_under_the_rules_of_every_chain() {
+    let key = EcdsaKey::new(1);
+    let decide = |rules: &str, label: &str, chain| decide_with(&policy(rules), &key, &of_safe(label, chain));
+    denied(&decide("", "safe plain transfer", None), &["valid on all of them", "(rule evm.no_chain)"]);
+    let named = "[evm]\nno_chain = \"allow\"\n";
+    assert_eq!(decide(named, "safe plain transfer", None), Decision::Allow);
+    // One coin leaves, on any chain.
+    for chain in [1, 10] {
+        let max = |max: &str| format!("{named}[assets.\"eip155:{chain}\"]\nmax = \"{max}\"");
+        assert_eq!(decide(&max("1000000000000000000"), "safe plain transfer", None), Decision::Allow);
+        let rule = format!("(rule assets.\"eip155:{chain}\".max)");
+        denied(&decide(&max("999999999999999999"), "safe plain transfer", None), &[&rule]);
+    }
+    let Details::TypedData(details) = of_safe("safe call", None).describe(&KeyUse::new(&key, &[])).unwrap().details else {
+        panic!("other details")
+    };
+    let token = details.call.unwrap().inner.unwrap().contract;
+    let of_token = |max: u64| format!("{named}[assets.\"eip155:10/erc20:{token}\"]\nmax = {max}");
+    assert_eq!(decide(&of_token(250), "safe call", None), Decision::Allow);
+    denied(&decide(&of_token(249), "safe call", None), &["above the limit of 249", "eip155:10/erc20:"]);
+    // What leaves on any chain is counted with what leaves on the one.
+    let counted = policy(&format!("{named}[assets.\"eip155:1\"]\nper_day = 5"));
+    let payload = of_safe("safe plain transfer", None);
+    let description = payload.describe(&KeyUse::new(&key, &[])).unwrap();
+    let requested = RequestedKey::new("hot", &[7; 32], key.suite(), &[]);
+    let budgets = counted.budgets(&SignRequestView::new(requested, PeerId::new([1; 32]), "r", &payload, &description));
+    assert_eq!(budgets.iter().map(|budget| (budget.asset.as_str(), budget.amount)).collect::<Vec<_>>(), [(
+        "eip155:1",
+        1_000_000_000_000_000_000
+    )]);
+}
+
+#[test]
+fn tokens_without_a_name_and_coins_of_other_chains_are_not_what_is_listed() {
+    let (ethereum, solana) = (EcdsaKey::new(1), Ed25519Key::new(1));
+    let other = format!("[assets.\"eip155:1/erc20:{}\"]\nmax = 5", CONTRACT.to_checksum(None));
+    let nowhere = |answer: &str| {
+        let rules = format!("other_tokens = \"{answer}\"\n[evm]\nno_chain = \"allow\"\n{other}");
+        decide_with(&policy(&rules), &ethereum, &of_safe("safe call", None))
+    };
+    denied(&nowhere("allow"), &["eip155:any/erc20:", "not named in full", "(rule other_tokens)"]);
+    assert!(matches!(nowhere("ask"), Decision::Ask { .. }));
+    // A plain transfer of SPL names no mint.
+    let spl = |tag: u8| {
+        let data = [&[tag][..], &5_u64.to_le_bytes(), if tag == 12 { &[6] } else { &[] }].concat();
+        let payload = SolanaMessage::parse(&token_call(&solana.public(), &data)).unwrap();
+        decide_with(&policy(&format!("other_tokens = \"allow\"\n{other}")), &solana, &payload)
+    };
+    denied(&spl(3), &["solana/token is not among", "not named in full", "(rule other_tokens)"]);
+    assert_eq!(spl(12), Decision::Allow);
+    // The coin of a chain that is not listed, once one is.
+    let coin = |rules: &str| decide_with(&policy(rules), &ethereum, &EvmTransaction::parse(&evm::transfer()).unwrap());
+    denied(&coin("[assets.\"eip155:10\"]\nmax = 5"), &["eip155:1 is not among the assets", "(rule other_tokens)"]);
+    assert_eq!(coin("other_tokens = \"allow\"\n[assets.\"eip155:10\"]\nmax = 5"), Decision::Allow);
+}
+
+#[test]
+fn token_of_which_nothing_may_leave_is_denied_as_item_zero_too() {
+    let token = format!("eip155:1/erc20:{}", CONTRACT.to_checksum(None));
+    for function in ["transfer", "approve"] {
+        let mut data = data_of(function);
+        data[36..].fill(0);
+        let decide = |max: u8| evm_call(&format!("[assets.\"{token}\"]\nmax = {max}"), &data);
+        denied(&decide(0), &["item 0 of a collection", ".max)"]);
+        assert_eq!(decide(1), Decision::Allow);
+    }
+}
+
+#[test]
+fn message_as_long_as_a_hash_is_denied_unless_the_key_may_sign_digests() {
+    let (ethereum, solana) = (EcdsaKey::new(1), Ed25519Key::new(1));
+    let keys: [&dyn KeyView; 2] = [&ethereum, &solana];
+    for key in keys {
+        let decide = |rules: &str, length| {
+            let policy: BuiltinPolicy = format!("payloads = [\"message\"]\n{rules}").parse().unwrap();
+            decide_with(&policy, key, &Message::new(vec![9; length]).unwrap())
+        };
+        denied(&decide("", 32), &["exactly 32 bytes", "the key \"hot\"", "(rule allow_raw_digest)"]);
+        denied(&decide("allow_raw_digest = [\"cold\"]", 32), &["(rule allow_raw_digest)"]);
+        assert_eq!(decide("allow_raw_digest = [\"hot\"]", 32), Decision::Allow);
+        for length in [0, 31, 33, 64] {
+            assert_eq!(decide("", length), Decision::Allow);
+        }
+        // The kind must be allowed too.
+        let digests: BuiltinPolicy = "allow_raw_digest = [\"hot\"]".parse().unwrap();
+        denied(&decide_with(&digests, key, &Message::new([9; 32]).unwrap()), &["(rule payloads)"]);
+        let told = Message::new([9; 32]).unwrap().describe(&KeyUse::new(key, &[])).unwrap();
+        assert!(told.to_string().contains("warning: it can be the hash of a transaction"), "{told}");
+    }
+}
+
+#[test]
+fn value_of_a_new_contract_goes_to_its_address() {
+    let key = EcdsaKey::new(1);
+    let created = EvmTransaction::parse(&evm::creation()).unwrap();
+    let description = created.describe(&KeyUse::new(&key, &[])).unwrap();
+    let Details::Evm(details) = &description.details else { panic!("other details") };
+    // keccak256(rlp([sender, nonce])), written out: a list of 22 bytes, an address of 20, and the nonce.
+    let sender = hex::decode(details.from.trim_start_matches("0x")).unwrap();
+    let hash = alloy_primitives::keccak256([&[0xd6, 0x94][..], &sender, &[7]].concat());
+    let address = alloy_primitives::Address::from_slice(&hash[12..]).to_checksum(None);
+    let is_paid = |effect: &Effect| matches!(effect, Effect::Transfer { asset, to, amount: 5 } if asset.as_str() == "eip155:1" && *to == address);
+    assert!(description.effects.iter().any(is_paid), "{:?}", description.effects);
+    assert_eq!(description.spends[0].1, details.max_fee + 5);
+    let rules = "[evm]\nnot_decoded = \"allow\"\n[addresses]\nallow = []";
+    denied(&decide_with(&policy(rules), &key, &created), &[&address, "(rule addresses.allow)"]);
 }

@@ -12,13 +12,18 @@ use super::*;
 use crate::{
     Clock,
     audit::Writing,
-    ceremony::{message::Random, sign as rules},
+    ceremony::{
+        message::Random,
+        sign::{self as rules, Task},
+    },
     cosigner::{
+        answer,
         consents::{CALLED_OFF, Consent},
         ecdsa::Material,
-        sign::{Agreed, run},
+        sign::{Agreed, consent, run},
     },
     freeze::Scope,
+    payload::KeyView as _,
     request::{Authorization, RequestContent, Requester},
 };
 
@@ -177,4 +182,75 @@ async fn freeze_that_comes_while_the_consent_is_written_leaves_nothing_of_the_sh
     let signed = signing.await;
     assert!(matches!(signed, Err(CosignerError::Frozen { .. })), "{signed:?}");
     assert!(tokio::time::timeout(Duration::from_secs(1), sent.recv()).await.is_err(), "a session was begun");
+}
+
+/// Alice proposes `hello` to Bob and Carol, and runs the protocol for those bytes, or for others.
+async fn proposed(team: &Team, key_id: &[u8; 32], request: [u8; 32], meant: Option<&[u8]>) -> Result<Vec<Vec<u8>>, CosignerError> {
+    let alice = team.cosigners[0].shared();
+    let key = alice.load(key_id).await.unwrap();
+    let body = SignProposal {
+        key_id: *key_id,
+        epoch: 0,
+        signers: key.peers.participants().unwrap(),
+        path: DerivationPath::default(),
+        kind: payload::kind::MESSAGE.to_owned(),
+        payload: b"hello".to_vec(),
+        presignatures: Vec::new(),
+        attempt: 0,
+        authorization: None,
+    };
+    let mut approved = rules::approve(&request, &body, alice.me, &key, alice.judge()).unwrap();
+    for task in &mut approved.to_sign {
+        let Task::Frost { message, .. } = task else { panic!("no FROST") };
+        assert_eq!(message, b"hello");
+        *message = meant.unwrap_or(b"hello").to_vec();
+    }
+    let proposal = Proposal { request, body: ProposalBody::Sign(body.clone()) };
+    let me = key.share.identifier();
+    let others: Vec<_> = key.peers.iter().filter(|(other, _)| *other != me).collect();
+    let consent = consent(alice, &proposal, &body, &approved, alice.me).await;
+    let (randoms, _answers) = answer::propose(alice, &proposal, me, &others, Duration::from_secs(20)).await.unwrap();
+    let agreed = Agreed { proposal: &proposal, body: &body, key: &key, approved: &approved, randoms: &randoms, consent };
+    run(alice, agreed, Material::default()).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn protocol_for_other_bytes_than_those_that_are_shown_gets_no_signature_and_every_other_signer_refuses() {
+    let team = Team::start(3).await;
+    let keys = team.cosigners[0].keygen(KeygenRequest::new("w", [SuiteId::Ed25519], 2)).await.unwrap();
+    let key_id = *keys[0].share.key_id().as_bytes();
+    let public: [u8; 32] = keys[0].share.child_public_key(&[]).unwrap().try_into().unwrap();
+    let public = ed25519_dalek::VerifyingKey::from_bytes(&public).unwrap();
+    // The same run with the bytes that are shown.
+    let signatures = proposed(&team, &key_id, [1; 32], None).await.unwrap();
+    let signature = ed25519_dalek::Signature::from_slice(&signatures[0]).unwrap();
+    public.verify_strict(b"hello", &signature).unwrap();
+    // What the honest sign, they computed from the bytes that were shown: nothing of it fits the other bytes.
+    let failed = proposed(&team, &key_id, [2; 32], Some(b"other")).await;
+    assert!(failed.is_err(), "{failed:?}");
+    for index in [1, 2] {
+        let of = |kind: AuditKind| of_request(&team, index, [2; 32], kind);
+        let refused = async {
+            while of(AuditKind::Refused).await == 0 {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        assert!(tokio::time::timeout(Duration::from_secs(20), refused).await.is_ok(), "{} did not refuse", NAMES[index]);
+        assert_eq!((of(AuditKind::Consented).await, of(AuditKind::Signed).await), (1, 0));
+    }
+}
+
+/// How many entries of this kind a cosigner's log has for a request.
+async fn of_request(team: &Team, index: usize, request: [u8; 32], kind: AuditKind) -> usize {
+    let shared = team.cosigners[index].shared();
+    shared.audit.write(crate::audit::entry(AuditKind::Refused)).await.unwrap();
+    let (mut count, mut after) = (0, 0);
+    loop {
+        let lines = shared.vault.audit_page(after, 256).await.unwrap().lines;
+        count += lines.iter().filter(|line| line.entry.kind == kind && line.entry.request == Some(request)).count();
+        after += u64::try_from(lines.len()).unwrap();
+        if lines.is_empty() {
+            break count;
+        }
+    }
 }

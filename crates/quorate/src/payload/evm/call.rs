@@ -13,8 +13,11 @@ use super::{
 
 /// How deep calls in calls are decoded.
 const MAX_DEPTH: usize = 4;
-/// From here on an approval has no limit in practice: some tokens keep 96 bits.
-const UNLIMITED: U256 = U256::from_limbs([u64::MAX, 0xffff_ffff, 0, 0]);
+/// From here on, 2⁸⁰, an approval has no limit in practice: 1.2 million whole tokens of 18 decimals. Whoever wants everything without
+/// saying so must stay far below what wallets and tokens mean by everything (2⁹⁶ − 1, 2¹⁶⁰ − 1, 2²⁵⁶ − 1), and not one unit.
+const UNLIMITED: U256 = U256::from_limbs([0, 1 << 16, 0, 0]);
+/// Why a delegatecall is not decoded, whatever function it names.
+const FOREIGN_CODE: &str = "its code runs as the account's own, and does what it likes under a function's name";
 /// How many bytes of an argument are shown.
 const SHOWN: usize = 64;
 
@@ -95,6 +98,10 @@ impl Call<'_> {
             let name = details.function.clone().unwrap_or_else(|| self.selector());
             effects.push(Effect::Undecoded { what: format!("the call {name} of {contract}: {why}") });
             details.not_decoded = Some(why);
+        } else if self.is_delegate {
+            // What the function is called is the callee's word, and the callee is not a contract that the account holds tokens of.
+            effects.push(Effect::Undecoded { what: format!("the delegatecall of {contract}: {FOREIGN_CODE}") });
+            details.not_decoded = Some(FOREIGN_CODE.to_owned());
         }
         details
     }

@@ -107,6 +107,10 @@ fn details(transaction: &Parsed, common: &Common<'_>, from: &Address, effects: &
     let call = common.to.map(|to| Call { to, value, data: common.data, is_delegate: false });
     let call = call.map(|call| call.read(Place::new(Some(transaction.chain_id)), effects));
     if call.is_none() {
+        if common.value != 0 {
+            let (asset, to) = (Asset::ether(transaction.chain_id), from.create(common.nonce).to_checksum(None));
+            effects.push(Effect::Transfer { asset, to, amount: common.value });
+        }
         effects.push(Effect::Undecoded { what: "the transaction creates a contract".to_owned() });
     }
     let keys = common.access_list.iter().map(|item| item.storage_keys.len()).sum();

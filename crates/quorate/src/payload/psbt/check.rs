@@ -36,9 +36,9 @@ pub(super) fn prevout(index: usize, input: &Input) -> Result<&TxOut, PsbtError> 
 /// Checks that every input brings its whole previous transaction, or is the only one.
 ///
 /// Unlike a Taproot signature, one of BIP-143 commits to the amount of its own input alone. Whoever makes the PSBT could ask twice for the
-/// same transaction, each time with one amount told too low or one of our inputs told to be somebody else's, and have all inputs signed
-/// for a loss that nobody was shown (CVE-2020-14199). The previous transaction's hash is the outpoint, so it cannot lie. Of a single
-/// input, the amount is the one that is signed.
+/// same transaction, each time with one amount told too low, and have all inputs signed for a loss that nobody was shown
+/// (CVE-2020-14199). The previous transaction's hash is the outpoint, so it cannot lie. Of a single input, the amount is the one that is
+/// signed. That an input of ours is not recognised, for want of a path, is met elsewhere: it lowers no loss (`PsbtDetails::spent`).
 pub(super) fn check_previous(psbt: &Psbt) -> Result<(), PsbtError> {
     if psbt.inputs.len() == 1 {
         return Ok(());

@@ -22,7 +22,10 @@ pub struct PsbtDetails {
     pub outputs: Vec<OutputDetails>,
     /// What the miners get: all inputs less all outputs.
     pub fee: u64,
-    /// What this key loses: its inputs less the outputs that return to it; the fee is in it if the key pays it.
+    /// What this key loses at most: what goes to outputs that do not return to it, and the fee, but no more than its inputs hold.
+    ///
+    /// Inputs that are not recognised as this key's lower nothing: they can be its own at a path that the request does not name, and be
+    /// signed by another request for the same transaction. So where others pay in too, their part counts as this key's.
     pub spent: u64,
     /// The fee for a thousand virtual bytes, if every input is Taproot or P2WPKH (then the final size can be told, to a byte an input).
     pub fee_rate: Option<u64>,
@@ -82,7 +85,6 @@ pub(super) fn describe(psbt: &Psbt, plan: &Plan, usage: &KeyUse<'_>) -> Descript
         to: output.address.clone(),
         amount: output.value.into(),
     });
-    // Others may pay a part of it, and of the fee.
     let (effects, spends) = (effects.collect(), vec![(Asset::bitcoin(), details.spent.into())]);
     description
         .line("lock time", &lock_time(&psbt.unsigned_tx))
@@ -112,11 +114,11 @@ fn details(psbt: &Psbt, plan: &Plan, usage: &KeyUse<'_>) -> PsbtDetails {
     // No sum overflows: they were checked against all the bitcoin there is.
     let total = |values: &mut dyn Iterator<Item = u64>| values.fold(0, u64::saturating_add);
     let own_in = total(&mut inputs.iter().filter(|input| input.path.is_some()).map(|input| input.value));
-    let own_out = total(&mut outputs.iter().filter(|output| output.path.is_some()).map(|output| output.value));
+    let foreign_out = total(&mut outputs.iter().filter(|output| output.path.is_none()).map(|output| output.value));
     let all_in = total(&mut inputs.iter().map(|input| input.value));
     let fee = all_in.saturating_sub(total(&mut outputs.iter().map(|output| output.value)));
     let fee_rate = virtual_size(&psbt.unsigned_tx, plan).and_then(|size| fee.checked_mul(1000)?.checked_div(size));
-    PsbtDetails { inputs, outputs, fee, spent: own_in.saturating_sub(own_out), fee_rate }
+    PsbtDetails { inputs, outputs, fee, spent: own_in.min(foreign_out.saturating_add(fee)), fee_rate }
 }
 
 /// The size of the signed transaction if every input spends Taproot by the key path, or P2WPKH, BIP-141.

@@ -15,11 +15,15 @@ use super::{
 const LAMPORTS_PER_SIGNATURE: u64 = 5_000;
 /// The most units of computation that a transaction can have.
 const MAX_UNITS: u64 = 1_400_000;
+/// From here on an approval is one of all there is: half of what a token can have at most.
+const UNLIMITED: u64 = 1 << 63;
 
 /// A Solana message in numbers and base58 addresses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SolanaDetails {
+    /// The address of this key.
+    pub own: String,
     /// Who pays the fee.
     pub fee_payer: String,
     /// Whether that is this key.
@@ -104,7 +108,7 @@ pub enum Action {
         /// From which token account.
         from: String,
     },
-    /// Closes a token account, and gives what it holds of lamports to somebody.
+    /// Closes a token account, and gives what it holds of lamports to somebody: all of it, if it is an account of wrapped SOL.
     CloseAccount {
         /// Which.
         account: String,
@@ -154,6 +158,16 @@ pub enum Action {
 }
 
 impl InstructionDetails {
+    /// Whether the description tells what the key with that address loses by the instruction: it is decoded, and does not give away
+    /// what is left in an account, of which the message does not say how much it is.
+    #[must_use]
+    pub fn tells_cost(&self, own: &str) -> bool {
+        match &self.action {
+            Action::CloseAccount { to, .. } | Action::Upgrade { spill: to, .. } if to != own => false,
+            _ => self.is_decoded(),
+        }
+    }
+
     /// Whether the description tells all that the instruction does, to accounts that it names.
     #[must_use]
     pub fn is_decoded(&self) -> bool {
@@ -229,7 +243,7 @@ pub(super) fn describe(message: &Parsed, slot: usize) -> Description {
     let description =
         details.lookup_tables.iter().fold(description, |description, table| description.line("lookup table", table));
     let mut effects: Vec<Effect> =
-        details.instructions.iter().enumerate().flat_map(|(index, call)| effects(index, call, &details.signers)).collect();
+        details.instructions.iter().enumerate().flat_map(|(index, call)| effects(index, call, &details.own)).collect();
     for table in &details.lookup_tables {
         effects.push(Effect::Call { contract: table.clone() });
     }
@@ -239,8 +253,8 @@ pub(super) fn describe(message: &Parsed, slot: usize) -> Description {
     description.details(Details::Solana(details)).effects(effects, spends)
 }
 
-/// What an instruction does.
-fn effects(index: usize, call: &InstructionDetails, signers: &[String]) -> Vec<Effect> {
+/// What an instruction does. Of the signers, only this key is itself: others that sign can be anybody.
+fn effects(index: usize, call: &InstructionDetails, own_key: &str) -> Vec<Effect> {
     let (program, own) = (call.program.clone(), |account: &String| account.clone());
     let owner =
         |account: &String, method: String, owner: Option<String>| Effect::OwnerChange { contract: own(account), method, owner };
@@ -255,21 +269,19 @@ fn effects(index: usize, call: &InstructionDetails, signers: &[String]) -> Vec<E
             asset: Asset::mint(mint.as_deref()),
             spender: own(delegate),
             amount: (*amount).into(),
-            unlimited: *amount == u64::MAX,
+            unlimited: *amount >= UNLIMITED,
         }],
         Action::Burn { amount, mint, .. } => {
             vec![Effect::Transfer { asset: Asset::mint(Some(mint)), to: "nobody (burnt)".to_owned(), amount: (*amount).into() }]
         }
-        Action::CloseAccount { to, .. } if signers.contains(to) => Vec::new(),
-        // It can hold wrapped coins, and how many is not in the message.
-        Action::CloseAccount { account, to } => vec![
-            Effect::Transfer { asset: Asset::solana(), to: own(to), amount: 0 },
-            Effect::Undecoded { what: format!("how many lamports of {account} go to {to}") },
-        ],
+        Action::CloseAccount { account, to } => left(account, to, own_key),
         Action::SetAuthority { account, authority, to } => {
             vec![owner(account, format!("SetAuthority ({authority})"), to.clone())]
         }
-        Action::Upgrade { program, buffer, .. } => vec![Effect::Upgrade { contract: own(program), code: own(buffer) }],
+        Action::Upgrade { program, buffer, spill } => {
+            let upgrade = Effect::Upgrade { contract: own(program), code: own(buffer) };
+            [vec![upgrade], left(buffer, spill, own_key)].concat()
+        }
         Action::Revoke { .. } | Action::ComputeUnitLimit { .. } | Action::ComputeUnitPrice { .. } => Vec::new(),
         Action::Named { .. } | Action::NotDecoded { .. } => vec![Effect::Call { contract: program }],
     };
@@ -278,6 +290,17 @@ fn effects(index: usize, call: &InstructionDetails, signers: &[String]) -> Vec<E
         effects.push(Effect::Undecoded { what: format!("instruction {index} of {name}") });
     }
     effects
+}
+
+/// What is left in an account goes to somebody: it can be wrapped coins, and how many is not in the message.
+fn left(account: &str, to: &str, own_key: &str) -> Vec<Effect> {
+    if to == own_key {
+        return Vec::new();
+    }
+    vec![
+        Effect::Transfer { asset: Asset::solana(), to: to.to_owned(), amount: 0 },
+        Effect::Undecoded { what: format!("how many lamports of {account} go to {to}") },
+    ]
 }
 
 impl fmt::Display for InstructionDetails {
@@ -298,16 +321,14 @@ fn details(message: &Parsed, slot: usize) -> SolanaDetails {
     let instructions: Vec<InstructionDetails> = message.instructions.iter().map(instruction).collect();
     let pays_fee = slot == 0;
     let max_fee = max_fee(message.signer_count(), &instructions);
-    let own = signers.get(slot);
-    let sent = instructions.iter().filter_map(|call| {
-        if let Action::Transfer { lamports, from, .. } = &call.action {
-            own.filter(|own| *own == from).map(|_| *lamports)
-        } else {
-            None
-        }
+    let own = signers.get(slot).cloned().unwrap_or_default();
+    let sent = instructions.iter().filter_map(|call| match &call.action {
+        Action::Transfer { lamports, from, .. } if *from == own => Some(*lamports),
+        _ => None,
     });
     let spent = sent.fold(if pays_fee { max_fee } else { 0 }, u64::saturating_add);
     SolanaDetails {
+        own,
         max_fee,
         spent,
         fee_payer: signers.first().cloned().unwrap_or_default(),

@@ -166,7 +166,18 @@ fn transfers_and_approvals_name_their_token_recipient_and_amount() {
         assert_eq!(asset.as_str(), token, "{function}");
         assert!(description.spends.contains(&(asset.clone(), amount)), "{function}");
         let is_approval = !function.starts_with("transfer");
-        assert_eq!(unlimited, is_approval && amount >= (1 << 96) - 1, "{function}");
+        assert_eq!(unlimited, is_approval && amount >= 1 << 80, "{function}");
+    }
+    // A unit less than what wallets mean by everything is as much.
+    let approved = |amount: u128| {
+        let mut data = data_of("approve");
+        data[36..52].fill(0);
+        data[52..68].copy_from_slice(&amount.to_be_bytes());
+        let is_all = |effect: &Effect| matches!(effect, Effect::Approval { unlimited: true, .. });
+        described(&data).effects.iter().any(is_all)
+    };
+    for (amount, is_all) in [((1 << 96) - 1, true), ((1 << 96) - 2, true), (1 << 80, true), ((1 << 80) - 1, false)] {
+        assert_eq!(approved(amount), is_all, "{amount}");
     }
     let mut everything = data_of("approve");
     everything[36..].fill(0xff);
@@ -194,6 +205,9 @@ fn safe_transaction_is_read_with_the_call_in_it_and_a_delegatecall_is_named() {
     let attack = described(&safe(token, &data_of("transfer"), 1, 0));
     assert!(attack.effects.contains(&Effect::Delegatecall { to: token.to_checksum(None) }));
     assert!(attack.to_string().contains("DELEGATECALL of 0x0909"), "{attack}");
+    // Its name and its arguments are told, and not believed.
+    assert!(undecoded(&attack).unwrap().contains("the delegatecall of 0x0909"));
+    assert!(!call(&attack).is_decoded() && call(&attack).inner.unwrap().function.is_some());
     assert!(
         undecoded(&described(&safe(token, &data_of("transfer"), 2, 0))).unwrap().contains("neither a call nor a delegatecall")
     );

@@ -39,6 +39,12 @@ pub(crate) fn to_another() -> Vec<u8> {
     TxEip1559 { to, value: U256::from(1_000_u64), ..example() }.encoded_for_signing()
 }
 
+/// A new contract that gets 5 wei.
+pub(crate) fn creation() -> Vec<u8> {
+    let input = Bytes::from_static(&[0x60; 30]);
+    TxEip1559 { to: TxKind::Create, nonce: 7, value: U256::from(5), input, ..example() }.encoded_for_signing()
+}
+
 /// A call with data.
 pub(crate) fn call() -> Vec<u8> {
     TxEip1559 { input: Bytes::from_static(&[0xa9, 0x05, 0x9c, 0xbb, 0, 0]), ..example() }.encoded_for_signing()

@@ -251,13 +251,41 @@ fn inputs_of_others_are_neither_signed_nor_counted() {
     assert_eq!(messages.len(), 1);
     assert_eq!(messages[0].message(), bip341_sighash(&inner.unsigned_tx, &prevouts(&inner), 1, 0));
     let details = details(&payload, &usage);
-    assert_eq!((details.fee, details.spent, details.fee_rate), (1_000, 1_000, None));
+    // Of what goes to others and the fee, no more than the key's input holds.
+    assert_eq!((details.fee, details.spent, details.fee_rate), (1_000, 5_000, None));
     assert_eq!(details.inputs.iter().map(|input| input.path.as_deref()).collect::<Vec<_>>(), [None, Some("m"), None]);
     let signed = payload.attach(&usage, &[key.sign(&messages[0])]).unwrap();
     assert!(matches!(extract_transaction(&signed), Err(PayloadError::Psbt(PsbtError::NotFinal { input: 0 }))));
     let signed = Inner::deserialize(&signed).unwrap();
     assert_eq!(signed.inputs[0], inner.inputs[0]);
     assert!(signed.inputs[1].final_script_witness.is_some());
+}
+
+#[test]
+fn transaction_that_is_asked_for_once_an_input_is_no_cheaper() {
+    const COIN: u64 = 1_000_000_000;
+    let (key, thief) = (Bip340Key::new(1), Bip340Key::new(2));
+    let mut inner = psbt(
+        &[(script(&key, &[0, 0], None), COIN), (script(&key, &[0, 1], None), COIN)],
+        &[(script(&key, &[0, 0], None), COIN), (script(&thief, &[], None), COIN - 10_000)],
+    );
+    let spent = |inner: &Inner, path: &[u32]| {
+        let payload = Psbt::parse(&inner.serialize()).unwrap();
+        let usage = KeyUse::new(&key, path);
+        assert_eq!(payload.messages(&usage).unwrap().len(), 1);
+        details(&payload, &usage).spent
+    };
+    // Without a hint for the other input; and once more, with one for the change.
+    assert_eq!(spent(&inner, &[0, 0]), COIN);
+    inner.outputs[0].tap_internal_key = Some(internal(&key, &[0, 0]));
+    inner.outputs[0].tap_key_origins = origin(internal(&key, &[0, 0]), &[0, 0]);
+    assert_eq!(spent(&inner, &[0, 1]), COIN);
+    // Asked for at once, it is what the thief gets, and the fee.
+    inner.inputs[1].tap_internal_key = Some(internal(&key, &[0, 1]));
+    inner.inputs[1].tap_key_origins = origin(internal(&key, &[0, 1]), &[0, 1]);
+    let payload = Psbt::parse(&inner.serialize()).unwrap();
+    let usage = KeyUse::new(&key, &[0, 0]);
+    assert_eq!((payload.messages(&usage).unwrap().len(), details(&payload, &usage).spent), (2, COIN));
 }
 
 #[test]

@@ -369,8 +369,10 @@ fn approvals_and_transfers_of_tokens_name_their_mint_if_the_instruction_does() {
         "{text}"
     );
     assert!(text.contains(&format!("Approve: {} may take 77 units", account(3))), "{text}");
-    let (all, _) = effects(TOKEN, 2, &[&[4][..], &u64::MAX.to_le_bytes()].concat());
-    assert!(matches!(&all[..], [Effect::Approval { unlimited: true, .. }]));
+    for (amount, is_all) in [(u64::MAX, true), (u64::MAX - 1, true), (1 << 63, true), ((1 << 63) - 1, false)] {
+        let (all, _) = effects(TOKEN, 2, &[&[4][..], &amount.to_le_bytes()].concat());
+        assert!(matches!(&all[..], [Effect::Approval { unlimited, .. }] if *unlimited == is_all), "{amount}");
+    }
     let (revoked, text) = effects(TOKEN, 1, &[5]);
     assert!(revoked.is_empty() && text.contains("Revoke"));
     // A byte more, or less, is another instruction.
@@ -394,12 +396,13 @@ fn authorities_upgrades_and_closed_accounts_are_named() {
     }
     let (upgraded, text) = effects(LOADER, 6, &3_u32.to_le_bytes());
     assert!(
-        matches!(&upgraded[..], [Effect::Upgrade { contract, code }] if *contract == account(2) && *code == account(3)),
+        matches!(&upgraded[..], [Effect::Upgrade { contract, code }, Effect::Transfer { to, .. }, Effect::Undecoded { .. }]
+            if *contract == account(2) && *code == account(3) && *to == account(4)),
         "{text}"
     );
     let (checked, _) = effects(LOADER, 3, &7_u32.to_le_bytes());
     assert!(matches!(&checked[..], [Effect::OwnerChange { owner: Some(owner), .. }] if *owner == account(3)));
-    // What a closed account holds is not in the message; if it comes back to a signer, nothing is lost.
+    // What a closed account holds is not in the message; if it comes back to the key, nothing is lost.
     let (closed, _) = effects(TOKEN, 2, &[9]);
     assert!(closed.iter().any(|effect| matches!(effect, Effect::Undecoded { .. })));
     let key = Ed25519Key::new(1);
@@ -409,4 +412,39 @@ fn authorities_upgrades_and_closed_accounts_are_named() {
     back[place] = 0;
     let description = SolanaMessage::parse(&back).unwrap().describe(&KeyUse::new(&key, &[])).unwrap();
     assert!(description.effects.is_empty(), "{description}");
+}
+
+/// The key, who pays, closes the account 0x61… and gives what it holds to the account with that number.
+pub(crate) fn closing(key: &[u8; 32], other: &[u8; 32], to: u8) -> Vec<u8> {
+    let mut bytes = vec![2, 0, 1, 4];
+    let program: [u8; 32] = bs58::decode(TOKEN).into_vec().unwrap().try_into().unwrap();
+    [key, other, &[0x61; 32], &program, &BLOCKHASH].iter().for_each(|part| bytes.extend(*part));
+    bytes.extend([1, 3, 3, 2, to, 0, 1, 9]);
+    bytes
+}
+
+#[test]
+fn account_that_is_closed_to_another_signer_is_not_the_keys_own() {
+    let (key, thief) = (Ed25519Key::new(1), Ed25519Key::new(2));
+    let described = |bytes: &[u8], key: &Ed25519Key| {
+        let description = SolanaMessage::parse(bytes).unwrap().describe(&KeyUse::new(key, &[])).unwrap();
+        (description.effects, details(bytes, key))
+    };
+    let to_thief = closing(&key.public(), &thief.public(), 1);
+    let (effects, told) = described(&to_thief, &key);
+    let address = bs58::encode(thief.public()).into_string();
+    assert!(
+        matches!(&effects[..], [Effect::Transfer { to, .. }, Effect::Undecoded { .. }] if *to == address),
+        "{effects:?}"
+    );
+    assert!(!told.instructions[0].tells_cost(&told.own) && told.instructions[0].is_decoded());
+    // To the thief it is the key's own; to the key, nothing is lost either.
+    assert!(described(&to_thief, &thief).0.is_empty());
+    let (effects, told) = described(&closing(&key.public(), &thief.public(), 0), &key);
+    assert!(effects.is_empty() && told.instructions[0].tells_cost(&told.own), "{effects:?}");
+}
+
+/// A call of the token program by the key, on the accounts 1, 2 and 3.
+pub(crate) fn token_call(key: &[u8; 32], data: &[u8]) -> Vec<u8> {
+    instruction(key, TOKEN, 3, data)
 }
