@@ -112,13 +112,11 @@ pub(super) fn decide(rules: &BTreeMap<String, AssetRules>, others: Answer, spend
     }
     let unlisted = unlisted(rules, spends).map(|asset| {
         let reason = format!("{asset} is not among the assets that are listed here");
-        match others {
-            // It could be one that is listed.
-            Answer::Allow if asset.is_unnamed_token() => {
-                Decision::deny(&format!("{reason}, and not named in full")).by("other_tokens")
-            }
-            others => others.decide(&reason, "other_tokens"),
+        // It could be one that is listed.
+        if others == Answer::Allow && asset.is_unnamed_token() {
+            return Decision::deny(&format!("{reason}, and not named in full")).by("other_tokens");
         }
+        others.decide(&reason, "other_tokens")
     });
     unlisted.fold(decision, Decision::and)
 }
