@@ -123,10 +123,7 @@ impl AddressRules {
 
     /// Those on the lists in whose own account for a token of Solana it goes: transfers name the account and not the wallet.
     fn holders<'a>(&'a self, effect: &'a Effect) -> impl Iterator<Item = &'a str> {
-        let to = match effect {
-            Effect::Transfer { asset, to, .. } => asset.named_mint().map(|mint| (mint, to)),
-            _ => None,
-        };
+        let to = if let Effect::Transfer { asset, to, .. } = effect { asset.named_mint().map(|mint| (mint, to)) } else { None };
         let loaded = self.deny_files.iter().filter_map(|file| file.loaded.as_ref()).flat_map(|loaded| &loaded.addresses);
         let listed = to.is_some().then(|| self.deny.iter().chain(loaded)).into_iter().flatten().map(String::as_str);
         listed.filter(move |wallet| to.is_some_and(|(mint, to)| is_associated(to, wallet, mint)))

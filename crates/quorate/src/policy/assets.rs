@@ -95,7 +95,8 @@ pub(super) fn decide(rules: &BTreeMap<String, AssetRules>, others: Answer, spend
         let rule = |name: &str| format!("assets.\"{asset}\".{name}");
         // Of a collection, the number that looks like an amount is that of the item, and there can be an item 0.
         if asset.is_token() && amount == 0 && limits.max == Some(Amount(0)) {
-            let denied = Decision::deny(&format!("0 of {asset}, or the item 0 of a collection, would leave, and nothing of it may"));
+            let denied =
+                Decision::deny(&format!("0 of {asset}, or the item 0 of a collection, would leave, and nothing of it may"));
             decision = decision.and(denied.by(&rule("max")));
         }
         if let Some(limit) = above(limits.max) {
@@ -111,11 +112,11 @@ pub(super) fn decide(rules: &BTreeMap<String, AssetRules>, others: Answer, spend
     }
     let unlisted = unlisted(rules, spends).map(|asset| {
         let reason = format!("{asset} is not among the assets that are listed here");
-        match others {
-            // It could be one that is listed.
-            Answer::Allow if asset.is_unnamed_token() => Decision::deny(&format!("{reason}, and not named in full")).by("other_tokens"),
-            others => others.decide(&reason, "other_tokens"),
+        // It could be one that is listed.
+        if others == Answer::Allow && asset.is_unnamed_token() {
+            return Decision::deny(&format!("{reason}, and not named in full")).by("other_tokens");
         }
+        others.decide(&reason, "other_tokens")
     });
     unlisted.fold(decision, Decision::and)
 }

@@ -375,10 +375,10 @@ fn document_for_no_chain_is_under_the_rules_of_every_chain() {
     let description = payload.describe(&KeyUse::new(&key, &[])).unwrap();
     let requested = RequestedKey::new("hot", &[7; 32], key.suite(), &[]);
     let budgets = counted.budgets(&SignRequestView::new(requested, PeerId::new([1; 32]), "r", &payload, &description));
-    assert_eq!(budgets.iter().map(|budget| (budget.asset.as_str(), budget.amount)).collect::<Vec<_>>(), [(
-        "eip155:1",
-        1_000_000_000_000_000_000
-    )]);
+    assert_eq!(
+        budgets.iter().map(|budget| (budget.asset.as_str(), budget.amount)).collect::<Vec<_>>(),
+        [("eip155:1", 1_000_000_000_000_000_000)]
+    );
 }
 
 #[test]

@@ -185,7 +185,12 @@ async fn freeze_that_comes_while_the_consent_is_written_leaves_nothing_of_the_sh
 }
 
 /// Alice proposes `hello` to Bob and Carol, and runs the protocol for those bytes, or for others.
-async fn proposed(team: &Team, key_id: &[u8; 32], request: [u8; 32], meant: Option<&[u8]>) -> Result<Vec<Vec<u8>>, CosignerError> {
+async fn proposed(
+    team: &Team,
+    key_id: &[u8; 32],
+    request: [u8; 32],
+    meant: Option<&[u8]>,
+) -> Result<Vec<Vec<u8>>, CosignerError> {
     let alice = team.cosigners[0].shared();
     let key = alice.load(key_id).await.unwrap();
     let body = SignProposal {

@@ -162,10 +162,12 @@ impl InstructionDetails {
     /// what is left in an account, of which the message does not say how much it is.
     #[must_use]
     pub fn tells_cost(&self, own: &str) -> bool {
-        match &self.action {
-            Action::CloseAccount { to, .. } | Action::Upgrade { spill: to, .. } if to != own => false,
-            _ => self.is_decoded(),
-        }
+        let gives = if let Action::CloseAccount { to, .. } | Action::Upgrade { spill: to, .. } = &self.action {
+            to != own
+        } else {
+            false
+        };
+        !gives && self.is_decoded()
     }
 
     /// Whether the description tells all that the instruction does, to accounts that it names.
@@ -322,9 +324,8 @@ fn details(message: &Parsed, slot: usize) -> SolanaDetails {
     let pays_fee = slot == 0;
     let max_fee = max_fee(message.signer_count(), &instructions);
     let own = signers.get(slot).cloned().unwrap_or_default();
-    let sent = instructions.iter().filter_map(|call| match &call.action {
-        Action::Transfer { lamports, from, .. } if *from == own => Some(*lamports),
-        _ => None,
+    let sent = instructions.iter().filter_map(|call| {
+        if let Action::Transfer { lamports, from, .. } = &call.action { (*from == own).then_some(*lamports) } else { None }
     });
     let spent = sent.fold(if pays_fee { max_fee } else { 0 }, u64::saturating_add);
     SolanaDetails {

@@ -433,10 +433,7 @@ fn account_that_is_closed_to_another_signer_is_not_the_keys_own() {
     let to_thief = closing(&key.public(), &thief.public(), 1);
     let (effects, told) = described(&to_thief, &key);
     let address = bs58::encode(thief.public()).into_string();
-    assert!(
-        matches!(&effects[..], [Effect::Transfer { to, .. }, Effect::Undecoded { .. }] if *to == address),
-        "{effects:?}"
-    );
+    assert!(matches!(&effects[..], [Effect::Transfer { to, .. }, Effect::Undecoded { .. }] if *to == address), "{effects:?}");
     assert!(!told.instructions[0].tells_cost(&told.own) && told.instructions[0].is_decoded());
     // To the thief it is the key's own; to the key, nothing is lost either.
     assert!(described(&to_thief, &thief).0.is_empty());

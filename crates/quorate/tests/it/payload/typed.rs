@@ -121,7 +121,10 @@ fn known_documents_are_what_they_permit() {
     assert_eq!(approvals("permit2 transfer")[0].1, 77);
     for (value, is_all) in [("79228162514264337593543950334", true), ("1208925819614629174706175", false)] {
         let effects = described(&with("permit", "/message/value", value.into())).0.effects;
-        assert!(effects.iter().any(|effect| matches!(effect, Effect::Approval { unlimited, .. } if *unlimited == is_all)), "{value}");
+        assert!(
+            effects.iter().any(|effect| matches!(effect, Effect::Approval { unlimited, .. } if *unlimited == is_all)),
+            "{value}"
+        );
     }
     // A type that differs in one letter is another.
     let mut other = document("permit");
