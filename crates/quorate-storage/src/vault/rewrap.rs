@@ -12,7 +12,10 @@
 
 use std::sync::Arc;
 
-use quorate_core::wire::{Encoding, Writer};
+use quorate_core::{
+    Secret,
+    wire::{Encoding, Writer},
+};
 
 use super::{
     KeyRef, VERSION, Vault, VaultError, VaultInputError,
@@ -23,13 +26,32 @@ use super::{
     shares::{EPOCH_KEY_VERSION, key_id_of, read_epoch_key},
 };
 use crate::{
+    domain,
     epoch_key::EpochKeyId,
-    kek::{Exchange, KeyEncryptionKey},
+    kek::{Exchange, KekError, KeyEncryptionKey},
     sealed::{Binding, Kind, Sealed, SealedError, write_wrapped},
     store::{MAX_PAGE, RecordName, Stored},
 };
 
 impl Vault {
+    /// Has another key-encryption key wrap and unwrap something that opens nothing, as this cosigner's. Writes nothing.
+    ///
+    /// Before [`rewrap`](Self::rewrap): one that does not serve is found out while there is nothing to undo. It is asked under the binding
+    /// of the vault's own key, since a key service may be allowed to this cosigner alone.
+    ///
+    /// # Errors
+    ///
+    /// What the key-encryption key says; [`KekError::Refused`] if it unwraps something else than it wrapped.
+    pub async fn try_key(&self, kek: &dyn KeyEncryptionKey) -> Result<(), VaultError> {
+        let context = Binding::new(Kind::VaultKey, &self.cosigner, &header_name()?, None).to_bytes();
+        let mut probe = [0; 32];
+        getrandom::fill(&mut probe).map_err(|_| VaultError::Randomness)?;
+        let probe = Secret::new(probe);
+        let wrapped = kek.wrap_key(&context, &probe).await?;
+        let again = kek.unwrap_key(&context, &wrapped).await?;
+        if domain::equal(again.expose(), probe.expose()) { Ok(()) } else { Err(KekError::Refused.into()) }
+    }
+
     /// Wraps everything under another key-encryption key, and gives the vault that uses it.
     ///
     /// Nothing else may use the vault meanwhile: a share that is stored under the former key while this runs is found by nobody. After

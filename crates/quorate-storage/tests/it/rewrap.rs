@@ -1,6 +1,6 @@
 //! A vault under another key-encryption key, and one under two.
 
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::{fs, sync::Arc};
 
 use quorate_core::Secret;
@@ -139,6 +139,53 @@ fn damaged_record_stops_it_and_nothing_is_lost() {
     holds_everything(&block_on(rig.open().unwrap().rewrap(service)).unwrap());
 }
 
+/// As a policy of a key in KMS: for whose records it may be used.
+#[derive(Debug)]
+struct For(Arc<Service>, [u8; 32], AtomicUsize);
+
+impl For {
+    fn check(&self, context: &[u8]) -> Result<(), KekError> {
+        self.2.fetch_add(1, Ordering::SeqCst);
+        // Behind the version and the kind.
+        if context.get(2..34) == Some(&self.1) { Ok(()) } else { Err(KekError::Unavailable { source: "denied".into() }) }
+    }
+}
+
+impl KeyEncryptionKey for For {
+    fn wrap_key<'a>(&'a self, context: &'a [u8], key: &'a Secret<[u8; 32]>) -> BoxFuture<'a, Result<WrappedKey, KekError>> {
+        Box::pin(async move {
+            self.check(context)?;
+            self.0.wrap_key(context, key).await
+        })
+    }
+
+    fn unwrap_key<'a>(&'a self, context: &'a [u8], wrapped: &'a WrappedKey) -> BoxFuture<'a, Result<Secret<[u8; 32]>, KekError>> {
+        Box::pin(async move {
+            self.check(context)?;
+            self.0.unwrap_key(context, wrapped).await
+        })
+    }
+}
+
+#[test]
+fn service_is_tried_as_this_cosigners_and_nothing_is_written() {
+    let rig = rig();
+    let cosigner = *rig.vault.cosigner().as_bytes();
+    let dump = || (block_on(rig.store.scan(None, None, 100)).unwrap().records, rig.epoch_keys.dump());
+    let before = dump();
+    let (service, asked) = (Service::new(), AtomicUsize::new(0));
+    let own = For(service.clone(), cosigner, asked);
+    block_on(rig.vault.try_key(&own)).unwrap();
+    assert_eq!(own.2.load(Ordering::SeqCst), 2);
+    let other = block_on(rig.vault.try_key(&For(service.clone(), [9; 32], AtomicUsize::new(0)))).unwrap_err();
+    assert!(matches!(other, VaultError::Kek(KekError::Unavailable { .. })), "{other:?}");
+    let pair = Both::new(rig.kek.clone(), Arc::new(own));
+    block_on(rig.vault.try_key(&pair)).unwrap();
+    service.switch(false);
+    assert!(block_on(rig.vault.try_key(&pair)).is_err());
+    assert_eq!(dump(), before);
+}
+
 #[test]
 fn service_that_wraps_wrongly_is_found_out_before_anything_is_given_up() {
     #[derive(Debug)]
@@ -153,6 +200,8 @@ fn service_that_wraps_wrongly_is_found_out_before_anything_is_given_up() {
         }
     }
     let rig = rig();
+    let tried = block_on(rig.vault.try_key(&Liar(Service::new())));
+    assert!(matches!(tried, Err(VaultError::Kek(KekError::Refused))), "{tried:?}");
     let refused = block_on(rig.vault.clone().rewrap(Arc::new(Liar(Service::new()))));
     assert!(matches!(refused, Err(VaultError::Sealed { .. })), "{refused:?}");
     holds_everything(&rig.vault);

@@ -4,8 +4,9 @@
 
 use std::{path::Path, sync::Arc};
 
-use quorate_core::Secret;
-use quorate_storage::{Both, EpochKeys, FileEpochKeys, KekError, KeyEncryptionKey, Passphrase, Store, kek::PassphraseParams};
+use quorate_storage::{
+    Both, EpochKeys, FileEpochKeys, KekError, KeyEncryptionKey, MemoryStore, Passphrase, Store, Vault, kek::PassphraseParams,
+};
 use zeroize::Zeroizing;
 
 use super::{NodeError, kms, make_private, token};
@@ -111,16 +112,22 @@ impl KeyService {
         }
     }
 
-    /// Has each service wrap and unwrap something that opens nothing.
-    pub(super) async fn try_services(&self) -> Result<(), KekError> {
-        let key = Secret::new([0; 32]);
-        for service in &self.services {
-            let wrapped = service.wrap_key(b"probe", &key).await?;
-            if service.unwrap_key(b"probe", &wrapped).await?.expose() != key.expose() {
-                return Err(KekError::Refused);
+    /// Has all that is needed together wrap and unwrap something that opens nothing, for the cosigner of this vault. Writes nothing.
+    pub(super) async fn try_with(
+        &self,
+        vault: &Vault,
+        store: &Arc<dyn Store>,
+        passphrase: Zeroizing<String>,
+    ) -> Result<(), NodeError> {
+        let kek = match self.unlock(store, passphrase.clone()).await {
+            // The store gets its header later; until then one that is kept nowhere does.
+            Err(KekError::NoHeader { .. }) => {
+                let nowhere: Arc<dyn Store> = Arc::new(MemoryStore::default());
+                self.lock(&nowhere, passphrase).await?
             }
-        }
-        Ok(())
+            opened => opened?,
+        };
+        Ok(vault.try_key(&*kek).await?)
     }
 
     fn all(&self, passphrase: Option<Passphrase>) -> Result<Arc<dyn KeyEncryptionKey>, KekError> {

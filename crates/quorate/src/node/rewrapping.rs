@@ -138,7 +138,7 @@ impl Rewrapping<'_> {
         check_keys(&vault, &self.row).await?;
         let to = from.beside(self.directory, &journal.to).await?;
         // One that is named wrongly is found out while there is a way back.
-        to.try_services().await.map_err(NodeError::from)?;
+        to.try_with(&vault, &self.store, self.passphrase.clone()).await?;
         journal::write(self.directory, REWRAPPING_FILE, journal)?;
         Ok(to)
     }
