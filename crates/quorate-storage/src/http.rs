@@ -88,6 +88,8 @@ pub(crate) fn endpoint(url: &str) -> Result<String, &'static str> {
         Some("http") if is_here(host) => {}
         _ => return Err("it must be https://, or http:// on this machine alone"),
     }
+    // Whoever signs requests reads them so, and takes for granted that it can.
+    url::Url::parse(url).map_err(|_| "its host or its port cannot be")?;
     Ok(url.trim_end_matches('/').to_owned())
 }
 
@@ -248,6 +250,20 @@ mod tests {
             ("http://127.0.0.1.example/x", false),
         ] {
             assert_eq!(may_be_asked(&uri.parse().unwrap()), asked, "{uri}");
+        }
+    }
+
+    #[test]
+    fn endpoint_that_nobody_could_sign_for_is_refused() {
+        assert_eq!(endpoint("https://kms.example:9000/"), Ok("https://kms.example:9000".to_owned()));
+        for url in [
+            "https://kms.example:99999",
+            "https://10.0.0.256",
+            "https://xn--zz-.example",
+            "https://1.2.3.4.5",
+            "http://[::1]:70000",
+        ] {
+            assert!(endpoint(url).is_err(), "{url}");
         }
     }
 

@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout_at};
 use zeroize::Zeroizing;
 
 use super::{AwsKmsError, AwsKmsOptions};
-use crate::http::{Connector, Heard, Reason, Tries, listen};
+use crate::http::{Connector, Heard, Reason, Tries, endpoint, listen};
 
 /// How long a call may take, with all its attempts.
 const WITHIN: Duration = Duration::from_secs(15);
@@ -56,7 +56,8 @@ impl Client {
     pub(super) fn new(options: &AwsKmsOptions) -> Result<Self, AwsKmsError> {
         let region = options.region_or_ambient()?;
         let domain = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
-        let endpoint = options.endpoint.clone().unwrap_or_else(|| format!("https://kms.{region}.{domain}"));
+        let of_region = || endpoint(&format!("https://kms.{region}.{domain}")).map_err(|what| AwsKmsError::Options { what });
+        let endpoint = options.endpoint.clone().map_or_else(of_region, Ok)?;
         let failed = |source: Reason| AwsKmsError::Setup { source };
         let connector = Connector::new(options.roots.as_deref(), Some(&endpoint), LONGEST_ANSWER).map_err(failed)?;
         let http = connector.connect(&ClientOptions::default()).map_err(|error| failed(error.into()))?;

@@ -168,6 +168,8 @@ mod tests {
             ("http://127.0.0.1:5000", true),
             ("http://kms.eu-west-1.amazonaws.com", false),
             ("https://a:b@kms.example", false),
+            ("https://kms.example:99999", false),
+            ("https://10.0.0.256", false),
         ] {
             assert_eq!(options().endpoint(url).is_ok(), taken, "{url}");
         }

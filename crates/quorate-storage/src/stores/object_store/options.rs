@@ -204,6 +204,8 @@ impl BucketOptions {
     fn s3(&self, connector: Connector) -> Result<object_store::aws::AmazonS3, Reason> {
         let region = self.region.clone().or_else(credentials::aws_region);
         let region = region.ok_or("name the region of the bucket")?;
+        // It becomes a part of a host's name.
+        http::endpoint(&format!("https://s3.{region}.amazonaws.com")).map_err(|_| "a region is as eu-west-1")?;
         let mut builder = AmazonS3Builder::new().with_bucket_name(&self.bucket).with_region(region);
         if let Some(endpoint) = &self.endpoint {
             builder = builder.with_endpoint(endpoint);
@@ -299,6 +301,8 @@ mod tests {
             ("http://169.254.169.254", false),
             ("https://key:secret@minio.example", false),
             ("https://minio.example/?key=secret", false),
+            ("https://minio.example:99999", false),
+            ("https://10.0.0.256", false),
             ("minio.example", false),
         ] {
             assert_eq!(options().endpoint(url).is_ok(), taken, "{url}");
