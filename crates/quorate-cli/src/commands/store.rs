@@ -10,7 +10,7 @@ use crate::{args::StoreCommand, failure::Failure, output::Output};
 
 pub(super) fn run(command: StoreCommand, output: Output) -> Result<(), Failure> {
     let StoreCommand::Move(args) = command;
-    let to = args.at.store().unwrap_or(StoreConfig::Redb);
+    let to = args.at.store().unwrap_or(StoreConfig::Redb {});
     let needed = Config::load(&args.dir)?.key_service.passphrase;
     let passphrase = passphrase_if(needed, &args.passphrase, false)?;
     let spinner = output.spinner("moving the sealed shares");

@@ -7,13 +7,13 @@ use serde::{Deserialize, Serialize};
 use super::ConfigError;
 
 /// Where a cosigner's sealed shares are kept.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case")]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum StoreConfig {
     /// In a file of its directory.
-    #[default]
-    Redb,
+    // With braces: of what has none, serde takes any key.
+    Redb {},
     /// In a PostgreSQL database.
     Postgres(PostgresConfig),
     /// Under a prefix of a bucket.
@@ -65,6 +65,12 @@ pub struct BucketConfig {
     pub ca_file: Option<PathBuf>,
 }
 
+impl Default for StoreConfig {
+    fn default() -> Self {
+        Self::Redb {}
+    }
+}
+
 impl BucketConfig {
     /// The bucket at a URL, without anything else.
     #[must_use]
@@ -109,7 +115,7 @@ impl StoreConfig {
             Self::Postgres(PostgresConfig { connections: 0 | 65.., .. }) => {
                 Err(ConfigError::Number { section: "store", field: "connections", limit: "between 1 and 64" })
             }
-            Self::Postgres(_) | Self::Redb | Self::ObjectStore(_) => Ok(()),
+            Self::Postgres(_) | Self::Redb {} | Self::ObjectStore(_) => Ok(()),
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::config::{BucketConfig, PostgresConfig, STORE_DIRECTORY, StoreConfig};
 /// Opens the store that the configuration of a cosigner's directory names, or makes it.
 pub(crate) async fn open_store(directory: &Path, config: &StoreConfig) -> Result<Arc<dyn Store>, NodeError> {
     match config {
-        StoreConfig::Redb => Ok(Arc::new(RedbStore::open(&directory.join(STORE_DIRECTORY))?)),
+        StoreConfig::Redb {} => Ok(Arc::new(RedbStore::open(&directory.join(STORE_DIRECTORY))?)),
         StoreConfig::Postgres(config) => postgres::open(directory, config).await,
         StoreConfig::ObjectStore(config) => bucket::open(directory, config).await,
     }
@@ -19,7 +19,7 @@ pub(crate) async fn open_store(directory: &Path, config: &StoreConfig) -> Result
 /// Destroys a store that nobody has open, and gives its place in words. One that is not there is destroyed already.
 pub(super) async fn erase_store(directory: &Path, config: &StoreConfig) -> Result<String, NodeError> {
     match config {
-        StoreConfig::Redb => {
+        StoreConfig::Redb {} => {
             let place = directory.join(STORE_DIRECTORY);
             RedbStore::erase(&place)?;
             Ok(place.display().to_string())
