@@ -399,6 +399,17 @@ pub enum ConfigError {
     /// Nothing that would open the shares.
     #[error("[key_service] names nothing: it needs the passphrase, [key_service.pkcs11] or [key_service.aws_kms]")]
     NoKeyService,
+    /// More is said to be needed than is.
+    #[error(
+        "[placement] key_services names {domains} domains, and [key_service] needs {needed}: every key service that is needed is at one \
+         domain, so name only those of what is needed, or add the key services that are missing"
+    )]
+    KeyServiceDomains {
+        /// How many domains are named.
+        domains: usize,
+        /// How many key services are needed.
+        needed: usize,
+    },
     /// The row cannot be built.
     #[error("the [placement] of the configuration does not stand")]
     Placement(#[source] Box<PlacementError>),
@@ -435,6 +446,16 @@ impl Config {
         let mut config = Self::parse(&text, &path)?;
         config.policy.load_lists(directory).map_err(|error| ConfigError::Policy(error.into()))?;
         Ok(config)
+    }
+
+    /// Makes sure that the placement does not say that more key services are needed than are: then fewer domains reach the share than
+    /// everybody is told. For a cosigner that is made; later the placement is ahead while other key services take over.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::KeyServiceDomains`].
+    pub fn check_key_services(&self) -> Result<(), ConfigError> {
+        self.key_service.check_domains(&self.placement.key_services)
     }
 
     /// Parses a configuration; `path` is for error messages.
@@ -613,11 +634,37 @@ mod tests {
             assert_eq!(toml::from_str::<KeyServiceConfig>(&toml::to_string(&found).unwrap()).unwrap(), found);
         }
         assert!(matches!(services(none), Err(ConfigError::NoKeyService)));
+        assert!(matches!(services("[store]\nkind = \"redb\"\nurl = \"x\"\n"), Err(ConfigError::Malformed { .. })));
+        assert_eq!(parse(&format!("{WHOLE}\n[store]\nkind = \"redb\"\n")).unwrap().store, StoreConfig::default());
         assert!(matches!(services("[key_service]\nkind = \"pkcs11\"\n"), Err(ConfigError::Malformed { .. })));
         let bucket = parse(&format!("{WHOLE}\n[store]\nkind = \"object-store\"\nurl = \"s3://b/p\"\nregion = \"eu-west-1\"\n"));
         assert!(
             matches!(bucket.unwrap().store, StoreConfig::ObjectStore(bucket) if bucket.region.as_deref() == Some("eu-west-1"))
         );
+    }
+
+    #[test]
+    fn placement_that_names_more_key_services_than_are_needed_is_found_out() {
+        let with = |domains: &str, text: &str| {
+            parse(&format!("{}\n{text}", WHOLE.replace(r#"["acme-keys/alice"]"#, domains))).unwrap().check_key_services()
+        };
+        let kms = "[key_service.aws_kms]\nkey = \"k\"\n";
+        let alone = ["[key_service]\npassphrase = false\n", kms].concat();
+        assert!(with(r#"["a", "a"]"#, "").is_ok() && with(r#"["a"]"#, kms).is_ok() && with(r#"["a", "b"]"#, kms).is_ok());
+        for (domains, text, expected) in
+            [(r#"["a", "b"]"#, "", (2, 1)), (r#"["a", "b", "c"]"#, kms, (3, 2)), (r#"["a", "b"]"#, &alone, (2, 1))]
+        {
+            let refused = with(domains, text);
+            assert!(
+                matches!(refused, Err(ConfigError::KeyServiceDomains { domains, needed }) if (domains, needed) == expected),
+                "{refused:?}"
+            );
+        }
+        for example in
+            [include_str!("../../../examples/deploy/database.toml"), include_str!("../../../examples/deploy/bucket.toml")]
+        {
+            parse(example).unwrap().check_key_services().unwrap();
+        }
     }
 
     #[test]

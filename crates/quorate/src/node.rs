@@ -196,6 +196,7 @@ pub(crate) struct Opened {
 pub async fn init(directory: &Path, config_text: &str, passphrase: Zeroizing<String>) -> Result<PeerId, NodeError> {
     let path = directory.join(CONFIG_FILE);
     let config = Config::parse(config_text, &path)?;
+    config.check_key_services()?;
     make_private(directory)?;
     // A link counts, wherever it leads.
     if [CONFIG_FILE, STORE_DIRECTORY].iter().any(|name| directory.join(name).symlink_metadata().is_ok()) {
@@ -281,7 +282,12 @@ pub(crate) async fn open(directory: &Path, config: &Config, passphrase: Zeroizin
     }
     check_not_moving(directory)?;
     let store = open_store(directory, &config.store).await?;
-    match open_vault(directory, config, &store, passphrase).await {
+    let opened = async {
+        // Once more: from here on nobody else has the store, and a move may have begun before.
+        check_not_moving(directory)?;
+        open_vault(directory, config, &store, passphrase).await
+    };
+    match opened.await {
         Ok(vault) => Ok(Opened { vault, store }),
         Err(error) => {
             close_store(store).await;

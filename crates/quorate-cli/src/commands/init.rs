@@ -52,7 +52,7 @@ struct Placement<'a> {
 pub(super) fn run(args: &InitArgs, output: Output) -> Result<(), Failure> {
     let config = config_text(args)?;
     // Mistakes are found before anybody is asked for a passphrase.
-    Config::parse(&config, &args.dir.join(CONFIG_FILE))?;
+    Config::parse(&config, &args.dir.join(CONFIG_FILE))?.check_key_services()?;
     let probe = Cosigner::new(&args.name, harmless_identity(), announced(args).unwrap_or("localhost:1"));
     roster(probe, &args.dir.join(ENTRY_FILE))?;
     let passphrase = passphrase_if(!args.opens.no_passphrase, &args.passphrase, true)?;

@@ -88,6 +88,7 @@ fn cosigners_with_every_kind_of_store_and_key_service_sign_after_a_restart_and_f
         let database = vec!["--database".to_owned(), server.database("carol")];
         init(&place, "carol", &[kms_of_carol, no_passphrase(), database]).succeeds();
         init(&place, "dave", &[no_passphrase()]).fails(2, "names nothing");
+        init(&place, "dave", &[vec!["--key-service".to_owned(), "dave-hsm".to_owned()]]).fails(2, "names 2 domains");
         let mut nodes = place.start_made(&NAMES);
         place.at("bob", "keygen treasury --suite ed25519").succeeds();
         place.at("bob", "refresh treasury").succeeds();
@@ -196,6 +197,7 @@ fn key_services_move_and_nothing_that_is_kept_opens_with_the_former_ones() {
         key_service_moved(&place, &domains, &to).fails(2, "quorate placement amend");
         say_key_services(&place, "[\"alice-hsm\", \"aws/alice-keys\"]");
         key_service_moved(&place, &domains[..1], &to).fails(2, "[placement] key_services is");
+        key_service_moved(&place, &domains, &to[1..]).fails(2, "names 2 domains");
         key_service_moved(&place, &domains, &to).fails(2, "quorate placement amend");
         let alice = place.start("alice");
         place.wait_for_links(&NAMES);

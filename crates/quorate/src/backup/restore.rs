@@ -120,6 +120,8 @@ pub async fn restore_node(
     check_not_moving(directory)?;
     let store = open_store(directory, &settings.store).await?;
     let restored = async {
+        // Once more: from here on nobody else has the store, and a move may have begun before.
+        check_not_moving(directory)?;
         let service = KeyService::create(directory, &settings.key_service).await?;
         let kek = match service.unlock(&store, passphrase.clone()).await {
             Err(KekError::NoHeader { .. }) => service.lock(&store, passphrase).await,

@@ -1,6 +1,6 @@
 //! The section `[key_service]`: what wraps the keys of sealed records. All that it names are needed.
 
-use std::path::PathBuf;
+use std::{collections::BTreeSet, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -43,6 +43,13 @@ impl KeyServiceConfig {
         let config = Self { passphrase, pkcs11, aws_kms };
         config.check()?;
         Ok(config)
+    }
+
+    /// No more domains than are needed here.
+    pub(crate) fn check_domains(&self, domains: &[String]) -> Result<(), ConfigError> {
+        let domains = domains.iter().collect::<BTreeSet<_>>().len();
+        let needed = [self.passphrase, self.pkcs11.is_some(), self.aws_kms.is_some()].into_iter().filter(|is| *is).count();
+        if domains <= needed { Ok(()) } else { Err(ConfigError::KeyServiceDomains { domains, needed }) }
     }
 
     pub(super) const fn check(&self) -> Result<(), ConfigError> {

@@ -1,4 +1,4 @@
-//! Other key services for a cosigner's sealed shares, so that nothing that is kept opens with the former ones: `quorate key-service move`.
+//! Other key services for a cosigner's sealed shares, so that no record of the store opens with the former ones: `quorate key-service move`.
 //!
 //! ```text
 //! new key services tried        nothing is written yet
@@ -14,6 +14,10 @@
 //! Whatever is cut off anywhere is finished by the same call, as long as the former key services answer. The store is open all the
 //! time, so that nobody else uses it. Copies of the store *and* of the epoch keys from before still open with the former key services: the
 //! placement counts both until the next reshare.
+//!
+//! What a store keeps of records that were replaced (free pages, dead rows and logs, versions of objects) is such a copy. Shares in it are
+//! safe: their epoch keys were overwritten, or destroyed in the token. The identity and the vault's own key have no epoch key, and open
+//! with the former key services until the store has moved to a fresh one.
 
 use std::{collections::BTreeSet, path::Path, sync::Arc};
 
@@ -89,6 +93,9 @@ pub async fn move_key_service(
     }
     if begun.is_none() && config.key_service == *to {
         return Err(MoveError::SameKeyServices);
+    }
+    if begun.is_none() {
+        to.check_domains(domains).map_err(NodeError::from)?;
     }
     let is_begun = begun.is_some();
     let journal = begun.unwrap_or_else(|| Journal { phase: Phase::Wrap, from: config.key_service.clone(), to: to.clone() });
