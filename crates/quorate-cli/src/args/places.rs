@@ -201,12 +201,13 @@ pub(crate) struct KeyServiceCommandArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum KeyServiceCommand {
-    /// Have other key services open a cosigner's sealed shares, so that nothing that is kept opens with the former ones. The cosigner must not
+    /// Have other key services open a cosigner's sealed shares, so that no share that is kept opens with the former ones. The cosigner must not
     /// be running.
     ///
     /// First say under [placement] in its quorate.toml what the key services are, start the cosigner, and have every key agree with
     /// `quorate placement amend`. Then stop it and run this with all that is needed from then on. What was cut off goes on with the same
     /// command. Both the former and the new key services have to answer. Refresh the keys behind it: until then the former ones count.
+    /// Of the cosigner's identity the store may keep an older copy that they open, until `quorate store move` brings it to a fresh one.
     Move(Box<KeyServiceMoveArgs>),
 }
 

@@ -21,8 +21,10 @@ pub(super) fn run(command: KeyServiceCommand, output: Output) -> Result<(), Fail
         count => format!(", and brought {count} epoch keys to where they belong now"),
     };
     let text = format!(
-        "Wrapped the records of {} keys anew{brought}. Nothing that is kept opens with the former key services.\n\
-         Start the cosigner, and refresh its keys: until then the former ones count, since copies from before may exist.\n",
+        "Wrapped the records of {} keys anew{brought}. No share that is kept opens with the former key services.\n\
+         Start the cosigner, and refresh its keys: until then the former ones count, since copies from before may exist.\n\
+         The store may still have its former identity record in free pages, logs or versions, where the former key services open it:\n\
+         if they may be in other hands, move the store to a fresh one (`quorate store move`), and destroy the old one with its copies.\n",
         moved.keys
     );
     output.answer(&value, &text)

@@ -2,7 +2,8 @@
 //!
 //! Only wrapped keys change: the seeds of sealed records, the epoch keys and the vault's own key. No share is opened, and no data key
 //! is another afterwards. So a copy of the store from before still opens with the former key-encryption key, for as long as its epoch
-//! keys exist: placement counts both until the next reshare has destroyed them.
+//! keys exist: placement counts both until the next reshare has destroyed them. The identity and the vault's own key have no epoch key:
+//! an old copy of these, which a store can keep in free pages, logs or versions, opens with the former key-encryption key for ever.
 //!
 //! An epoch key whose key has no record yet, left by an attempt that died before it stored anything, is not found, and stays under the
 //! former key. It opens nothing.
