@@ -55,7 +55,9 @@ const HASH: usize = 32;
 ///     [approvals]                          # of people, each with a key of their own
 ///     needed = 1
 ///     when = "asked"                       # only where a person decides; "always" by default
-///     keys = { anna = "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c" }
+///     [approvals.keys]
+///     anna = "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c"
+///     ben = "fc51cd8e6218a1a38da47ed00230f0580816ed13ba3303ac5deb911548908025"
 ///
 ///     [keys."treasury.bip340"]             # narrower still, for one key
 ///     requesters = ["payroll"]
