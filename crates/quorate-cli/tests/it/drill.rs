@@ -26,9 +26,8 @@ fn leftovers(place: &Path) -> (usize, usize) {
 }
 
 #[test]
-fn drill_passes_in_under_a_minute_and_leaves_nothing_behind() {
+fn drill_passes_and_leaves_nothing_behind() {
     let place = tempfile::tempdir().unwrap();
-    let start = Instant::now();
     let output = command().args(["--json", "drill"]).env("TMPDIR", place.path()).output().unwrap();
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert!(output.status.success() && report["passed"] == true, "{report:#}");
@@ -42,7 +41,6 @@ fn drill_passes_in_under_a_minute_and_leaves_nothing_behind() {
     }
     let named = |start: &str| steps.iter().filter(|step| step["step"].as_str().unwrap().starts_with(start)).count();
     assert_eq!((named("POSITIVE CONTROL"), named("alice's old shares with"), named("bob evicts alice")), (2, 3, 1));
-    assert!(start.elapsed() < Duration::from_secs(60));
     assert_eq!(leftovers(place.path()), (0, 0));
 }
 
