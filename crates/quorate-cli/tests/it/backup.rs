@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::{
-    rejoin::until,
+    rejoin::{brought_back, until},
     support::{Place, Said, quorate, text},
     wallet::NAMES,
 };
@@ -89,15 +89,8 @@ fn cosigner_comes_back_from_its_backup_on_the_command_line() {
     assert_eq!((&again["stored"], &again["present"]), (&0.into(), &3.into()));
     place.add_to_roster("alice", &["lost", "bob", "carol"]).succeeds();
     nodes.push(place.start("alice"));
-    place.wait_for_links(&NAMES);
     // A store that was restored went back: the others do nothing with it until it rejoined and their operators accept it.
-    until("rejoined", || place.at("alice", "rejoin"), |said| said.code == 0);
-    assert_eq!(nodes.pop().unwrap().stop(), 0);
-    nodes.push(place.start("alice"));
-    place.wait_for_links(&NAMES);
-    for other in ["bob", "carol"] {
-        until("accepted", || place.at(other, "peers --accept-rejoin alice"), |said| said.code == 0);
-    }
+    brought_back(&place, &mut nodes, "alice");
     let sign = || place.at("alice", "sign message treasury hello --suite ed25519");
     until("signed", sign, |said| said.code == 0);
 }

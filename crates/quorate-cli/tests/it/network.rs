@@ -10,13 +10,16 @@ mod namespaces;
 use core::time::Duration;
 use std::{
     thread,
-    time::{Instant, SystemTime, UNIX_EPOCH},
+    time::{SystemTime, UNIX_EPOCH},
 };
 
 use self::{lines::Lines, namespaces::Namespaces};
-use crate::support::{Node, Place, Said};
+use crate::{
+    rejoin::until,
+    support::{Node, Place, Said},
+    wallet::NAMES,
+};
 
-const NAMES: [&str; 3] = ["alice", "bob", "carol"];
 const PAIRS: [(&str, &str); 3] = [("alice", "bob"), ("alice", "carol"), ("bob", "carol")];
 /// One way; twice that is a round trip between continents.
 const FAR: Duration = Duration::from_millis(40);
@@ -57,16 +60,6 @@ fn epochs(place: &Place) -> Vec<Vec<u64>> {
         place.at(name, "keys --json").json().as_array().unwrap().iter().map(|key| key["epoch"].as_u64().unwrap()).collect()
     };
     NAMES.into_iter().map(of).collect()
-}
-
-/// Asks until it is done.
-#[track_caller]
-fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let began = Instant::now();
-    while !is_so() {
-        assert!(began.elapsed() < Duration::from_secs(60), "{what}: never");
-        thread::sleep(Duration::from_millis(100));
-    }
 }
 
 /// Asks for something, cuts the line between two while it is under way, and heals it later.
@@ -119,11 +112,17 @@ fn one_is_cut_off(place: &Place, network: &impl Network) {
     for other in ["alice", "bob"] {
         network.cut("carol", other);
     }
-    let lost = |at: &str, whom: &str| {
-        let peers = place.at(at, "status --json").json()["peers"].clone();
-        peers.as_array().unwrap().iter().any(|peer| peer["name"] == whom && peer["connected"] == false)
+    let links = |are: &[(&str, &str)], connected: bool| {
+        for (at, peer) in are {
+            let said = |said: &Said| {
+                let status: serde_json::Value = serde_json::from_str(&said.out).unwrap();
+                status["peers"].as_array().unwrap().iter().any(|other| other["name"] == *peer && other["connected"] == connected)
+            };
+            until(&format!("{at} and {peer}: {connected}"), || place.at(at, "status --json"), said);
+        }
     };
-    until("carol is missed", || lost("alice", "carol") && lost("bob", "carol") && lost("carol", "alice") && lost("carol", "bob"));
+    let carols = [("alice", "carol"), ("bob", "carol"), ("carol", "alice"), ("carol", "bob")];
+    links(&carols, false);
     signs(place, "alice", "bob");
     place.at("carol", "sign message treasury hello --suite ed25519").fails(3, "");
     place.at("alice", "refresh treasury").fails(3, "carol");
@@ -131,8 +130,8 @@ fn one_is_cut_off(place: &Place, network: &impl Network) {
     for other in ["alice", "bob"] {
         network.heal("carol", other);
     }
-    until("carol is back", || NAMES.iter().all(|name| !NAMES.iter().any(|other| lost(name, other))));
-    until("a refresh", || place.at("alice", "refresh treasury").code == 0);
+    links(&carols, true);
+    until("a refresh", || place.at("alice", "refresh treasury"), |said| said.code == 0);
     all_sign(place);
     // The number of the one that failed may be used up.
     let epochs = epochs(place);

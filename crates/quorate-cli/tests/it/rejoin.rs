@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::{fs, path::Path, time::Instant};
 
 use crate::{
-    support::{Place, Said},
+    support::{Node, Place, Said},
     wallet::NAMES,
 };
 
@@ -31,6 +31,18 @@ pub(crate) fn until(what: &str, ask: impl Fn() -> Said, is_so: impl Fn(&Said) ->
         }
         assert!(began.elapsed() < Duration::from_secs(60), "{what}: never, and said in the end: {said:?}");
         std::thread::sleep(Duration::from_millis(200));
+    }
+}
+
+/// Has a cosigner that was restored give up what it has no memory of, and all others accept it; it is the last of these nodes.
+pub(crate) fn brought_back(place: &Place, nodes: &mut Vec<Node>, name: &str) {
+    place.wait_for_links(&NAMES);
+    until("rejoined", || place.at(name, "rejoin"), |said| said.code == 0);
+    assert_eq!(nodes.pop().unwrap().stop(), 0);
+    nodes.push(place.start(name));
+    place.wait_for_links(&NAMES);
+    for other in NAMES.iter().filter(|other| **other != name) {
+        until("accepted", || place.at(other, &format!("peers --accept-rejoin {name}")), |said| said.code == 0);
     }
 }
 

@@ -241,9 +241,13 @@ async fn amend(shared: &Arc<Shared>, key: &Stored<AnyKeyShare>) -> Result<Amende
     shared.remember_amendment(key, KnownAmendment { amendment: amendment.clone(), record: Vec::new() }).await?;
     let mut approvals = ask(shared, key, &others, (&amendment, &known)).await?;
     approvals.insert(me, key.share.approve(&amendment).map_err(CosignerError::Protocol)?);
-    let record = key.share.approved(amendment, &approvals).map_err(CosignerError::Protocol)?;
+    let record = key.share.approved(amendment.clone(), &approvals).map_err(CosignerError::Protocol)?;
     shared.learn_amendment(key, record.clone()).await?;
-    tell_amended(shared, &others, key_id, &record);
+    // Asked once more, with what everyone has approved: whoever answers has heard of it, also where this cosigner stops at once.
+    let known = shared.amendments(&key_id, &key.share.package_digest()).await?;
+    if ask(shared, key, &others, (&amendment, &known)).await.is_err() {
+        tell_amended(shared, &others, key_id, &record);
+    }
     note_amended(shared, key, &describe_row(number, &shared.exposure)).await;
     amended.number = Some(number);
     Ok(amended)
@@ -343,6 +347,11 @@ pub(super) async fn approve(
     shared.remember_amendment(&key, KnownAmendment { amendment: amendment.clone(), record: Vec::new() }).await?;
     let name = shared.name_of(from);
     let record = key.share.approve(&amendment).map_err(CosignerError::Protocol)?;
+    let known = shared.amendments(key_id, &key.share.package_digest()).await?;
+    if known.approved().any(|known| known.amendment == amendment) {
+        // It was written down before everyone had approved it.
+        return Ok(record);
+    }
     let entry = audit::entry(AuditKind::PlacementAmended).key(*key_id).epoch(key.share.epoch()).peer(from);
     let words = format!("{name}: {}", describe_row(amendment.number(), amendment.row()));
     shared.audit.note(entry.reason(&words)).await;

@@ -3,7 +3,7 @@
 use super::cases::{Case, Deed};
 use crate::{
     backup::{KEY_FILE, RECIPIENT, declare, make, restore_arguments},
-    rejoin::until,
+    rejoin::{brought_back, until},
     support::{Node, PASSPHRASE, Place, command, kills_itself, quorate, text},
     wallet::NAMES,
 };
@@ -54,14 +54,7 @@ impl Restores {
         std::fs::rename(place.path(&format!("alice{}", self.count)), place.path("alice")).unwrap();
         place.add_to_roster("alice", &["lost", "bob", "carol"]).succeeds();
         nodes.push(place.start("alice"));
-        place.wait_for_links(&NAMES);
-        until("rejoined", || place.at("alice", "rejoin"), |said| said.code == 0);
-        assert_eq!(nodes.pop().unwrap().stop(), 0);
-        nodes.push(place.start("alice"));
-        place.wait_for_links(&NAMES);
-        for other in ["bob", "carol"] {
-            until("accepted", || place.at(other, "peers --accept-rejoin alice"), |said| said.code == 0);
-        }
+        brought_back(place, &mut nodes, "alice");
         for suite in ["ed25519", "bip340"] {
             let sign = || place.at("alice", &format!("sign message treasury hello --suite {suite}"));
             until("signed", sign, |said| said.code == 0);

@@ -11,7 +11,10 @@
 use std::process::{Command, Stdio};
 
 use super::Network;
-use crate::support::{Node, Place};
+use crate::{
+    support::{Node, Place},
+    wallet::NAMES,
+};
 
 /// Removes the namespaces when it is dropped.
 pub(super) struct Namespaces(Vec<String>);
@@ -64,7 +67,7 @@ impl Namespaces {
 
     /// The namespace and number of one of alice, bob and carol.
     fn of(&self, name: &str) -> (&str, usize) {
-        let number = super::NAMES.iter().position(|other| *other == name).unwrap() + 1;
+        let number = NAMES.iter().position(|other| *other == name).unwrap() + 1;
         (&self.0[number], number)
     }
 

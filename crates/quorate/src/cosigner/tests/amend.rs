@@ -70,6 +70,19 @@ async fn moved_share_is_approved_by_all_and_the_next_epoch_knows_its_place() {
     team.cosigners[0].sign(hello).await.unwrap();
 }
 
+/// So that it may stop right behind the answer, as operators do who move a store then.
+#[tokio::test(flavor = "multi_thread")]
+async fn others_have_heard_that_all_approved_when_the_answer_comes() {
+    let mut team = team().await;
+    team.configured(0, moved(0, "aws/disk")).await;
+    team.cosigners[0].amend("w", Some(SuiteId::Ed25519)).await.unwrap();
+    for cosigner in &team.cosigners {
+        let key = cosigner.shared().find("w", Some(SuiteId::Ed25519)).await.unwrap();
+        let known = cosigner.shared().amendments(key.share.key_id().as_bytes(), &key.share.package_digest()).await.unwrap();
+        assert_eq!(known.approved().count(), 1);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn two_that_break_the_rule_together_are_not_both_approved() {
     let mut team = team().await;
