@@ -41,8 +41,8 @@ pub use evm::{
 pub use key::{AddressKind, KeyUse, KeyView, Network, format_path};
 pub use message::Message;
 pub use psbt::{InputDetails, OutputDetails, Psbt, PsbtDetails, PsbtError, extract_transaction};
-pub(crate) use solana::is_associated;
 pub use solana::{Action, InstructionDetails, SolanaDetails, SolanaError, SolanaMessage};
+pub(crate) use solana::{HoldingAccount, solana_bytes};
 
 /// The largest payload that is accepted, in bytes (1 MiB).
 pub const MAX_PAYLOAD: usize = 1 << 20;

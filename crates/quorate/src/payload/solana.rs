@@ -13,7 +13,7 @@ mod describe;
 mod parse;
 mod programs;
 
-pub(crate) use associated::is_associated;
+pub(crate) use associated::{HoldingAccount, bytes as solana_bytes};
 pub use describe::{Action, InstructionDetails, SolanaDetails};
 use parse::Parsed;
 pub use parse::SolanaError;

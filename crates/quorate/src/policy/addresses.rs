@@ -9,10 +9,13 @@ use bitcoin::hashes::{Hash as _, sha256};
 use serde::Deserialize;
 
 use super::Decision;
-use crate::payload::{AddressError, Effect, canonical_address, is_associated};
+use crate::payload::{AddressError, Effect, HoldingAccount, canonical_address, solana_bytes};
 
 /// The longest file that is read, in bytes.
 const MAX_FILE: u64 = 16 << 20;
+/// How often it is looked, for one request, whether an account is a listed wallet's: each takes some 20 µs, and whoever may ask chooses the
+/// accounts.
+const MAX_LOOKUPS: usize = 100_000;
 
 /// Lists of addresses of Bitcoin, Ethereum and Solana.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -102,8 +105,7 @@ impl AddressRules {
 
     /// What is said to those whom an effect names.
     pub(super) fn decide(&self, effect: &Effect, own: Option<&str>) -> Decision {
-        let held = self.holders(effect).map(|wallet| self.denied(wallet));
-        let denied = effect.addresses().map(|address| self.denied(address)).chain(held).fold(Decision::Allow, Decision::and);
+        let denied = effect.addresses().map(|address| self.denied(address)).fold(Decision::Allow, Decision::and);
         let gets = match effect {
             Effect::Transfer { to, .. } => Some(to),
             Effect::Approval { spender, .. } => Some(spender),
@@ -121,12 +123,34 @@ impl AddressRules {
         }
     }
 
-    /// Those on the lists in whose own account for a token of Solana it goes: transfers name the account and not the wallet.
-    fn holders<'a>(&'a self, effect: &'a Effect) -> impl Iterator<Item = &'a str> {
-        let to = if let Effect::Transfer { asset, to, .. } = effect { asset.named_mint().map(|mint| (mint, to)) } else { None };
+    /// What is said to those in whose own accounts for tokens of Solana something goes: transfers name the accounts and not the wallets.
+    pub(super) fn decide_holders<'a>(&self, effects: &'a [Effect]) -> Decision {
+        let named = |effect: &'a Effect| match effect {
+            Effect::Transfer { asset, to, .. } => Some((to, asset.named_mint()?)),
+            Effect::Approval { .. }
+            | Effect::Call { .. }
+            | Effect::Delegatecall { .. }
+            | Effect::Upgrade { .. }
+            | Effect::OwnerChange { .. }
+            | Effect::Undecoded { .. } => None,
+        };
+        let accounts: BTreeSet<_> = effects.iter().filter_map(named).collect();
+        let accounts: Vec<_> = accounts.into_iter().filter_map(|(to, mint)| HoldingAccount::new(to, mint)).collect();
+        if accounts.is_empty() {
+            return Decision::Allow;
+        }
         let loaded = self.deny_files.iter().filter_map(|file| file.loaded.as_ref()).flat_map(|loaded| &loaded.addresses);
-        let listed = to.is_some().then(|| self.deny.iter().chain(loaded)).into_iter().flatten().map(String::as_str);
-        listed.filter(move |wallet| to.is_some_and(|(mint, to)| is_associated(to, wallet, mint)))
+        let wallets: Vec<_> = self.deny.iter().chain(loaded).filter_map(|listed| Some((listed, solana_bytes(listed)?))).collect();
+        if wallets.len().saturating_mul(accounts.len()) > MAX_LOOKUPS {
+            let reason = format!(
+                "whether {} accounts are those of {} listed wallets is too much to look up",
+                accounts.len(),
+                wallets.len()
+            );
+            return Decision::deny(&format!("{reason}; split the transaction")).by("addresses.deny");
+        }
+        let gets = |(_, wallet): &&(&String, [u8; 32])| accounts.iter().any(|account| account.is_of(wallet));
+        wallets.iter().filter(gets).map(|(listed, _)| self.denied(listed)).fold(Decision::Allow, Decision::and)
     }
 
     fn denied(&self, address: &str) -> Decision {
@@ -206,5 +230,38 @@ fn is_date(text: &str) -> bool {
     match parts.as_slice() {
         [year, month, day] => digits(year, 4) && digits(month, 2) && digits(day, 2) && within(month, 12) && within(day, 31),
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::payload::Asset;
+
+    /// Transfers of a named token to so many accounts that programs derived.
+    fn transfers(count: usize) -> Vec<Effect> {
+        let mint = "EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v";
+        let addresses =
+            (0_u32..).map(|number| bs58::encode(sha256::Hash::hash(&number.to_be_bytes()).to_byte_array()).into_string());
+        let accounts = addresses.filter(|address| HoldingAccount::new(address, mint).is_some());
+        let asset: Asset = format!("solana/token:{mint}").parse().unwrap();
+        accounts.take(count).map(|to| Effect::Transfer { asset: asset.clone(), to, amount: 1 }).collect()
+    }
+
+    #[test]
+    fn accounts_and_wallets_that_are_too_many_are_denied_and_not_looked_up() {
+        let wallets = (1..=20_001_u32).map(|number| {
+            let mut wallet = [9; 32];
+            wallet[..4].copy_from_slice(&number.to_be_bytes());
+            bs58::encode(wallet).into_string()
+        });
+        let rules = AddressRules { deny: wallets.collect(), ..AddressRules::default() };
+        let five = transfers(5);
+        let denied = rules.decide_holders(&five);
+        assert!(matches!(&denied, Decision::Deny { reason, .. } if reason.contains("split the transaction")), "{denied:?}");
+        // One account as often as one likes is one.
+        assert!(!matches!(rules.decide_holders(&vec![five[0].clone(); 50]), Decision::Deny { .. }));
+        let none = AddressRules::default();
+        assert!(!matches!(none.decide_holders(&transfers(50)), Decision::Deny { .. }));
     }
 }

@@ -379,6 +379,7 @@ impl BuiltinPolicy {
         };
         let judge = |effect: &Effect| self.calls.decide(effect, not_decoded).and(self.addresses.decide(effect, own));
         let effects = description.effects.iter().map(judge).fold(Decision::Allow, Decision::and);
+        let effects = effects.and(self.addresses.decide_holders(&description.effects));
         limited.and(chain).and(effects).and(assets::decide(&self.assets, self.other_tokens, &description.spends))
     }
 
