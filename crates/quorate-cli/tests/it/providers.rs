@@ -9,7 +9,7 @@ use quorate_services::{Fate, Line, Moto, Postgres, SoftHsm};
 use crate::{
     database::{moved, say_where},
     rejoin::until,
-    support::{Place, Said, free_port, quorate},
+    support::{Node, Place, Said, free_port, quorate},
     token::reconfigure,
     wallet::NAMES,
 };
@@ -153,6 +153,16 @@ fn say_key_services(place: &Place, domains: &str) {
     fs::write(&path, lines.collect::<Vec<_>>().join("\n") + "\n").unwrap();
 }
 
+/// Has everyone agree to alice's other key services. She is stopped then.
+fn amended(place: &Place, alice: Node, domains: &str) {
+    say_key_services(place, domains);
+    assert_eq!(alice.stop(), 0);
+    let alice = place.start("alice");
+    place.wait_for_links(&NAMES);
+    place.at("alice", "placement amend treasury").succeeds();
+    assert_eq!(alice.stop(), 0);
+}
+
 fn epoch_files(place: &Place) -> usize {
     let keys = fs::read_dir(place.path("alice/store/epochs")).into_iter().flatten().flatten();
     keys.map(|key| fs::read_dir(key.path()).into_iter().flatten().count()).sum()
@@ -174,7 +184,22 @@ fn cut_off_and_finished(place: &Place, aws: &Aws, domains: &[&str], to: &[Vec<St
     place.start_fails("alice", "passphrase").fails(2, "quorate key-service move");
     key_service_moved(place, domains, &[]).fails(2, "another move was begun");
     moved(place, "alice", "cloud-alice/disk", &["--bucket", "s3://bucket/alice"]).fails(2, "quorate key-service move");
-    let said = key_service_moved(place, domains, to).succeeds();
+    // Nor does it say anything else that KMS is disabled, wherever that cuts it off, behind the header of the vault too.
+    let attempts = (7..).step_by(4).take(30).map(|early| {
+        let calls = AtomicU32::new(0);
+        aws.line.plan(move |_| if calls.fetch_add(1, Ordering::SeqCst) < early { Fate::Pass } else { Fate::Say(DISABLED) });
+        key_service_moved(place, domains, to)
+    });
+    let mut last = None;
+    for said in attempts {
+        if said.code == 0 {
+            last = Some(said);
+            break;
+        }
+        said.fails(2, "is disabled");
+    }
+    aws.line.plan(|_| Fate::Pass);
+    let said = last.unwrap().succeeds();
     assert!(said.contains("brought 1 epoch keys"), "{said}");
     assert_eq!(epoch_files(place), 0);
     assert!(fs::read_to_string(place.path("alice/quorate.toml")).unwrap().contains("by hand"));
@@ -221,13 +246,16 @@ fn key_services_move_and_nothing_that_is_kept_opens_with_the_former_ones() {
         place.at("bob", "refresh treasury").succeeds();
         until("alice signs with a new share", sign, |said| said.code == 0);
 
-        // And back to a passphrase, cut off behind everything but the end.
-        say_key_services(&place, "[\"alice-ltd/safe\"]");
-        assert_eq!(alice.stop(), 0);
+        // KMS goes and the token stays: the keys of epochs are where they were, and nothing may destroy them there.
+        amended(&place, alice, "[\"alice-hsm\"]");
+        let said = key_service_moved(&place, &["alice-hsm"], &[token(&place, "alice"), no_passphrase()]).succeeds();
+        assert!(!said.contains("brought 1 epoch keys"), "{said}");
         let alice = place.start("alice");
         place.wait_for_links(&NAMES);
-        place.at("alice", "placement amend treasury").succeeds();
-        assert_eq!(alice.stop(), 0);
+        until("alice signs with the token alone", sign, |said| said.code == 0);
+
+        // And back to a passphrase, cut off behind everything but the end.
+        amended(&place, alice, "[\"alice-ltd/safe\"]");
         let former = fs::read_to_string(place.path("alice/quorate.toml")).unwrap();
         key_service_moved(&place, &["alice-ltd/safe"], &[]).succeeds();
         assert_eq!(epoch_files(&place), 1);
@@ -247,7 +275,7 @@ fn store_moves_to_a_bucket_and_back_and_leaves_nothing_behind() {
     let (place, aws) = (Place::new(), Aws::start());
     let mut nodes = place.start_team(&NAMES);
     place.at("alice", "keygen treasury --suite ed25519").succeeds();
-    let amended = |domain: &str, former: crate::support::Node| {
+    let amended = |domain: &str, former: Node| {
         assert_eq!(former.stop(), 0);
         say_where(&place.path("alice"), domain);
         let alice = place.start("alice");

@@ -1,7 +1,7 @@
 //! Other key services for a cosigner's sealed shares, so that no record of the store opens with the former ones: `quorate key-service move`.
 //!
 //! ```text
-//! new key services tried        nothing is written yet
+//! new key services tried        nothing of the cosigner's is written yet; a key that a token should have is made
 //! DIR/rewrapping.toml "wrap"    from here on the cosigner does not start
 //! everything wrapped anew       where it is, each wrapped key tried before the former wrapping is given up (Vault::rewrap)
 //! epoch keys copied             if they go into a token, or out of it; read back and compared; the vault is opened with all that is new
@@ -152,9 +152,7 @@ impl Rewrapping<'_> {
 
     /// Wraps everything anew, brings the epoch keys where they belong, and has the configuration name the new key services.
     async fn wrap(&self, journal: &Journal, from: &KeyService, to: &KeyService, moves: bool) -> Result<Vault, MoveError> {
-        // All may have been wrapped anew before it was cut off.
-        let done = if self.is_begun { self.open(to, from.epoch_keys()).await.ok() } else { None };
-        let mut vault = match done {
+        let mut vault = match self.done_before(from, to).await.map_err(NodeError::from)? {
             Some(vault) => vault,
             None => self.rewrapped(from, to).await?,
         };
@@ -170,6 +168,21 @@ impl Rewrapping<'_> {
         let leave = Journal { phase: Phase::Leave, from: journal.from.clone(), to: journal.to.clone() };
         journal::write(self.directory, REWRAPPING_FILE, &leave)?;
         Ok(vault)
+    }
+
+    /// The vault under the new key services, if all was wrapped anew before it was cut off.
+    async fn done_before(&self, from: &KeyService, to: &KeyService) -> Result<Option<Vault>, VaultError> {
+        if !self.is_begun {
+            return Ok(None);
+        }
+        match self.open(to, from.epoch_keys()).await {
+            Ok(vault) => Ok(Some(vault)),
+            // What does not answer does not say that it is not done either.
+            Err(error @ (VaultError::Store(_) | VaultError::Kek(KekError::Unavailable { .. } | KekError::Store(_)))) => {
+                Err(error)
+            }
+            Err(_) => Ok(None),
+        }
     }
 
     /// Wraps everything anew, where it is.
