@@ -18,6 +18,8 @@ use crate::{
     store::BoxFuture,
 };
 
+/// More than the longest question: KMS takes at most 8 KiB of context.
+const LONGEST_BODY: usize = 16 << 10;
 const VERSION: u8 = 1;
 const ALGORITHM: &str = "SYMMETRIC_DEFAULT";
 
@@ -132,8 +134,11 @@ impl AwsKms {
             plaintext,
             ciphertext_blob: blob,
         };
-        let text = serde_json::to_string(&asked).map_err(|error| AwsKmsError::Setup { source: error.into() })?;
-        Ok(Zeroizing::new(text))
+        // Room for the longest, so that no part of it is left behind in memory that was too small.
+        let mut text = Zeroizing::new(Vec::with_capacity(LONGEST_BODY));
+        serde_json::to_writer(&mut *text, &asked).map_err(|error| AwsKmsError::Setup { source: error.into() })?;
+        let text = core::str::from_utf8(&text).map_err(|error| AwsKmsError::Setup { source: error.into() })?;
+        Ok(Zeroizing::new(text.to_owned()))
     }
 
     /// Reads an answer, which must be of this key.

@@ -62,7 +62,8 @@ pub(crate) fn aws_region() -> Option<String> {
 
 impl Credentials {
     pub(super) fn read(service: Service, file: &Path) -> Result<Self, String> {
-        let mut text = Zeroizing::new(String::new());
+        // Room for the longest, so that no part of it is left behind in memory that was too small.
+        let mut text = Zeroizing::new(String::with_capacity(usize::try_from(LONGEST_FILE).unwrap_or_default().saturating_add(1)));
         let open = File::open(file).and_then(|file| file.take(LONGEST_FILE).read_to_string(&mut text));
         open.map_err(|error| error.to_string())?;
         match service {
