@@ -65,6 +65,31 @@ async fn nats_wire_keeps_the_contract_whatever_the_server_takes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn peer_that_is_not_listened_to_crowds_out_itself_alone() {
+    let server = Nats::start();
+    let identities = identities(3, 33);
+    let (roster, ids) = (roster(&identities), identities.iter().map(Identity::peer_id).collect::<Vec<_>>());
+    let wires = wires(&identities, &roster, &server).await;
+    let mut sent = 0;
+    while wires[0].counters().crowded == 0 {
+        wires[1].send(ids[0], b"again".to_vec()).await.unwrap();
+        sent += 1;
+        assert!(sent < 100_000, "there is no bound");
+        sleep(Duration::from_micros(200)).await;
+    }
+    wires[2].send(ids[0], b"once".to_vec()).await.unwrap();
+    let mut waiting = 0;
+    while timeout(LONG, wires[0].recv()).await.unwrap().unwrap() == (ids[1], b"again".to_vec()) {
+        waiting += 1;
+    }
+    assert_eq!(waiting, 64);
+    // What was taken makes room.
+    wires[1].send(ids[0], b"more".to_vec()).await.unwrap();
+    let more = async { while wires[0].recv().await.unwrap() != (ids[1], b"more".to_vec()) {} };
+    timeout(LONG, more).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn sessions_survive_a_faulty_nats_wire() {
     let server = Nats::start_with("max_payload: 4096");
     let identities = identities(3, 2);

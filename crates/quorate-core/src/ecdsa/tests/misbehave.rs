@@ -7,6 +7,7 @@ use crate::{
     curve::Curve,
     ecdsa::{extension, message::ANSWER_BYTES, vole},
     error::FaultKind::*,
+    randomness::Hedged,
 };
 
 /// Where a field lies: round, part, name, first byte, length.
@@ -193,6 +194,28 @@ fn every_changed_field_is_found_and_blamed_right_by_the_other_of_two_in_three() 
 #[test]
 fn every_changed_field_is_found_and_blamed_right_by_both_others_of_three_in_five() {
     every_field(3, 5, &[2, 3, 5], 3);
+}
+
+#[test]
+fn two_signers_whose_products_are_wrong_are_both_named_and_nobody_else() {
+    let network = Network::<EcdsaSecp256k1>::new(4, 5);
+    for batch in [1, 3] {
+        let outcomes = run_against(network.presigning(&[1, 2, 3, 5], batch), &[2, 3], |round, letters| {
+            for letter in letters.iter_mut().filter(|letter| round == 2 && [id(2), id(3)].contains(&letter.from)) {
+                let gamma = letter.private.len() - 33;
+                let point = EcdsaSecp256k1::encode_point(&EcdsaSecp256k1::mul_generator(
+                    &Hedged::fixed(random()).scalar::<EcdsaSecp256k1>(),
+                ));
+                letter.private[gamma..].copy_from_slice(point.as_ref());
+            }
+        });
+        assert_eq!(outcomes.len(), 2);
+        for (me, outcome) in &outcomes {
+            let Some(Err(Error::Fault(fault))) = outcome else { panic!("{me} has no fault") };
+            assert_eq!((fault.kind, &fault.culprits[..]), (WrongNonceProduct, &[id(2), id(3)][..]), "{me}");
+        }
+        assert_nobody_honest_blamed(&outcomes, &network);
+    }
 }
 
 /// Exchanges two places of the same length.

@@ -179,7 +179,7 @@ impl NatsOptions {
     ///
     /// # Errors
     ///
-    /// [`NatsError::File`], [`NatsError::NoRoots`].
+    /// [`NatsError::File`].
     pub fn roots(mut self, file: &Path) -> Result<Self, NatsError> {
         self.roots = Some(certificates(file)?);
         Ok(self)
@@ -189,7 +189,7 @@ impl NatsOptions {
     ///
     /// # Errors
     ///
-    /// [`NatsError::File`], [`NatsError::NoRoots`].
+    /// [`NatsError::File`].
     pub fn client_certificate(mut self, chain: &Path, key: &Path) -> Result<Self, NatsError> {
         let read = PrivateKeyDer::from_pem_file(key).map_err(|source| unusable(key, source))?;
         self.client = Some(Arc::new((certificates(chain)?, read)));

@@ -78,7 +78,7 @@ async fn operator_of_the_server_hears_nothing_and_can_forge_replay_and_redirect_
 }
 
 /// Answers every connection with these bytes, again and again, as long as somebody reads.
-fn false_server(answer: Vec<u8>, endless: bool) -> String {
+pub(super) fn false_server(answer: Vec<u8>, endless: bool) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("nats://{}", listener.local_addr().unwrap());
     drop(std::thread::spawn(move || {

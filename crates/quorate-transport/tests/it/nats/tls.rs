@@ -10,6 +10,7 @@ use quorate_transport::{
 };
 use tempfile::TempDir;
 
+use super::attack::false_server;
 use crate::common::{identities, roster};
 
 /// An authority and the files that it gave out.
@@ -87,6 +88,25 @@ async fn server_and_client_prove_themselves_by_certificates() {
     let options = NatsOptions::new([format!("tls://localhost:{}", plain.port())]).unwrap().roots(&path("ours.ca")).unwrap();
     let started = start(0, options).await;
     assert!(matches!(started, Err(NatsError::Untrusted { .. })), "{started:?}");
+}
+
+/// Whoever is on the way may have put them there.
+#[tokio::test(flavor = "multi_thread")]
+async fn bytes_between_the_servers_word_and_tls_are_not_taken() {
+    const INFO: &str = "INFO {\"max_payload\":1048576,\"tls_required\":true}\r\n";
+    let place = files();
+    let identities = identities(2, 34);
+    let roster = roster(&identities);
+    let start = async |answer: String| {
+        let url = false_server(answer.into_bytes(), false).replace("nats://127.0.0.1", "tls://localhost");
+        let options = NatsOptions::new([url]).unwrap().roots(&place.path().join("ours.ca")).unwrap();
+        NatsWire::start(identities[0].peer_id(), &roster, options).await
+    };
+    let injected = start(format!("{INFO}PING\r\n")).await;
+    assert!(matches!(injected, Err(NatsError::Untrusted { .. })), "{injected:?}");
+    // Without them it gets as far as TLS, which this server does not speak.
+    let plain = start(INFO.to_owned()).await;
+    assert!(!matches!(plain, Err(NatsError::Untrusted { .. })), "{plain:?}");
 }
 
 #[test]
