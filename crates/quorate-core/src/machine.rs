@@ -16,7 +16,7 @@
 
 use alloc::{collections::BTreeMap, collections::VecDeque, vec::Vec};
 
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 use crate::{
     error::{DecodeError, Error, Fault, FaultKind, InputError},
@@ -26,10 +26,13 @@ use crate::{
 
 mod frame;
 mod inbox;
+mod parts;
 
 pub(crate) use frame::room;
 use frame::{FRAME_OVERHEAD, Frame, broadcast_digest, echo};
 use inbox::Inbox;
+pub use parts::Parts;
+use parts::Source;
 
 /// A protocol as a chain of rounds. Implemented inside this crate only.
 pub trait Protocol: sealed::Rounds {}
@@ -37,7 +40,7 @@ pub trait Protocol: sealed::Rounds {}
 impl<R: sealed::Rounds> Protocol for R {}
 
 pub(crate) mod sealed {
-    use super::{Arrived, DecodeError, Error, Identifier, Next, ParticipantSet, ProtocolId};
+    use super::{Arrived, DecodeError, Error, Identifier, Next, ParticipantSet, Parts, ProtocolId};
 
     /// The machine's view of a protocol.
     pub trait Rounds: Sized {
@@ -61,8 +64,8 @@ pub(crate) mod sealed {
         fn senders(&self, round: u8) -> &ParticipantSet;
         /// The most bytes of broadcast and private part together that a message of a round can honestly have, plus one more element.
         fn size_limit(&self, round: u8) -> usize;
-        /// Takes the parts apart.
-        fn parse(&self, round: u8, broadcast: &[u8], private: &[u8]) -> Result<Self::Message, DecodeError>;
+        /// Takes the parts apart, or keeps them where they are.
+        fn parse(&self, round: u8, parts: Parts) -> Result<Self::Message, DecodeError>;
         /// All messages of the round are here.
         fn advance(self, arrived: Arrived<Self::Message>) -> Result<Next<Self>, Error>;
     }
@@ -116,10 +119,9 @@ pub struct OutgoingMessage {
     pub bytes: Zeroizing<Vec<u8>>,
 }
 
-/// Wipes in one piece what [`Zeroizing`] would wipe byte by byte: the spare room of an empty list.
+/// [`Zeroizing`] wipes the elements of a list one by one, and the spare room of an empty one in one piece.
 impl Drop for OutgoingMessage {
     fn drop(&mut self) {
-        self.bytes.as_mut_slice().zeroize();
         self.bytes.clear();
     }
 }
@@ -265,10 +267,23 @@ impl<P: Protocol> Machine<P> {
     ///
     /// Only when the session is dead, and from then on always the same error: [`Error::Fault`] if someone broke the protocol.
     pub fn handle(&mut self, from: Identifier, bytes: &[u8]) -> Result<Handled, Error> {
+        self.take(from, Source::Lent(bytes))
+    }
+
+    /// As [`handle`](Self::handle), of bytes that the caller has no more use for: a long message stays where it is and is not copied.
+    ///
+    /// # Errors
+    ///
+    /// As [`handle`](Self::handle).
+    pub fn handle_owned(&mut self, from: Identifier, bytes: Zeroizing<Vec<u8>>) -> Result<Handled, Error> {
+        self.take(from, Source::Given(bytes))
+    }
+
+    fn take(&mut self, from: Identifier, source: Source<'_>) -> Result<Handled, Error> {
         let outcome = match &self.state {
             State::Dead(error) => return Err(error.clone()),
             State::Finished(_) => Ok(Handled::Ignored(Ignored::Finished)),
-            State::Running(_) | State::Held(..) => self.accept(from, bytes),
+            State::Running(_) | State::Held(..) => self.accept(from, source),
         };
         match outcome {
             Ok(Handled::Ignored(reason)) => {
@@ -305,7 +320,8 @@ impl<P: Protocol> Machine<P> {
         error
     }
 
-    fn accept(&mut self, from: Identifier, bytes: &[u8]) -> Result<Handled, Error> {
+    fn accept(&mut self, from: Identifier, source: Source<'_>) -> Result<Handled, Error> {
+        let bytes = source.as_slice();
         let (State::Running(rounds) | State::Held(_, rounds, _)) = &self.state else {
             return Ok(Handled::Ignored(Ignored::Finished));
         };
@@ -339,10 +355,11 @@ impl<P: Protocol> Machine<P> {
             None if frame.round < current => return ignore(Ignored::UnknownSender),
             None => {}
         }
-        let Ok(message) = rounds.parse(frame.round, frame.broadcast, frame.private) else {
+        let (round, echo, length) = (frame.round, frame.echo, frame.broadcast.len());
+        let Ok(message) = rounds.parse(round, Parts::of(source, length)) else {
             return ignore(Ignored::Malformed);
         };
-        inbox.insert(from, message, broadcast, frame.echo, fingerprint);
+        inbox.insert(from, message, broadcast, echo, fingerprint);
         Ok(Handled::Accepted)
     }
 

@@ -1,6 +1,9 @@
 //! Machines of ours that answer each other on one thread, and what they send.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    mem,
+};
 
 use quorate_core::{
     Identifier,
@@ -23,9 +26,9 @@ pub fn run<P: Protocol>(mut machines: BTreeMap<Identifier, Machine<P>>) -> Outco
     for (id, machine) in &mut machines {
         bytes += collect(*id, machine, &mut under_way)?;
     }
-    while let Some((from, message)) = under_way.pop_front() {
+    while let Some((from, mut message)) = under_way.pop_front() {
         let machine = machines.get_mut(&message.to).ok_or("a message to a stranger")?;
-        machine.handle(from, &message.bytes)?;
+        machine.handle_owned(from, mem::take(&mut message.bytes))?;
         bytes += collect(message.to, machine, &mut under_way)?;
     }
     let mut outputs = BTreeMap::new();

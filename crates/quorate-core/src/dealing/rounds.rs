@@ -9,7 +9,7 @@ use crate::{
     error::{DecodeError, Error},
     identifier::{Identifier, ParticipantSet},
     keys::{CertifiedPackage, KeyShare, PendingShare},
-    machine::{Arrived, Machine, Next, Outbox, sealed::Rounds},
+    machine::{Arrived, Machine, Next, Outbox, Parts, sealed::Rounds},
     randomness::Hedged,
     session::ProtocolId,
 };
@@ -117,9 +117,9 @@ impl<C: Curve, P: Purpose> Rounds for DealingRounds<C, P> {
         }
     }
 
-    fn parse(&self, round: u8, broadcast: &[u8], private: &[u8]) -> Result<Message, DecodeError> {
+    fn parse(&self, round: u8, parts: Parts) -> Result<Message, DecodeError> {
         let receives = self.receivers().contains(self.me());
-        Message::parse::<C>(round, (broadcast, private), self.min_signers(), receives)
+        Message::parse::<C>(round, (parts.broadcast(), parts.private()), self.min_signers(), receives)
     }
 
     fn advance(self, arrived: Arrived<Message>) -> Result<Next<Self>, Error> {

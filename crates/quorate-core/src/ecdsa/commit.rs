@@ -7,7 +7,6 @@ use zeroize::Zeroizing;
 
 use super::{
     Request, extension,
-    message::RunMessage,
     multiply::{Inputs, Link, Multiply},
     pairing::Refused,
     run::Run,
@@ -18,7 +17,7 @@ use crate::{
     domain,
     error::{Error, Fault, FaultKind, InputError},
     identifier::Identifier,
-    machine::{Arrived, Outbox},
+    machine::{Arrived, Outbox, Parts},
     polynomial,
     randomness::Hedged,
     secret::Secret,
@@ -113,12 +112,12 @@ impl<C: EcdsaSuite> Commit<C> {
     }
 
     /// All commitments and extensions are here: checks the extensions, and multiplies as Alice.
-    pub(crate) fn advance(mut self, arrived: &Arrived<RunMessage>) -> Result<(Multiply<C>, Outbox), Error> {
+    pub(crate) fn advance(mut self, arrived: &Arrived<Parts>) -> Result<(Multiply<C>, Outbox), Error> {
         let own = self.opening.commitment(self.run.context.as_bytes(), self.run.me());
         let mut commitments = BTreeMap::from([(self.run.me(), own)]);
         for (from, message) in &arrived.messages {
             let (commitment, request) =
-                message.broadcast.split_first_chunk().ok_or(Error::Bug("a commitment of another length"))?;
+                message.broadcast().split_first_chunk().ok_or(Error::Bug("a commitment of another length"))?;
             if request != self.request {
                 return Err(Fault::by(FaultKind::DifferentRequest, *from).into());
             }
@@ -128,7 +127,7 @@ impl<C: EcdsaSuite> Commit<C> {
         let mut links = BTreeMap::new();
         for (peer, (receiver, ours)) in core::mem::take(&mut self.begun) {
             let theirs = arrived.messages.get(&peer).ok_or(Error::Bug("a message is missing"))?;
-            links.insert(peer, self.link(peer, receiver, &ours, &theirs.private, &transcript)?);
+            links.insert(peer, self.link(peer, receiver, &ours, theirs.private(), &transcript)?);
         }
         // A copied state that meets other messages, private ones too, draws other values.
         let secret = Zeroizing::new(C::encode_scalar(self.run.share.signing_share().expose()));
@@ -218,9 +217,8 @@ mod tests {
     type Sent = BTreeMap<Identifier, Outbox>;
 
     /// What all but `me` sent, as it arrives.
-    fn arrived(me: Identifier, sent: &Sent) -> Arrived<RunMessage> {
-        let private = |outbox: &Outbox| Zeroizing::new(outbox.private[&me][outbox.room..].to_vec());
-        let message = |outbox: &Outbox| RunMessage { broadcast: outbox.broadcast.clone(), private: private(outbox) };
+    fn arrived(me: Identifier, sent: &Sent) -> Arrived<Parts> {
+        let message = |outbox: &Outbox| Parts::new(&outbox.broadcast, &outbox.private[&me][outbox.room..]);
         let messages = sent.iter().filter(|(from, _)| **from != me).map(|(from, outbox)| (*from, message(outbox))).collect();
         Arrived { messages, echo: [0; 32] }
     }
@@ -258,7 +256,7 @@ mod tests {
             ((me, multiply), (me, sent))
         };
         let (multiplies, sent): (Vec<_>, Sent) = commits.into_iter().map(multiply).unzip();
-        let made = multiplies.into_iter().map(|(me, multiply)| multiply.advance(&arrived(me, &sent)));
+        let made = multiplies.into_iter().map(|(me, multiply)| multiply.advance(arrived(me, &sent)));
         made.map(|made| made.map(|presignatures| presignatures.len())).collect()
     }
 

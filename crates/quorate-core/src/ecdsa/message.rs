@@ -1,32 +1,7 @@
 //! The messages of a run, taken apart by length; what is inside is decoded where a wrong value is a fault with a name.
 
-use alloc::vec::Vec;
-
-use zeroize::{Zeroize, Zeroizing};
-
 use super::{extension, suite::COORDINATES, vole};
-use crate::{curve::Curve, error::DecodeError};
-
-/// Both parts of one message.
-#[doc(hidden)]
-pub struct RunMessage {
-    pub(crate) broadcast: Vec<u8>,
-    pub(crate) private: Zeroizing<Vec<u8>>,
-}
-
-/// Wipes in one piece what [`Zeroizing`] would wipe byte by byte: the spare room of an empty list.
-impl Drop for RunMessage {
-    fn drop(&mut self) {
-        self.private.as_mut_slice().zeroize();
-        self.private.clear();
-    }
-}
-
-impl core::fmt::Debug for RunMessage {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "RunMessage({} + {} bytes)", self.broadcast.len(), self.private.len())
-    }
-}
+use crate::{curve::Curve, error::DecodeError, machine::Parts};
 
 /// How long the two parts of a message are. Every round's messages have one length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,15 +30,16 @@ impl Lengths {
         self.broadcast + self.private
     }
 
-    pub(crate) fn parse(self, broadcast: &[u8], private: &[u8]) -> Result<RunMessage, DecodeError> {
-        for (given, expected) in [(broadcast.len(), self.broadcast), (private.len(), self.private)] {
+    /// The parts, which stay in their frame, if they have these lengths.
+    pub(crate) fn parse(self, parts: Parts) -> Result<Parts, DecodeError> {
+        for (given, expected) in [(parts.broadcast().len(), self.broadcast), (parts.private().len(), self.private)] {
             match given.cmp(&expected) {
                 core::cmp::Ordering::Less => return Err(DecodeError::Truncated),
                 core::cmp::Ordering::Greater => return Err(DecodeError::TrailingBytes),
                 core::cmp::Ordering::Equal => {}
             }
         }
-        Ok(RunMessage { broadcast: broadcast.to_vec(), private: Zeroizing::new(private.to_vec()) })
+        Ok(parts)
     }
 }
 

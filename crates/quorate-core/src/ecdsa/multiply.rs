@@ -11,7 +11,7 @@ use super::{
     check::{self, Answer, Answers, Claim, Part},
     commit::{Nonce, Opening},
     extension,
-    message::{Lengths, RunMessage},
+    message::Lengths,
     pairing::Refused,
     run::Run,
     suite::{COORDINATES, EcdsaSuite},
@@ -22,7 +22,7 @@ use crate::{
     domain,
     error::{Error, Fault, FaultKind, InputError},
     identifier::Identifier,
-    machine::{self, Arrived, Outbox},
+    machine::{self, Arrived, Outbox, Parts},
     randomness::Hedged,
     secret::Secret,
     transcript::Hash,
@@ -108,10 +108,10 @@ impl<C: EcdsaSuite> Multiply<C> {
     }
 
     /// All answers are here: checks them, and adds up the presignatures.
-    pub(crate) fn advance(mut self, arrived: &Arrived<RunMessage>) -> Result<Vec<Presignature<C>>, Error> {
+    pub(crate) fn advance(mut self, arrived: Arrived<Parts>) -> Result<Vec<Presignature<C>>, Error> {
         let mut points = BTreeMap::new();
         for (peer, message) in &arrived.messages {
-            points.insert(*peer, self.opened(*peer, &message.broadcast)?);
+            points.insert(*peer, self.opened(*peer, message.broadcast())?);
         }
         let mut received = BTreeMap::new();
         for (peer, message) in &arrived.messages {
@@ -123,7 +123,12 @@ impl<C: EcdsaSuite> Multiply<C> {
         let sums = self.sums(&points)?;
         let encoded = C::encode_points(&sums);
         let nonces = sums.into_iter().zip(encoded).enumerate();
-        nonces.map(|(index, nonce)| self.presignature(index, nonce, &received, &arrived.echo)).collect()
+        let made = nonces.map(|(index, nonce)| self.presignature(index, nonce, &received, &arrived.echo)).collect();
+        for (peer, message) in arrived.messages {
+            let pairing = self.run.pairings.get(&peer).ok_or(Error::Bug("a pairing is missing"))?;
+            pairing.room.give(message.into_frame());
+        }
+        made
     }
 
     /// Checks a signer's opening and takes its points, Rⱼ and pkⱼ of each presignature.
@@ -146,12 +151,12 @@ impl<C: EcdsaSuite> Multiply<C> {
     }
 
     /// Checks a signer's multiplications for us, under the guard.
-    fn received(&self, peer: Identifier, message: &RunMessage) -> Result<Received<C>, Error> {
+    fn received(&self, peer: Identifier, message: &Parts) -> Result<Received<C>, Error> {
         let link = self.links.get(&peer).ok_or(Error::Bug("a link is missing"))?;
         let pairing = self.run.pairings.get(&peer).ok_or(Error::Bug("a pairing is missing"))?;
         // All that is wrong without regard to our secrets, before the first check that depends on them.
         let Answers { each, gamma } =
-            Answers::<C>::decode(&message.private, self.run.batch).map_err(|_| Fault::by(FaultKind::InvalidElement, peer))?;
+            Answers::<C>::decode(message.private(), self.run.batch).map_err(|_| Fault::by(FaultKind::InvalidElement, peer))?;
         let me = self.run.me();
         let accept = |(index, answer): (usize, &Answer<'_, C>)| {
             let context = link.context(index);
@@ -165,7 +170,7 @@ impl<C: EcdsaSuite> Multiply<C> {
             Refused::Failed(Rejected::Wrong) => Fault::by(FaultKind::WrongMultiplication, peer).into(),
         })?;
         let thetas = products.iter().map(|(_, theta)| theta);
-        let between = check::between::<C>(&link.context, [peer, me], thetas, &message.broadcast);
+        let between = check::between::<C>(&link.context, [peer, me], thetas, message.broadcast());
         let shares = each.into_iter().zip(products).map(|(answer, (d, _))| Share { d, psi: answer.psi }).collect();
         Ok(Received { shares, gamma, between })
     }
@@ -297,8 +302,8 @@ fn answer<C: EcdsaSuite>(
     let (me, room) = (run.me(), machine::room(broadcast.len()));
     let sender = link.sender.as_ref().ok_or(Error::Bug("an extension is gone"))?;
     let length = Lengths::multiply::<C>(run.batch).private;
-    // One allocation of the final size.
-    let mut out = Zeroizing::new(Vec::with_capacity(room.saturating_add(length)));
+    let pairing = run.pairings.get(&peer).ok_or(Error::Bug("a pairing is missing"))?;
+    let mut out = pairing.room.take(room.saturating_add(length));
     out.resize(room, 0);
     let mut thetas: Vec<Theta> = Vec::with_capacity(run.batch);
     link.products = Vec::with_capacity(run.batch);

@@ -6,7 +6,6 @@ use ff::Field;
 
 use super::{
     EcdsaSignature, Presignature,
-    message::RunMessage,
     multiply::unless_alone,
     signature::nonce_point,
     suite::{EcdsaSuite, NoncePoint, is_high, scalar_of_digest},
@@ -17,7 +16,7 @@ use crate::{
     domain,
     error::{Error, Fault, FaultKind},
     identifier::{Identifier, ParticipantSet},
-    machine::Outbox,
+    machine::{Outbox, Parts},
     session::Context,
     transcript::{Hash, HashToScalar},
     wire::{Encoding, Writer},
@@ -103,15 +102,15 @@ impl<C: EcdsaSuite> Online<C> {
     }
 
     /// Adds up the signature, and verifies it before anyone sees it.
-    pub(crate) fn finish(self, messages: &BTreeMap<Identifier, RunMessage>) -> Result<EcdsaSignature<C>, Error> {
+    pub(crate) fn finish(self, messages: &BTreeMap<Identifier, Parts>) -> Result<EcdsaSignature<C>, Error> {
         let others: Vec<_> = messages.keys().copied().collect();
         let [mut w, mut u] = self.own;
-        if messages.values().any(|message| message.broadcast.get(64..) != Some(&self.tag)) {
+        if messages.values().any(|message| message.broadcast().get(64..) != Some(&self.tag)) {
             return Err(unless_alone(FaultKind::DifferentRequest, &others).into());
         }
         for (from, message) in messages {
             let [their_w, their_u] =
-                scalars::<C>(&message.broadcast).ok_or_else(|| Fault::by(FaultKind::InvalidElement, *from))?;
+                scalars::<C>(message.broadcast()).ok_or_else(|| Fault::by(FaultKind::InvalidElement, *from))?;
             w += their_w;
             u += their_u;
         }

@@ -36,6 +36,8 @@ use crate::{
 mod base_ot;
 mod direction;
 mod guard;
+mod lock;
+mod room;
 mod rounds;
 mod seeds;
 mod tree;
@@ -44,6 +46,7 @@ mod tree;
 mod tests;
 
 pub(crate) use guard::{Guard, Refused};
+pub(crate) use room::Room;
 pub use rounds::{Pair, PairingRounds};
 pub(crate) use seeds::{LEAVES, ReceiverSeeds, SenderSeeds, TREES};
 
@@ -90,6 +93,8 @@ pub struct Pairing {
     pub(crate) zero_key: Secret<[u8; 32]>,
     /// Shared with what was made with the pairing: that must not keep Δ alive.
     pub(crate) guard: Arc<Guard>,
+    /// For the next answer.
+    pub(crate) room: Room,
 }
 
 impl core::fmt::Debug for Pairing {

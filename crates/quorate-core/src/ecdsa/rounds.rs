@@ -7,7 +7,7 @@ use rand_core::TryCryptoRng;
 use super::{
     EcdsaSignature, Presignature, Request,
     commit::Commit,
-    message::{Lengths, RunMessage},
+    message::Lengths,
     multiply::Multiply,
     online::Online,
     run::{self, Pairings, Run},
@@ -17,7 +17,7 @@ use crate::{
     error::{DecodeError, Error},
     identifier::{Identifier, ParticipantSet},
     keys::KeyShare,
-    machine::{Arrived, Machine, Next, sealed::Rounds},
+    machine::{Arrived, Machine, Next, Parts, sealed::Rounds},
     session::{Context, ProtocolId, Session},
 };
 
@@ -149,7 +149,7 @@ fn lengths<C: EcdsaSuite>(round: u8, batch: usize) -> Lengths {
 impl<C: EcdsaSuite> Rounds for PresigningRounds<C> {
     type Output = Vec<Presignature<C>>;
     type Held = core::convert::Infallible;
-    type Message = RunMessage;
+    type Message = Parts;
 
     const PROTOCOL: ProtocolId = ProtocolId::EcdsaPresign;
     const ROUNDS: u8 = 2;
@@ -173,17 +173,17 @@ impl<C: EcdsaSuite> Rounds for PresigningRounds<C> {
         lengths::<C>(round, self.batch).total()
     }
 
-    fn parse(&self, round: u8, broadcast: &[u8], private: &[u8]) -> Result<RunMessage, DecodeError> {
-        lengths::<C>(round, self.batch).parse(broadcast, private)
+    fn parse(&self, round: u8, parts: Parts) -> Result<Parts, DecodeError> {
+        lengths::<C>(round, self.batch).parse(parts)
     }
 
-    fn advance(self, arrived: Arrived<RunMessage>) -> Result<Next<Self>, Error> {
+    fn advance(self, arrived: Arrived<Parts>) -> Result<Next<Self>, Error> {
         match self.stage {
             Making::Commit(commit) => {
                 let (next, outbox) = commit.advance(&arrived)?;
                 Ok(Next::Round(Self { stage: Making::Multiply(Box::new(next.without_senders())), ..self }, outbox))
             }
-            Making::Multiply(multiply) => multiply.advance(&arrived).map(Next::Done),
+            Making::Multiply(multiply) => multiply.advance(arrived).map(Next::Done),
         }
     }
 }
@@ -191,7 +191,7 @@ impl<C: EcdsaSuite> Rounds for PresigningRounds<C> {
 impl<C: EcdsaSuite> Rounds for SigningRounds<C> {
     type Output = EcdsaSignature<C>;
     type Held = core::convert::Infallible;
-    type Message = RunMessage;
+    type Message = Parts;
 
     const PROTOCOL: ProtocolId = ProtocolId::Ecdsa;
     const ROUNDS: u8 = 3;
@@ -221,11 +221,11 @@ impl<C: EcdsaSuite> Rounds for SigningRounds<C> {
         lengths::<C>(round, 1).total()
     }
 
-    fn parse(&self, round: u8, broadcast: &[u8], private: &[u8]) -> Result<RunMessage, DecodeError> {
-        lengths::<C>(round, 1).parse(broadcast, private)
+    fn parse(&self, round: u8, parts: Parts) -> Result<Parts, DecodeError> {
+        lengths::<C>(round, 1).parse(parts)
     }
 
-    fn advance(self, arrived: Arrived<RunMessage>) -> Result<Next<Self>, Error> {
+    fn advance(self, arrived: Arrived<Parts>) -> Result<Next<Self>, Error> {
         let rounds = match self.stage {
             Stage::Online(rounds) => return rounds.0.finish(&arrived.messages).map(Next::Done),
             Stage::Presigning(rounds) => rounds,
@@ -245,7 +245,7 @@ impl<C: EcdsaSuite> Rounds for SigningRounds<C> {
 impl<C: EcdsaSuite> Rounds for OnlineRounds<C> {
     type Output = EcdsaSignature<C>;
     type Held = core::convert::Infallible;
-    type Message = RunMessage;
+    type Message = Parts;
 
     const PROTOCOL: ProtocolId = ProtocolId::EcdsaOnline;
     const ROUNDS: u8 = 1;
@@ -266,11 +266,11 @@ impl<C: EcdsaSuite> Rounds for OnlineRounds<C> {
         Lengths::online().total()
     }
 
-    fn parse(&self, _round: u8, broadcast: &[u8], private: &[u8]) -> Result<RunMessage, DecodeError> {
-        Lengths::online().parse(broadcast, private)
+    fn parse(&self, _round: u8, parts: Parts) -> Result<Parts, DecodeError> {
+        Lengths::online().parse(parts)
     }
 
-    fn advance(self, arrived: Arrived<RunMessage>) -> Result<Next<Self>, Error> {
+    fn advance(self, arrived: Arrived<Parts>) -> Result<Next<Self>, Error> {
         self.0.finish(&arrived.messages).map(Next::Done)
     }
 }

@@ -14,7 +14,7 @@ use crate::{
     error::{DecodeError, Error, Fault, FaultKind, InputError},
     identifier::{Identifier, ParticipantSet},
     keys::KeyShare,
-    machine::{Arrived, Machine, Next, Outbox, sealed::Rounds},
+    machine::{Arrived, Machine, Next, Outbox, Parts, sealed::Rounds},
     session::{Context, ContextFields, ProtocolId, Session},
     transcript::Hash,
     wire::{Reader, Writer},
@@ -188,11 +188,11 @@ impl<C: FrostSuite> Rounds for SigningRounds<C> {
         if round == 1 { 32 + 2 * C::POINT_BYTES } else { 32 }
     }
 
-    fn parse(&self, round: u8, broadcast: &[u8], private: &[u8]) -> Result<SigningMessage, DecodeError> {
-        if !private.is_empty() {
+    fn parse(&self, round: u8, parts: Parts) -> Result<SigningMessage, DecodeError> {
+        if !parts.private().is_empty() {
             return Err(DecodeError::TrailingBytes);
         }
-        let mut input = Reader::new(broadcast);
+        let mut input = Reader::new(parts.broadcast());
         let head = input.array()?;
         let message = if round == 1 {
             SigningMessage::Commit(head, input.raw(2 * C::POINT_BYTES)?.to_vec())

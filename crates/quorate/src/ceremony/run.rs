@@ -87,18 +87,20 @@ impl<'a, P: Protocol> Drive<'a, P> {
             };
             // The identity comes from the encrypted link; one that takes no part here is not even looked at.
             if let Some(from) = self.peers.identifier(from) {
-                self.machine.handle(from, &bytes).map_err(DriveError::Protocol)?;
+                self.machine.handle_owned(from, bytes).map_err(DriveError::Protocol)?;
             }
         }
     }
 
     async fn send(&self, to: Identifier, bytes: &[u8]) -> Result<(), DriveError> {
         let peer = self.peers.peer(to).ok_or(DriveError::Protocol(Error::Bug("a message to nobody")))?;
-        let bytes = bytes.to_vec();
         #[cfg(test)]
-        let bytes = cheat::altered(self.network.peer_id(), bytes);
+        let altered = cheat::altered(self.network.peer_id(), bytes.to_vec());
+        #[cfg(test)]
+        let bytes = altered.as_slice();
         loop {
-            match self.network.send(self.session, peer, bytes.clone()) {
+            // The network wipes its copy.
+            match self.network.send(self.session, peer, bytes.to_vec()) {
                 // One that takes nothing must not hold the session open for ever.
                 Err(NetworkError::Send(SendError::Backpressure { .. }))
                     if self.until.is_some_and(|until| Instant::now() >= until) =>

@@ -2,6 +2,8 @@
 
 use core::sync::atomic::{AtomicBool, Ordering};
 
+use super::lock;
+
 /// The state that all sessions of one pairing share.
 #[derive(Default)]
 pub(crate) struct Guard {
@@ -44,6 +46,7 @@ impl Guard {
     /// Runs a check whose outcome may tell the peer something about our secrets. It runs alone, and if it fails the pairing is dead
     /// before the next one begins: of all the sessions in flight, one learns that its guess was wrong and the others learn nothing.
     pub(crate) fn check<T, E>(&self, check: impl FnOnce() -> Result<T, E>) -> Result<T, Refused<E>> {
+        // A check that panicked has marked the pairing dead; the lock itself protects nothing that could be half changed.
         let _alone = lock::lock(&self.one_at_a_time);
         if !self.is_live() {
             return Err(Refused::Dead);
@@ -53,29 +56,6 @@ impl Guard {
         verdict.passed = result.is_ok();
         drop(verdict);
         result.map_err(Refused::Failed)
-    }
-}
-
-#[cfg(feature = "std")]
-mod lock {
-    extern crate std;
-
-    pub(super) use std::sync::Mutex;
-    use std::sync::{MutexGuard, PoisonError};
-
-    /// A check that panicked has marked the pairing dead; the lock itself protects nothing that could be half changed.
-    pub(super) fn lock(mutex: &Mutex<()>) -> MutexGuard<'_, ()> {
-        mutex.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Without an operating system there is nothing to sleep on.
-#[cfg(not(feature = "std"))]
-mod lock {
-    pub(super) use spin::Mutex;
-
-    pub(super) fn lock(mutex: &Mutex<()>) -> spin::MutexGuard<'_, ()> {
-        mutex.lock()
     }
 }
 

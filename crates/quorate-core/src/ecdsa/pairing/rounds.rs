@@ -10,6 +10,7 @@ use super::{
     base_ot::{Chosen, Offer, PointBytes, Points, TRANSFERS, zero_points},
     direction::Direction,
     guard::Guard,
+    room::Room,
     seeds::TREES,
     tree::{self, PROOF, Proofs, zero_proofs},
 };
@@ -17,7 +18,7 @@ use crate::{
     domain,
     error::{DecodeError, Error, Fault, FaultKind, InputError},
     identifier::{Identifier, ParticipantSet, PeerId},
-    machine::{Arrived, Machine, Next, Outbox, sealed::Rounds},
+    machine::{Arrived, Machine, Next, Outbox, Parts, sealed::Rounds},
     randomness::Hedged,
     secret::Secret,
     session::{Context, ProtocolId, Session},
@@ -217,6 +218,7 @@ impl Terms {
             receiver,
             zero_key,
             guard: Arc::new(Guard::default()),
+            room: Room::default(),
         })
     }
 }
@@ -258,9 +260,9 @@ impl Rounds for PairingRounds {
         }
     }
 
-    fn parse(&self, round: u8, broadcast: &[u8], private: &[u8]) -> Result<Message, DecodeError> {
-        Reader::new(broadcast).finish()?;
-        let mut input = Reader::new(private);
+    fn parse(&self, round: u8, parts: Parts) -> Result<Message, DecodeError> {
+        Reader::new(parts.broadcast()).finish()?;
+        let mut input = Reader::new(parts.private());
         let message = match round {
             1 => Message::Offer { point: input.array()?, zero_seed: Secret::new(input.array()?) },
             2 => {

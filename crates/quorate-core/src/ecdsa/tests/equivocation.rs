@@ -4,12 +4,12 @@ use super::{kit::*, *};
 use crate::{
     ecdsa::{
         commit::{Commit, Opening},
-        message::{Lengths, RunMessage},
+        message::Lengths,
         multiply::Multiply,
         run::Run,
     },
     error::{Fault, FaultKind, Response},
-    machine::{Arrived, Outbox},
+    machine::{Arrived, Outbox, Parts},
     session::ProtocolId,
 };
 
@@ -112,7 +112,7 @@ impl Colluder {
     }
 
     /// Its second messages: the first as they should be, the second with `shift` added to its share.
-    fn answers(self, arrived: &Arrived<RunMessage>, shift: &k256::Scalar) -> [Outbox; 2] {
+    fn answers(self, arrived: &Arrived<Parts>, shift: &k256::Scalar) -> [Outbox; 2] {
         let (mut multiply, honest) = self.commit.advance(arrived).unwrap();
         let salt = *honest.broadcast.first_chunk().unwrap();
         let opening = Opening { salt, points: honest.broadcast[32..96].to_vec() };
@@ -143,8 +143,8 @@ fn public_shares_that_two_colluders_bend_for_one_signer_show_as_a_different_requ
         let private = outbox.private[&to][outbox.room..].to_vec();
         Letter { from, to, broadcast: outbox.broadcast.clone(), private, ..frame.clone() }
     };
-    let mut arrived: BTreeMap<Identifier, BTreeMap<Identifier, RunMessage>> = BTreeMap::new();
-    let parse = |lengths: Lengths, letter: &Letter| lengths.parse(&letter.broadcast, &letter.private).unwrap();
+    let mut arrived: BTreeMap<Identifier, BTreeMap<Identifier, Parts>> = BTreeMap::new();
+    let parse = |lengths: Lengths, letter: &Letter| lengths.parse(Parts::new(&letter.broadcast, &letter.private)).unwrap();
     let from_colluders = outboxes
         .iter()
         .flat_map(|(from, outbox)| outbox.receivers.iter().map(|to| send(*from, *to, outbox, &frame)).collect::<Vec<_>>());

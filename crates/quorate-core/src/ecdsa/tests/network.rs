@@ -28,6 +28,7 @@ pub(in crate::ecdsa) fn twin(pairing: &Pairing) -> Pairing {
         receiver: ReceiverSeeds { leaves: Secret::new(*receiver.leaves.expose()) },
         zero_key: Secret::new(*zero_key.expose()),
         guard: Arc::new(pairing::Guard::default()),
+        room: pairing::Room::default(),
     }
 }
 
@@ -43,6 +44,7 @@ fn pair(a: PeerId, b: PeerId) -> (Pairing, Pairing) {
         receiver,
         zero_key: Secret::new(zero_key),
         guard: Arc::new(pairing::Guard::default()),
+        room: pairing::Room::default(),
     };
     (pairing([a, b], boots, a_sends, a_receives), pairing([b, a], [boots[1], boots[0]], b_sends, b_receives))
 }
@@ -144,8 +146,9 @@ pub(in crate::ecdsa) fn run<P: Protocol>(
         if messages.is_empty() {
             break;
         }
-        for (from, message) in messages {
-            if let Err(error) = machines.get_mut(&message.to).unwrap().handle(from, &message.bytes) {
+        for (from, mut message) in messages {
+            let bytes = core::mem::take(&mut message.bytes);
+            if let Err(error) = machines.get_mut(&message.to).unwrap().handle_owned(from, bytes) {
                 failed.entry(message.to).or_insert(error);
             }
         }

@@ -32,6 +32,23 @@ fn path(text: &str) -> Request {
 }
 
 #[test]
+fn answer_is_written_where_the_peers_last_one_lay() {
+    let network = Network::<K>::new(2, 2);
+    let places = || {
+        let mut places = BTreeMap::new();
+        let note = |from, round, message: &mut OutgoingMessage| {
+            if round == 2 {
+                places.insert(from, message.bytes.as_ptr());
+            }
+        };
+        run(network.presigning(&[1, 2], 2), note).into_values().for_each(|output| assert_eq!(output.unwrap().len(), 2));
+        places
+    };
+    let (before, after) = (places(), places());
+    assert_eq!([before[&id(1)], before[&id(2)]], [after[&id(2)], after[&id(1)]]);
+}
+
+#[test]
 fn signers_of_different_requests_find_out_before_they_combine() {
     let network = Network::<K>::new(2, 3);
     let plain = || Request::new([7; 32]);

@@ -6,7 +6,7 @@ use core::fmt::Debug;
 use zeroize::Zeroize;
 
 use super::{kit::*, *};
-use crate::curve::Curve;
+use crate::{curve::Curve, machine::Parts};
 
 type K = EcdsaSecp256k1;
 
@@ -76,7 +76,7 @@ fn nothing_that_is_printed_of_a_signature_in_the_making_shows_a_secret() {
     let online: BTreeMap<_, _> = made.iter_mut().map(|(id, made)| (*id, start(made))).collect();
     log.debug(&online);
     log.debug(&run(online, |_, _, message| message.bytes[60] ^= 1));
-    log.debug(&message::Lengths::online().parse(&[0xd1; 96], &[]).unwrap());
+    log.debug(&message::Lengths::online().parse(Parts::new(&[0xd1; 96], &[])).unwrap());
 
     assert!(log.0.len() > 3000 && secrets.len() == 4 + 1 + 4 + 4 * 3);
     for secret in &secrets {
@@ -101,7 +101,7 @@ fn secrets_of_a_presignature_and_a_pairing_are_in_custody() {
     let Presignature { id: _, nonce_point: _, nonce_bytes: _, phi, u, v, share, signers: _, bonds: _ } = presignature;
     [&phi, &u, &v].into_iter().for_each(custody);
     custody(share.signing_share());
-    let Pairing { id: _, peers: _, boots: _, sender, receiver, zero_key, guard: _ } = &*network.pairings[&id(1)][&id(2)];
+    let Pairing { id: _, peers: _, boots: _, sender, receiver, zero_key, guard: _, room: _ } = &*network.pairings[&id(1)][&id(2)];
     let (SenderSeeds { delta, leaves }, ReceiverSeeds { leaves: all }) = (sender, receiver);
     custody(delta);
     custody(leaves);
