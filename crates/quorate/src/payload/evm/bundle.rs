@@ -20,9 +20,9 @@ const MULTI_SEND_CALL_ONLY: [Address; 3] = [
     address!("9641d764fc13c8B624c04430C7356C1C7C8102e2"),
 ];
 
-/// Whether the code at the address is known to make the calls of a bundle in its caller's name, and no others.
-pub(super) fn is_known(to: Address) -> bool {
-    MULTI_SEND_CALL_ONLY.contains(&to)
+/// Whether the function at the address is known to make the calls of a bundle in its caller's name, and no others.
+pub(super) fn is_known(to: Address, function: Option<&str>) -> bool {
+    function == Some("multiSend(bytes)") && MULTI_SEND_CALL_ONLY.contains(&to)
 }
 
 /// The calls in the argument of `multiSend`: packed one behind another.

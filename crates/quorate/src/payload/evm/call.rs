@@ -122,7 +122,7 @@ impl Call<'_> {
             let name = details.function.clone().unwrap_or_else(|| self.selector());
             effects.push(Effect::Undecoded { what: format!("the call {name} of {contract}: {why}") });
             details.not_decoded = Some(why);
-        } else if self.is_delegate && !bundle::is_known(self.to) {
+        } else if self.is_delegate && !bundle::is_known(self.to, details.function.as_deref()) {
             // What the function is called is the callee's word, and the callee is not a contract that the account holds tokens of.
             effects.push(Effect::Undecoded { what: format!("the delegatecall of {contract}: {FOREIGN_CODE}") });
             details.not_decoded = Some(FOREIGN_CODE.to_owned());

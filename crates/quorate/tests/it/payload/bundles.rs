@@ -101,6 +101,7 @@ fn calls_of_a_safes_bundle_are_read_and_foreign_code_stays_foreign() {
     }
     // The same words at another address can be any code.
     assert!(undecoded(&safe(TOKEN, &multi_send(&items[..2]), 1, 0)).unwrap().contains("its code runs as the account's own"));
+    assert!(undecoded(&safe(CALL_ONLY[0], &data_of("transfer"), 1, 0)).is_some(), "another function of known code");
     // And so can the delegatecall in a bundle.
     let nested = undecoded(&safe(CALL_ONLY[0], &multi_send(&items), 1, 0)).unwrap();
     assert!(nested.contains("the delegatecall of 0x0909"), "{nested}");
