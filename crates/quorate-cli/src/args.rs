@@ -2,6 +2,7 @@
 
 mod audit;
 mod backup;
+mod chains;
 mod nats;
 mod placement;
 mod places;
@@ -17,6 +18,7 @@ use clap::{Args, Parser, Subcommand};
 
 pub(crate) use audit::{AuditArgs, AuditCommand};
 pub(crate) use backup::{BackupArgs, BackupCommand, BackupMakeArgs, BackupRestoreArgs, BackupVerifyArgs};
+pub(crate) use chains::{ChainArgs, ChainsArgs};
 pub(crate) use nats::{NatsArgs, NatsCommand, NatsCommandArgs};
 pub(crate) use placement::{PlacementArgs, PlacementCommand};
 pub(crate) use places::{KeyServiceArgs, KeyServiceCommand, KeyServiceCommandArgs, StoreArgs, StoreAtArgs, StoreCommand};
@@ -82,8 +84,11 @@ pub(crate) enum Command {
     Import(ImportArgs),
     /// List the keys that a cosigner holds shares of.
     Keys(Connection),
-    /// Show a wallet's addresses: Taproot for bip340 keys, Ethereum and P2WPKH for ecdsa-secp256k1 keys, Solana for ed25519 keys.
-    Address(AddressArgs),
+    /// Show a wallet's addresses: Taproot for bip340 keys, Ethereum and P2WPKH for ecdsa-secp256k1 keys, Solana for ed25519 keys; with
+    /// --chain, those on any other chain.
+    Address(Box<AddressArgs>),
+    /// List the chains on which a wallet has addresses, and what their addresses were tested against.
+    Chains(ChainsArgs),
     /// Have a message, a digest or a transaction signed.
     Sign(Box<SignArgs>),
     /// Show what a cosigner's policy says to a document, without signing it.
@@ -273,14 +278,16 @@ pub(crate) struct AddressArgs {
     #[arg(long, value_name = "SUITE")]
     pub(crate) suite: Option<String>,
     /// Only addresses of this kind [default: all that the keys have].
-    #[arg(long, value_enum)]
+    #[arg(long, value_enum, conflicts_with = "chain")]
     pub(crate) kind: Option<AddressKind>,
     /// The child key's path, for example m/0/7; hardened steps do not exist.
     #[arg(long, value_name = "PATH", default_value = "m")]
     pub(crate) path: String,
-    /// Whose addresses to show for Bitcoin.
+    /// Whose addresses to show: the main network's, or those of test networks, for Bitcoin and for chains whose addresses tell.
     #[arg(long, value_enum, default_value_t = Network::Bitcoin)]
     pub(crate) network: Network,
+    #[command(flatten)]
+    pub(crate) of: ChainArgs,
     #[command(flatten)]
     pub(crate) connection: Connection,
 }

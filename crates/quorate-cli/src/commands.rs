@@ -5,6 +5,7 @@ mod approve;
 mod attest;
 mod audit;
 mod backup;
+mod chains;
 mod consent;
 mod freeze;
 mod import;
@@ -61,6 +62,7 @@ pub(crate) fn run(command: Command, output: &Output) -> Result<(), Failure> {
         Command::Import(args) => import::run(args, *output),
         Command::Keys(connection) => keys::run(&connection, *output),
         Command::Address(args) => address::run(&args, *output),
+        Command::Chains(args) => chains::run(&args, *output),
         Command::Sign(args) => sign::run(args.kind, *output),
         Command::Policy(args) => policy::run(&args.command, *output),
         Command::Requester(args) => requester::run(&args.command, *output),

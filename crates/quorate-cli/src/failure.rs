@@ -81,6 +81,24 @@ pub(crate) enum Failure {
     /// A wallet whose keys have no address of that kind.
     #[error("no key of {key:?} that was asked for has an address of the kind {kind}")]
     NoAddress { key: String, kind: AddressKind },
+    /// A name that no chain has.
+    #[error("no chain is named {name:?}{}; `quorate chains` lists the names", near_note(near))]
+    UnknownChain { name: String, near: Vec<&'static str> },
+    /// A wallet whose keys have no accounts on a chain, or none that cosigners sign for.
+    #[error("accounts of {chain} have {accepted} keys, and {key:?} has {given}{note}")]
+    WrongCurve { chain: &'static str, accepted: String, key: String, given: String, note: &'static str },
+    /// A path with steps that hash the private key.
+    #[error(
+        "no group key can walk the hardened steps of {path}: a hardened step hashes the private key, which is whole nowhere. The wallet's \
+         key is the account node itself; ask for {instead}"
+    )]
+    Hardened { path: String, instead: String },
+    /// A path that is none.
+    #[error("{path:?} is no path")]
+    ChainPath { path: String, source: quorate_chains::PathError },
+    /// A chain that has no such address of the key.
+    #[error(transparent)]
+    ChainAddress(#[from] quorate_chains::AddressError),
     /// A wallet with keys of several suites where one is needed.
     #[error("the wallet {key:?} has keys of several suites; say which with --suite")]
     SeveralKeys { key: String },
@@ -188,6 +206,10 @@ fn cure(left: u16) -> String {
     }
 }
 
+fn near_note(near: &[&str]) -> String {
+    if near.is_empty() { String::new() } else { format!(" (did you mean {}?)", near.join(", ")) }
+}
+
 fn suite_note(suite: Option<&str>) -> String {
     suite.map_or_else(String::new, |suite| format!(" for the suite {suite}"))
 }
@@ -246,6 +268,11 @@ impl Failure {
             | Self::NobodyToAsk
             | Self::NotInPolicy { .. }
             | Self::NoAddress { .. }
+            | Self::UnknownChain { .. }
+            | Self::WrongCurve { .. }
+            | Self::Hardened { .. }
+            | Self::ChainPath { .. }
+            | Self::ChainAddress(_)
             | Self::SeveralKeys { .. }
             | Self::Threshold(_) => 2,
         }

@@ -24,6 +24,8 @@
 //! # Ok(()) }
 //! ```
 
+mod cosigners;
+
 use std::{collections::BTreeMap, sync::Arc};
 
 use quorate_core::{
@@ -36,6 +38,8 @@ use quorate_core::{
     keys::{KeyShare, VerifyingKey},
     machine::{Machine, Protocol},
 };
+
+pub use cosigners::local_cosigners;
 
 /// Several participants in one process. Whoever owns the process owns the keys.
 #[derive(Debug)]

@@ -22,11 +22,15 @@
 //! # Ok(signed.document) }
 //! ```
 //!
+//! [`ask`] is the one way to ask either, on which signers for other libraries are built (`quorate-alloy`, `quorate-bitcoin`,
+//! `quorate-solana`).
+//!
 //! Every cosigner reads the whole request itself ([`payload`]) and asks its own [`policy`] before it takes part.
 //!
 //! No external audit yet.
 #![forbid(unsafe_code)]
 
+pub mod ask;
 mod audit;
 pub mod backup;
 mod ceremony;

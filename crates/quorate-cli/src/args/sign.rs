@@ -11,6 +11,7 @@ use super::{Connection, Requested};
 pub(crate) enum Network {
     /// Money.
     #[default]
+    #[value(alias = "mainnet")]
     Bitcoin,
     /// The test networks, signet among them.
     Testnet,
@@ -22,6 +23,16 @@ impl From<Network> for quorate::payload::Network {
     fn from(network: Network) -> Self {
         match network {
             Network::Bitcoin => Self::Bitcoin,
+            Network::Testnet => Self::Testnet,
+            Network::Regtest => Self::Regtest,
+        }
+    }
+}
+
+impl From<Network> for quorate_chains::Network {
+    fn from(network: Network) -> Self {
+        match network {
+            Network::Bitcoin => Self::Mainnet,
             Network::Testnet => Self::Testnet,
             Network::Regtest => Self::Regtest,
         }

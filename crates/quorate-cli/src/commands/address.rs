@@ -1,5 +1,7 @@
 //! `quorate address`.
 
+mod on_chain;
+
 use quorate::payload::{AddressKind, KeyUse};
 
 use super::client;
@@ -11,12 +13,15 @@ use crate::{
 };
 
 pub(super) fn run(args: &AddressArgs, output: Output) -> Result<(), Failure> {
+    if let Some(chain) = &args.of.chain {
+        return on_chain::run(chain, args, output);
+    }
     let steps = key::steps(&args.path)?;
     let wanted = args.kind.map(AddressKind::from);
     let mut values = Vec::new();
     let mut rows = Vec::new();
     for info in key::find(&client(&args.connection)?, &args.key, args.suite.as_deref())? {
-        let view = PublicKey::new(&info)?;
+        let view = PublicKey::try_from(&info)?;
         for (kind, address) in KeyUse::new(&view, &steps).on(args.network.into()).addresses()? {
             if wanted.is_some_and(|wanted| wanted != kind) {
                 continue;

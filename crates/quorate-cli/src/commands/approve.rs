@@ -48,7 +48,7 @@ fn describe(args: &ApproveArgs, request: &SignRequest, parts: &Parts) -> Result<
     };
     let unknown = || Failure::UnknownKey { key: request.key.clone(), suite: request.suite.clone() };
     let info = keys.iter().find(|info| info.key_id == hex::encode(parts.key_id)).ok_or_else(unknown)?;
-    let (key, path) = (PublicKey::new(info)?, steps(request.path.as_deref().unwrap_or("m"))?);
+    let (key, path) = (PublicKey::try_from(info)?, steps(request.path.as_deref().unwrap_or("m"))?);
     let usage = KeyUse::new(&key, &path);
     let description = AnyPayload::decode(&request.kind, &parts.payload)?.describe(&usage)?;
     let authorization = request.authorization.clone().unwrap_or_default();

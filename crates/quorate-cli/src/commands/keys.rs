@@ -25,7 +25,7 @@ pub(super) fn listing(keys: &[KeyInfo]) -> Result<String, Failure> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
     let mut rows = vec![row(["wallet", "suite", "epoch", "age", "threshold", "participants", "address", "key id"])];
     for info in keys {
-        let view = PublicKey::new(info)?;
+        let view = PublicKey::try_from(info)?;
         let addresses: Vec<_> = KeyUse::new(&view, &[]).addresses()?.into_iter().map(|(_, address)| address).collect();
         let threshold = format!("{} of {}{}", info.min_signers, info.max_signers, if info.separated { "" } else { " UNCHECKED" });
         let names: Vec<_> = info.participants.iter().map(|participant| participant.name.as_str()).collect();

@@ -25,7 +25,7 @@ pub(super) fn run(command: &PolicyCommand, output: Output) -> Result<(), Failure
     let directory = args.connection.dir.clone().unwrap_or_else(|| PathBuf::from("."));
     let policy = Config::load(&directory)?.policy;
     let info = key(args, payload.suite())?;
-    let (key, path) = (PublicKey::new(&info)?, steps(&args.path)?);
+    let (key, path) = (PublicKey::try_from(&info)?, steps(&args.path)?);
     let description = payload.describe(&KeyUse::new(&key, &path))?;
     let name = format!("{}.{}", info.wallet, info.suite);
     let mut key_id = [0; 32];

@@ -73,7 +73,7 @@ pub(super) fn run(kind: SignKind, output: Output) -> Result<(), Failure> {
 fn transaction(mut signing: Signing, payload: &dyn Payload, yes: bool, output: Output) -> Result<Option<Signed>, Failure> {
     let suite = signing.suite.clone().or_else(|| payload.suite().map(|suite| suite.name().to_owned()));
     let info = find_one(&client(&signing.connection)?, &signing.key, suite.as_deref())?;
-    let (key, path) = (PublicKey::new(&info)?, steps(signing.path.as_deref().unwrap_or("m"))?);
+    let (key, path) = (PublicKey::try_from(&info)?, steps(signing.path.as_deref().unwrap_or("m"))?);
     let description = payload.describe(&KeyUse::new(&key, &path))?;
     let text = format!("wallet    {} ({})\nkey       {}\n\n{description}\n", info.wallet, info.suite, info.key_id);
     if !yes && !confirmed(&text, "Have this signed?")? {

@@ -58,7 +58,7 @@ fn who(args: &SignerArgs, kinds: &[AddressKind]) -> Result<(String, Signer), Fai
         (None, wallet) => {
             let wallet = wallet.as_deref().unwrap_or_default();
             let info = key::find_one(&client(&args.connection)?, wallet, args.suite.as_deref())?;
-            let addresses = KeyUse::new(&PublicKey::new(&info)?, &key::steps(&args.path)?).addresses()?;
+            let addresses = KeyUse::new(&PublicKey::try_from(&info)?, &key::steps(&args.path)?).addresses()?;
             let fitting = addresses.into_iter().find(|(kind, _)| kinds.contains(kind));
             fitting
                 .ok_or_else(|| Failure::NoAddress {

@@ -11,7 +11,7 @@ use quorate::{
 };
 
 use super::trouble::Trouble;
-use crate::{independent::Signer, key::PublicKey};
+use crate::{failure::Failure, independent::Signer, key::PublicKey};
 
 const PSBT_TEMPLATE: &[u8] = include_bytes!("../../../../examples/data/transfer.psbt");
 const WPKH_TEMPLATE: &[u8] = include_bytes!("../../../../examples/data/transfer-p2wpkh.psbt");
@@ -49,7 +49,7 @@ impl Wallet {
         let (Some(bip340), Some(ed25519), Some(ecdsa)) = (of("bip340"), of("ed25519"), of("ecdsa-secp256k1")) else {
             return Err(Trouble::Broken("key generation did not make the keys that were asked for"));
         };
-        let (bitcoin_key, solana_key, ecdsa_key) = (PublicKey::new(&bip340)?, PublicKey::new(&ed25519)?, PublicKey::new(&ecdsa)?);
+        let (bitcoin_key, solana_key, ecdsa_key) = (public(&bip340)?, public(&ed25519)?, public(&ecdsa)?);
         let (bitcoin_use, solana_use) = (KeyUse::new(&bitcoin_key, &[]), KeyUse::new(&solana_key, &[]));
         let ecdsa_use = KeyUse::new(&ecdsa_key, &[]);
         Ok(Self {
@@ -116,6 +116,10 @@ impl Wallet {
         }
         Ok(Signer::of_address(&self.solana_address)?.verify_solana(transaction)?)
     }
+}
+
+fn public(info: &KeyInfo) -> Result<PublicKey, Failure> {
+    Ok(PublicKey::try_from(info)?)
 }
 
 fn check_psbt(asked: &[u8], address: &str, signed: &[u8]) -> Result<(), Trouble> {

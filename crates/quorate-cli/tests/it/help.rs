@@ -2,7 +2,7 @@
 
 use crate::support::{line, quorate};
 
-const COMMANDS: [&str; 29] = [
+const COMMANDS: [&str; 30] = [
     "init",
     "roster",
     "node",
@@ -13,6 +13,7 @@ const COMMANDS: [&str; 29] = [
     "keygen",
     "keys",
     "address",
+    "chains",
     "sign",
     "policy",
     "requester",

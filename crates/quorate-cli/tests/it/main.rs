@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs, reason = "tests")]
 
 mod backup;
+mod chains;
 #[cfg(feature = "crash-points")]
 mod crash;
 #[cfg(feature = "postgres")]

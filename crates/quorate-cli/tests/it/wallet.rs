@@ -54,6 +54,7 @@ fn wallet_lives_on_the_command_line() {
     place.at("bob", "address treasury --path m/0'").fails(2, "hardened");
     ecdsa(&place, &addresses);
     place.at("bob", "address other").fails(2, "knows no key of the wallet");
+    crate::chains::addresses(&place, &addresses);
 
     messages(&place, &taproot, &solana);
     transactions(&place, &keys, &taproot, &solana);

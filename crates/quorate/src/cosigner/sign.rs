@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use quorate_core::{
     Identifier, ParticipantSet, PeerId, Peers, SessionId, SuiteId,
     derive::DerivationPath,
@@ -26,7 +27,7 @@ use crate::{
         sign::{self as rules, Approved, Task},
     },
     error::{CosignerError, Lack, RequestError},
-    payload::{AnyPayload, Description, KeyUse, Payload},
+    payload::{AnyPayload, Description, KeyUse, Payload, format_path},
     request::{Authorization, Finished},
     share::{AnyKeyShare, Stored},
 };
@@ -87,6 +88,22 @@ impl SignRequest {
     pub fn authorization(mut self, authorization: Authorization) -> Self {
         self.authorization = Some(authorization);
         self
+    }
+}
+
+impl From<&SignRequest> for crate::control::api::SignRequest {
+    /// As it goes over the control API.
+    fn from(request: &SignRequest) -> Self {
+        Self {
+            key: request.key.clone(),
+            suite: request.suite.map(|suite| suite.name().to_owned()),
+            path: Some(format_path(&request.path.iter().collect::<Vec<_>>())),
+            kind: request.payload.kind().to_owned(),
+            payload: BASE64_STANDARD.encode(request.payload.encode()),
+            signers: request.signers.clone(),
+            request_id: request.request.map(hex::encode),
+            authorization: request.authorization.as_ref().map(Into::into),
+        }
     }
 }
 

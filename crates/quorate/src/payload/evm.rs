@@ -13,6 +13,7 @@ use quorate_core::SuiteId;
 use super::{Description, KeyUse, Payload, PayloadError, ToSign, check_count, ecdsa, kind};
 
 mod abi;
+mod bundle;
 mod call;
 mod describe;
 mod functions;

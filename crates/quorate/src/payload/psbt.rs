@@ -1,9 +1,9 @@
 //! Bitcoin transactions: PSBTs of which a BIP-340 key spends Taproot inputs by the key path, and an ECDSA key P2WPKH inputs.
 //!
 //! BIP-174 (version 0) with the fields of BIP-371; [`version2`] makes it of BIP-370. What can be checked without the key is checked when a
-//! PSBT is read ([`check`]); what it means for a key is worked out by [`plan`]; [`describe`] tells it. Inputs of other keys may be there,
-//! also those of the same wallet's key of the other suite; script paths and other ECDSA inputs are not signed: a BIP-340 key of this
-//! library signs with the tweak of an output key alone, and what is in a script is the bare key.
+//! PSBT is read ([`check`], and [`scripts`] for Taproot's scripts); what it means for a key is worked out by [`plan`]; [`describe`] tells it.
+//! Inputs of other keys may be there, also those of the same wallet's key of the other suite; script paths and other ECDSA inputs are not
+//! signed: a BIP-340 key of this library signs with the tweak of an output key alone, and what is in a script is the bare key.
 
 use core::fmt;
 
@@ -23,6 +23,7 @@ mod check;
 mod describe;
 mod error;
 mod plan;
+mod scripts;
 mod version2;
 
 pub use describe::{InputDetails, OutputDetails, PsbtDetails};
@@ -62,6 +63,7 @@ impl Psbt {
         }
         let psbt = parse(bytes)?;
         check::check(&psbt)?;
+        scripts::check(&psbt)?;
         // Others may write the same PSBT shorter or longer than we do.
         if psbt.serialize().len() > MAX_PAYLOAD {
             return Err(PayloadError::TooLong { limit: MAX_PAYLOAD });
@@ -201,11 +203,15 @@ fn parse(bytes: &[u8]) -> Result<Inner, PsbtError> {
     } else {
         BASE64_STANDARD.decode(bytes.trim_ascii()).map_err(|_| PsbtError::NotBase64)?
     };
-    let decoded = if version2::is_version_2(&decoded) { version2::to_version_0(&decoded)? } else { decoded };
+    let is_version_2 = version2::is_version_2(&decoded);
+    let decoded = if is_version_2 { version2::to_version_0(&decoded)? } else { decoded };
     let mut rest = decoded.as_slice();
-    let psbt = Inner::deserialize_from_reader(&mut rest).map_err(|error| PsbtError::Malformed(Box::new(error)))?;
+    let read = Inner::deserialize_from_reader(&mut rest);
+    let at = decoded.len().saturating_sub(rest.len());
+    // Of version 2 these are other bytes than were given.
+    let psbt = read.map_err(|error| PsbtError::Malformed { at: (!is_version_2).then_some(at), source: Box::new(error) })?;
     if version2::is_mixed(&psbt) {
         return Err(PsbtError::Version2 { part: "version: it has fields of both, and it" });
     }
-    if rest.is_empty() { Ok(psbt) } else { Err(PsbtError::TrailingBytes) }
+    if rest.is_empty() { Ok(psbt) } else { Err(PsbtError::TrailingBytes { at }) }
 }

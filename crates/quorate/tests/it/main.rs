@@ -12,6 +12,7 @@
     reason = "tests"
 )]
 
+mod ask;
 mod backup;
 mod budgets;
 mod cosigner;

@@ -1,5 +1,6 @@
 //! What is signed.
 
+mod bundles;
 pub(crate) mod calls;
 pub(crate) mod evm;
 pub(crate) mod keys;
@@ -7,6 +8,7 @@ mod message;
 mod psbt;
 mod robust;
 pub(crate) mod solana;
+mod tapscript;
 pub(crate) mod template;
 pub(crate) mod typed;
 mod wpkh;

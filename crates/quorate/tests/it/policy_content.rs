@@ -29,7 +29,7 @@ fn decide_with(policy: &BuiltinPolicy, key: &dyn KeyView, payload: &dyn Payload)
     policy.decide(&SignRequestView::new(requested, PeerId::new([1; 32]), "request-1", payload, &description))
 }
 
-fn evm_call(rules: &str, data: &[u8]) -> Decision {
+pub(crate) fn evm_call(rules: &str, data: &[u8]) -> Decision {
     decide_with(&policy(rules), &EcdsaKey::new(1), &EvmTransaction::parse(&calling(data)).unwrap())
 }
 
@@ -38,12 +38,12 @@ fn typed(rules: &str, label: &str) -> Decision {
 }
 
 #[track_caller]
-fn denied(decision: &Decision, parts: &[&str]) {
+pub(crate) fn denied(decision: &Decision, parts: &[&str]) {
     let Decision::Deny { reason } = decision else { panic!("{decision:?}") };
     assert!(parts.iter().all(|part| reason.contains(part)), "{reason}");
 }
 
-fn unlimited() -> Vec<u8> {
+pub(crate) fn unlimited() -> Vec<u8> {
     let mut data = data_of("approve");
     data[36..].fill(0xff);
     data
@@ -365,7 +365,7 @@ fn document_for_no_chain_is_under_the_rules_of_every_chain() {
     let Details::TypedData(details) = of_safe("safe call", None).describe(&KeyUse::new(&key, &[])).unwrap().details else {
         panic!("other details")
     };
-    let token = details.call.unwrap().inner.unwrap().contract;
+    let token = details.call.unwrap().inner[0].contract.clone();
     let of_token = |max: u64| format!("{named}[assets.\"eip155:10/erc20:{token}\"]\nmax = {max}");
     assert_eq!(decide(&of_token(250), "safe call", None), Decision::Allow);
     denied(&decide(&of_token(249), "safe call", None), &["above the limit of 249", "eip155:10/erc20:"]);

@@ -19,6 +19,8 @@ pub(super) enum Kind {
     Uint(usize),
     Bytes32,
     Bytes,
+    /// `bytes[]`.
+    BytesList,
 }
 
 /// An argument.
@@ -29,6 +31,7 @@ pub(super) enum Value {
     Uint(U256),
     Bytes32([u8; WORD]),
     Bytes(Vec<u8>),
+    BytesList(Vec<Vec<u8>>),
 }
 
 /// Why arguments are not decoded.
@@ -56,11 +59,17 @@ impl Kind {
             "uint160" => Some(Self::Uint(160)),
             "bytes32" => Some(Self::Bytes32),
             "bytes" => Some(Self::Bytes),
+            "bytes[]" => Some(Self::BytesList),
             _ => None,
         }
     }
 
-    /// A word as a value of this type; `bytes` are not in one.
+    /// Whether a value stands behind the others, and its place in a word.
+    const fn is_dynamic(self) -> bool {
+        matches!(self, Self::Bytes | Self::BytesList)
+    }
+
+    /// A word as a value of this type; what is dynamic is not in one.
     fn of_word(self, word: [u8; WORD]) -> Result<Value, AbiError> {
         let number = U256::from_be_bytes(word);
         match self {
@@ -76,7 +85,7 @@ impl Kind {
             Self::Uint(bits) if number.bit_len() > bits => Err(AbiError::Dirty),
             Self::Uint(_) => Ok(Value::Uint(number)),
             Self::Bytes32 => Ok(Value::Bytes32(word)),
-            Self::Bytes => Err(AbiError::Offset),
+            Self::Bytes | Self::BytesList => Err(AbiError::Offset),
         }
     }
 }
@@ -88,18 +97,36 @@ pub(super) fn decode(kinds: &[Kind], data: &[u8]) -> Result<Vec<Value>, AbiError
     let mut values = Vec::with_capacity(kinds.len());
     for kind in kinds {
         let word = take_word(&mut heads)?;
-        if *kind != Kind::Bytes {
+        if !kind.is_dynamic() {
             values.push(kind.of_word(word)?);
             continue;
         }
-        // The next part that nobody read yet.
-        let expected = data.len().saturating_sub(tails.len());
-        if U256::from_be_bytes(word) != U256::from(expected) {
-            return Err(AbiError::Offset);
-        }
-        values.push(Value::Bytes(take_bytes(&mut tails)?));
+        check_offset(word, data, tails)?;
+        let is_list = *kind == Kind::BytesList;
+        values.push(if is_list { Value::BytesList(take_list(&mut tails)?) } else { Value::Bytes(take_bytes(&mut tails)?) });
     }
     if tails.is_empty() { Ok(values) } else { Err(AbiError::Trailing) }
+}
+
+/// An offset from the start of `data` has to name the next part that nobody read yet.
+fn check_offset(word: [u8; WORD], data: &[u8], unread: &[u8]) -> Result<(), AbiError> {
+    let expected = data.len().saturating_sub(unread.len());
+    if U256::from_be_bytes(word) == U256::from(expected) { Ok(()) } else { Err(AbiError::Offset) }
+}
+
+/// A count, so many offsets from behind the count, and the parts.
+fn take_list(input: &mut &[u8]) -> Result<Vec<Vec<u8>>, AbiError> {
+    let count = usize::try_from(U256::from_be_bytes(take_word(input)?)).map_err(|_| AbiError::Short)?;
+    let heads = count.checked_mul(WORD).ok_or(AbiError::Short)?;
+    let start = *input;
+    let (mut heads, mut tails) = start.split_at_checked(heads).ok_or(AbiError::Short)?;
+    let mut values = Vec::with_capacity(count);
+    for _ in 0..count {
+        check_offset(take_word(&mut heads)?, start, tails)?;
+        values.push(take_bytes(&mut tails)?);
+    }
+    *input = tails;
+    Ok(values)
 }
 
 fn take_word(input: &mut &[u8]) -> Result<[u8; WORD], AbiError> {

@@ -1,5 +1,7 @@
 //! What a call's data asks a contract to do, and what the calls do that it makes in turn.
 
+use core::cell::Cell;
+
 use alloy_primitives::{Address, U256};
 
 use super::{
@@ -8,11 +10,14 @@ use super::{
         effect::{Asset, Effect},
     },
     abi::Value,
+    bundle,
     functions::{Arguments, Function, Meaning},
 };
 
 /// How deep calls in calls are decoded.
 const MAX_DEPTH: usize = 4;
+/// How many calls in calls are decoded in all: more than anybody looks at.
+const MAX_CALLS: usize = 64;
 /// From here on, 2⁸⁰, an approval has no limit in practice: 1.2 million whole tokens of 18 decimals. Whoever wants everything without
 /// saying so must stay far below what wallets and tokens mean by everything (2⁹⁶ − 1, 2¹⁶⁰ − 1, 2²⁵⁶ − 1), and not one unit.
 const UNLIMITED: U256 = U256::from_limbs([0, 1 << 16, 0, 0]);
@@ -37,16 +42,21 @@ pub struct CallDetails {
     pub arguments: Vec<(&'static str, String)>,
     /// Why it is not decoded, if it is not.
     pub not_decoded: Option<String>,
-    /// The call that this one makes.
-    pub inner: Option<Box<Self>>,
+    /// The calls that this one makes, in their order.
+    pub inner: Vec<Self>,
 }
+
+/// How many calls in calls were decoded of one transaction, or document.
+#[derive(Debug, Default)]
+pub(super) struct Budget(Cell<usize>);
 
 /// Where a call happens.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Place {
+pub(super) struct Place<'a> {
     /// On which chain; not known of a document that names none.
     pub(super) chain_id: Option<u64>,
     depth: usize,
+    budget: &'a Budget,
 }
 
 /// A call as its caller makes it.
@@ -58,9 +68,23 @@ pub(super) struct Call<'a> {
     pub(super) is_delegate: bool,
 }
 
-impl Place {
-    pub(super) const fn new(chain_id: Option<u64>) -> Self {
-        Self { chain_id, depth: 0 }
+impl<'a> Place<'a> {
+    pub(super) const fn new(chain_id: Option<u64>, budget: &'a Budget) -> Self {
+        Self { chain_id, depth: 0, budget }
+    }
+
+    /// The place of a call in a call, if it is still decoded.
+    fn within(self) -> Result<Self, String> {
+        let depth = self.depth.saturating_add(1);
+        if depth > MAX_DEPTH {
+            return Err(format!("it makes calls in calls, more than {MAX_DEPTH} deep"));
+        }
+        let calls = self.budget.0.get().saturating_add(1);
+        if calls > MAX_CALLS {
+            return Err(format!("it makes calls in calls, more than {MAX_CALLS} in all"));
+        }
+        self.budget.0.set(calls);
+        Ok(Self { depth, ..self })
     }
 
     fn coin(self) -> Asset {
@@ -74,7 +98,7 @@ impl Place {
 
 impl Call<'_> {
     /// Decodes it, and adds what it does.
-    pub(super) fn read(self, place: Place, effects: &mut Vec<Effect>) -> CallDetails {
+    pub(super) fn read(self, place: Place<'_>, effects: &mut Vec<Effect>) -> CallDetails {
         let contract = self.to.to_checksum(None);
         let mut details = CallDetails {
             contract: contract.clone(),
@@ -83,7 +107,7 @@ impl Call<'_> {
             function: None,
             arguments: Vec::new(),
             not_decoded: None,
-            inner: None,
+            inner: Vec::new(),
         };
         if self.is_delegate {
             effects.push(Effect::Delegatecall { to: contract.clone() });
@@ -98,7 +122,7 @@ impl Call<'_> {
             let name = details.function.clone().unwrap_or_else(|| self.selector());
             effects.push(Effect::Undecoded { what: format!("the call {name} of {contract}: {why}") });
             details.not_decoded = Some(why);
-        } else if self.is_delegate {
+        } else if self.is_delegate && !bundle::is_known(self.to, details.function.as_deref()) {
             // What the function is called is the callee's word, and the callee is not a contract that the account holds tokens of.
             effects.push(Effect::Undecoded { what: format!("the delegatecall of {contract}: {FOREIGN_CODE}") });
             details.not_decoded = Some(FOREIGN_CODE.to_owned());
@@ -110,7 +134,7 @@ impl Call<'_> {
         self.data.get(..4).map_or_else(|| "without a selector".to_owned(), |selector| format!("0x{}", hex(selector)))
     }
 
-    fn decode(&self, place: Place, details: &mut CallDetails, effects: &mut Vec<Effect>) -> Result<(), String> {
+    fn decode(&self, place: Place<'_>, details: &mut CallDetails, effects: &mut Vec<Effect>) -> Result<(), String> {
         let (selector, arguments) =
             self.data.split_first_chunk::<4>().ok_or_else(|| "it has fewer bytes than name a function".to_owned())?;
         let function = Function::named_by(*selector).ok_or_else(|| "the function is not known here".to_owned())?;
@@ -128,7 +152,7 @@ impl Call<'_> {
         &self,
         function: &Function,
         arguments: &Arguments,
-        place: Place,
+        place: Place<'_>,
         details: &mut CallDetails,
         effects: &mut Vec<Effect>,
     ) -> Option<Result<(), String>> {
@@ -162,6 +186,15 @@ impl Call<'_> {
                 }
             }
             Meaning::Execute => return execute(arguments, place, details, effects),
+            Meaning::MultiSend => {
+                let calls = bundle::packed(arguments.bytes("transactions")?);
+                return Some(calls.and_then(|calls| nested_all(calls, place, details, effects)));
+            }
+            Meaning::Multicall => {
+                let list = arguments.list("calls")?.iter();
+                let calls = list.map(|data| Call { to: self.to, value: U256::ZERO, data, is_delegate: self.is_delegate });
+                return Some(nested_all(calls, place, details, effects));
+            }
             Meaning::Opaque => return Some(Err("it approves what has this hash, and nobody can tell what that is".to_owned())),
         }
         Some(Ok(()))
@@ -173,7 +206,7 @@ const APPROVE_HASH: &str = "approveHash(bytes32)";
 /// A transaction of a Safe: its arguments, and those of the document that its owners sign, have the same names.
 fn execute(
     arguments: &Arguments,
-    place: Place,
+    place: Place<'_>,
     details: &mut CallDetails,
     effects: &mut Vec<Effect>,
 ) -> Option<Result<(), String>> {
@@ -187,7 +220,7 @@ pub(super) fn safe(
     to: Address,
     (value, data): (U256, &[u8]),
     (operation, gas_price): (U256, U256),
-    place: Place,
+    place: Place<'_>,
     details: &mut CallDetails,
     effects: &mut Vec<Effect>,
 ) -> Result<(), String> {
@@ -201,16 +234,25 @@ pub(super) fn safe(
     nested(Call { to, value, data, is_delegate: !operation.is_zero() }, place, details, effects)
 }
 
-fn nested(call: Call<'_>, place: Place, details: &mut CallDetails, effects: &mut Vec<Effect>) -> Result<(), String> {
-    let place = Place { depth: place.depth.saturating_add(1), ..place };
-    if place.depth > MAX_DEPTH {
+fn nested(call: Call<'_>, place: Place<'_>, details: &mut CallDetails, effects: &mut Vec<Effect>) -> Result<(), String> {
+    let within = place.within().inspect_err(|_| {
+        // What is not looked into can still be named.
         if call.is_delegate {
             effects.push(Effect::Delegatecall { to: call.to.to_checksum(None) });
         }
-        return Err(format!("it makes calls in calls, more than {MAX_DEPTH} deep"));
-    }
-    details.inner = Some(Box::new(call.read(place, effects)));
+    })?;
+    details.inner.push(call.read(within, effects));
     Ok(())
+}
+
+/// Reads all calls of a bundle, also those behind one that is too many, and tells the first problem.
+fn nested_all<'a>(
+    calls: impl IntoIterator<Item = Call<'a>>,
+    place: Place<'_>,
+    details: &mut CallDetails,
+    effects: &mut Vec<Effect>,
+) -> Result<(), String> {
+    calls.into_iter().map(|call| nested(call, place, details, effects)).fold(Ok(()), Result::and)
 }
 
 /// Somebody may take so much.
@@ -235,6 +277,7 @@ fn show(name: &str, value: &Value) -> String {
             Some(first) if bytes.len() > SHOWN => format!("{} bytes, 0x{}…", bytes.len(), hex(first)),
             _ => format!("{} bytes, 0x{}", bytes.len(), hex(bytes)),
         },
+        Value::BytesList(list) => format!("{} calls", list.len()),
     }
 }
 
@@ -242,13 +285,13 @@ impl CallDetails {
     /// What a Safe is told by a document that its owners sign.
     pub(super) fn of_safe(contract: String) -> Self {
         let function = Some("SafeTx, signed by its owners".to_owned());
-        Self { contract, value: 0, is_delegate: false, function, arguments: Vec::new(), not_decoded: None, inner: None }
+        Self { contract, value: 0, is_delegate: false, function, arguments: Vec::new(), not_decoded: None, inner: Vec::new() }
     }
 
     /// Whether it is decoded, and the call that it makes too.
     #[must_use]
     pub fn is_decoded(&self) -> bool {
-        self.not_decoded.is_none() && self.inner.as_ref().is_none_or(|inner| inner.is_decoded())
+        self.not_decoded.is_none() && self.inner.iter().all(Self::is_decoded)
     }
 
     /// The lines that tell it, each with a label; inner calls are marked.
@@ -262,9 +305,7 @@ impl CallDetails {
         if let Some(why) = &self.not_decoded {
             lines.push((format!("{mark}  NOT DECODED"), format!("{why}; nobody can tell what it does")));
         }
-        if let Some(inner) = &self.inner {
-            lines.extend(inner.lines(&format!("{mark}> ")));
-        }
+        lines.extend(self.inner.iter().flat_map(|inner| inner.lines(&format!("{mark}> "))));
         lines
     }
 }

@@ -7,7 +7,7 @@ use super::{
         Description, Details,
         effect::{Asset, Effect, spends},
     },
-    call::{Call, CallDetails, Place},
+    call::{Budget, Call, CallDetails, Place},
     parse::{Common, Fields, Parsed},
 };
 
@@ -105,7 +105,8 @@ const fn version(fields: &Fields) -> &'static str {
 fn details(transaction: &Parsed, common: &Common<'_>, from: &Address, effects: &mut Vec<Effect>) -> EvmDetails {
     let value = U256::from(common.value);
     let call = common.to.map(|to| Call { to, value, data: common.data, is_delegate: false });
-    let call = call.map(|call| call.read(Place::new(Some(transaction.chain_id)), effects));
+    let budget = Budget::default();
+    let call = call.map(|call| call.read(Place::new(Some(transaction.chain_id), &budget), effects));
     if call.is_none() {
         if common.value != 0 {
             let (asset, to) = (Asset::ether(transaction.chain_id), from.create(common.nonce).to_checksum(None));

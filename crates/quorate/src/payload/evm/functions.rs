@@ -28,6 +28,10 @@ pub(super) enum Meaning {
     Owner,
     /// The contract, or the one at `proxy`, gets the code of `implementation`, which is called with `data`.
     Upgrade,
+    /// The account makes the calls that are packed into `transactions`.
+    MultiSend,
+    /// The contract is called with each of `calls` in turn, by the same caller.
+    Multicall,
     /// Does several things at once, or one that is named by a hash, and they are not decoded here.
     Opaque,
 }
@@ -51,6 +55,7 @@ const FUNCTIONS: &[(&str, Meaning)] = &[
     ),
     ("execTransactionFromModule(address to,uint256 value,bytes data,uint8 operation)", Meaning::Execute),
     ("execTransactionFromModuleReturnData(address to,uint256 value,bytes data,uint8 operation)", Meaning::Execute),
+    ("multiSend(bytes transactions)", Meaning::MultiSend),
     ("addOwnerWithThreshold(address owner,uint256 threshold)", Meaning::Owner),
     ("removeOwner(address previous,address removed,uint256 threshold)", Meaning::Owner),
     ("swapOwner(address previous,address removed,address owner)", Meaning::Owner),
@@ -62,6 +67,10 @@ const FUNCTIONS: &[(&str, Meaning)] = &[
     ("setFallbackHandler(address owner)", Meaning::Owner),
     ("changeMasterCopy(address implementation)", Meaning::Upgrade),
     ("approveHash(bytes32 hash)", Meaning::Opaque),
+    // Tokens and exchanges
+    ("multicall(bytes[] calls)", Meaning::Multicall),
+    ("multicall(uint256 deadline,bytes[] calls)", Meaning::Multicall),
+    ("multicall(bytes32 previous,bytes[] calls)", Meaning::Multicall),
     // Owners and roles
     ("transferOwnership(address owner)", Meaning::Owner),
     ("renounceOwnership()", Meaning::Owner),
@@ -81,10 +90,6 @@ const FUNCTIONS: &[(&str, Meaning)] = &[
 
 /// Functions of which the name is told and nothing else.
 const NAMES: &[&str] = &[
-    "multiSend(bytes)",
-    "multicall(bytes[])",
-    "multicall(uint256,bytes[])",
-    "multicall(bytes32,bytes[])",
     "aggregate((address,bytes)[])",
     "aggregate3((address,bool,bytes)[])",
     "tryAggregate(bool,(address,bytes)[])",
@@ -161,6 +166,10 @@ impl Arguments {
 
     pub(super) fn bytes(&self, name: &str) -> Option<&[u8]> {
         if let Some(Value::Bytes(bytes)) = self.value(name) { Some(bytes) } else { None }
+    }
+
+    pub(super) fn list(&self, name: &str) -> Option<&[Vec<u8>]> {
+        if let Some(Value::BytesList(list)) = self.value(name) { Some(list) } else { None }
     }
 }
 

@@ -41,11 +41,20 @@ pub enum EvmError {
         found: u8,
     },
     /// Not the items in RLP.
-    #[error("not an unsigned transaction of this type in RLP")]
-    Malformed(#[source] alloy_rlp::Error),
+    #[error("not an unsigned transaction of this type in RLP, at byte {at}")]
+    Malformed {
+        /// Where the item starts that is not as it should be, or missing; from 0.
+        at: usize,
+        /// What is wrong with it.
+        #[source]
+        source: alloy_rlp::Error,
+    },
     /// The same transaction has another encoding, which is the right one.
-    #[error("the transaction is not in its canonical encoding, or bytes follow it")]
-    NotCanonical,
+    #[error("the transaction is not in its canonical encoding, or bytes follow it, at byte {at}")]
+    NotCanonical {
+        /// The first byte that is another one there, from 0.
+        at: usize,
+    },
     /// A legacy transaction that would be valid on every chain, or a chain id that is none.
     #[error("the transaction names no chain; add its chain id (EIP-155)")]
     ChainId,
@@ -233,23 +242,23 @@ impl Parsed {
             return Err(EvmError::TooLong);
         }
         let Some((first, rest)) = bytes.split_first() else {
-            return Err(EvmError::Malformed(alloy_rlp::Error::InputTooShort));
+            return Err(EvmError::Malformed { at: 0, source: alloy_rlp::Error::InputTooShort });
         };
         if let Some((_, signed)) = SIGNED.iter().find(|(kind, _)| kind == first)
-            && count(rest)? == *signed
+            && count(rest) == Some(*signed)
         {
             return Err(EvmError::AlreadySigned);
         }
         match *first {
             ACCESS_LIST => {
-                let fields: AccessList = decode(rest)?;
+                let fields: AccessList = decode(bytes, rest)?;
                 Self::checked(fields.chain_id, Fields::AccessList(fields))
             }
             FEE_MARKET => {
-                let fields: FeeMarket = decode(rest)?;
+                let fields: FeeMarket = decode(bytes, rest)?;
                 Self::checked(fields.chain_id, Fields::FeeMarket(fields))
             }
-            BLOB => Self::blob(decode(rest)?),
+            BLOB => Self::blob(decode(bytes, rest)?),
             // A list in RLP.
             0xc0.. => Self::legacy(bytes),
             found => Err(EvmError::UnsupportedType { found }),
@@ -268,10 +277,10 @@ impl Parsed {
     }
 
     fn legacy(bytes: &[u8]) -> Result<Self, EvmError> {
-        if count(bytes)? == BEFORE_EIP_155 {
+        if count(bytes) == Some(BEFORE_EIP_155) {
             return Err(EvmError::ChainId);
         }
-        let Legacy { nonce, gas_price, gas_limit, to, value, data, chain_id, r, s } = decode(bytes)?;
+        let Legacy { nonce, gas_price, gas_limit, to, value, data, chain_id, r, s } = decode(bytes, bytes)?;
         if !r.is_empty() || !s.is_empty() {
             return Err(EvmError::AlreadySigned);
         }
@@ -296,23 +305,117 @@ impl Parsed {
     }
 }
 
-/// Reads the items, and compares what they encode to with the bytes.
-fn decode<T: Decodable + Encodable>(bytes: &[u8]) -> Result<T, EvmError> {
-    let mut rest = bytes;
-    let value = T::decode(&mut rest).map_err(EvmError::Malformed)?;
-    if rest.is_empty() && alloy_rlp::encode(&value) == bytes { Ok(value) } else { Err(EvmError::NotCanonical) }
+/// Reads the items in `list`, the end of `bytes`, and compares what they encode to with it.
+fn decode<T: Decodable + Encodable + Layout>(bytes: &[u8], list: &[u8]) -> Result<T, EvmError> {
+    let mut rest = list;
+    let before = bytes.len().saturating_sub(list.len());
+    let value = T::decode(&mut rest)
+        .map_err(|source| EvmError::Malformed { at: before.saturating_add(position(T::ITEMS, list)), source })?;
+    if rest.is_empty() && alloy_rlp::encode(&value) == list {
+        return Ok(value);
+    }
+    // The lengths in the lists' headers differ as well: what counts is the first item that does.
+    let (mut items, encoded) = (list, payload(&value));
+    let header = Header::decode(&mut items).map_or(0, |_| list.len().saturating_sub(items.len()));
+    let same = encoded.iter().zip(items).take_while(|(one, other)| one == other).count();
+    Err(EvmError::NotCanonical { at: before.saturating_add(header).saturating_add(same) })
 }
 
-/// How many items a list has.
-fn count(mut bytes: &[u8]) -> Result<usize, EvmError> {
-    let mut items = Header::decode_bytes(&mut bytes, true).map_err(EvmError::Malformed)?;
+/// The types of a list's items, for the position of what does not fit.
+trait Layout {
+    /// Each reads an item, and says whether it is one.
+    const ITEMS: &'static [fn(&mut &[u8]) -> bool];
+}
+
+fn reads<T: Decodable>(input: &mut &[u8]) -> bool {
+    T::decode(input).is_ok()
+}
+
+impl Layout for AccessList {
+    const ITEMS: &'static [fn(&mut &[u8]) -> bool] = &[
+        reads::<u64>,
+        reads::<u64>,
+        reads::<u128>,
+        reads::<u64>,
+        reads::<TxKind>,
+        reads::<u128>,
+        reads::<Bytes>,
+        reads::<Vec<AccessListItem>>,
+    ];
+}
+
+impl Layout for FeeMarket {
+    const ITEMS: &'static [fn(&mut &[u8]) -> bool] = &[
+        reads::<u64>,
+        reads::<u64>,
+        reads::<u128>,
+        reads::<u128>,
+        reads::<u64>,
+        reads::<TxKind>,
+        reads::<u128>,
+        reads::<Bytes>,
+        reads::<Vec<AccessListItem>>,
+    ];
+}
+
+impl Layout for Blob {
+    const ITEMS: &'static [fn(&mut &[u8]) -> bool] = &[
+        reads::<u64>,
+        reads::<u64>,
+        reads::<u128>,
+        reads::<u128>,
+        reads::<u64>,
+        reads::<Address>,
+        reads::<u128>,
+        reads::<Bytes>,
+        reads::<Vec<AccessListItem>>,
+        reads::<u128>,
+        reads::<Vec<B256>>,
+    ];
+}
+
+impl Layout for Legacy {
+    const ITEMS: &'static [fn(&mut &[u8]) -> bool] = &[
+        reads::<u64>,
+        reads::<u128>,
+        reads::<u64>,
+        reads::<TxKind>,
+        reads::<u128>,
+        reads::<Bytes>,
+        reads::<u64>,
+        reads::<Bytes>,
+        reads::<Bytes>,
+    ];
+}
+
+/// Where a list that does not decode goes wrong: its header, its first item of another type, or the place where one is missing or too many.
+fn position(items: &[fn(&mut &[u8]) -> bool], list: &[u8]) -> usize {
+    let mut rest = list;
+    let Some(header) = Header::decode(&mut rest).ok().filter(|header| header.list) else { return 0 };
+    let at = |rest: &[u8]| list.len().saturating_sub(rest.len());
+    if rest.len() < header.payload_length {
+        return list.len();
+    }
+    let behind = rest.len().saturating_sub(header.payload_length);
+    for reads in items {
+        let start = at(rest);
+        if rest.len() <= behind || !reads(&mut rest) {
+            return start;
+        }
+    }
+    at(rest)
+}
+
+/// How many items a list has, if it is one.
+fn count(mut bytes: &[u8]) -> Option<usize> {
+    let mut items = Header::decode_bytes(&mut bytes, true).ok()?;
     let mut count = 0_usize;
     while !items.is_empty() {
-        let header = Header::decode(&mut items).map_err(EvmError::Malformed)?;
-        items = items.get(header.payload_length..).ok_or(EvmError::Malformed(alloy_rlp::Error::InputTooShort))?;
+        let header = Header::decode(&mut items).ok()?;
+        items = items.get(header.payload_length..)?;
         count = count.saturating_add(1);
     }
-    Ok(count)
+    Some(count)
 }
 
 /// The items of a list one after another, without the list's header.

@@ -9,7 +9,7 @@ use super::{
         effect::{Asset, Effect},
         format_path,
     },
-    OwnInput, Plan,
+    OwnInput, Plan, scripts,
 };
 
 /// A Bitcoin transaction in numbers. Amounts are in satoshi.
@@ -43,6 +43,10 @@ pub struct InputDetails {
     pub address: String,
     /// The path of the child that signs it, if it is this key's.
     pub path: Option<String>,
+    /// The Taproot scripts by which it can be spent, or was, as far as the PSBT tells.
+    pub scripts: Vec<String>,
+    /// Whether this key is in one of the scripts, where it does not sign.
+    pub in_script: bool,
 }
 
 /// An output of a transaction.
@@ -55,6 +59,8 @@ pub struct OutputDetails {
     pub address: String,
     /// The path of the child that it returns to, if it returns to this key and to nobody else.
     pub path: Option<String>,
+    /// The Taproot scripts by which it can be spent beside its key, as far as the PSBT tells.
+    pub scripts: Vec<String>,
 }
 
 /// Describes the transaction.
@@ -68,12 +74,17 @@ pub(super) fn describe(psbt: &Psbt, plan: &Plan, usage: &KeyUse<'_>) -> Descript
         details.inputs.len()
     );
     let description = details.inputs.iter().enumerate().fold(Description::new(&title), |description, (index, input)| {
+        let in_script = if input.in_script { "; this key is in its script, and does not sign there" } else { "" };
         let owner = input.path.as_ref().map_or_else(|| "not this key's".to_owned(), |path| format!("signed by {path}"));
-        description.line(&format!("input {index}"), &format!("{} from {} ({owner})", btc(input.value), input.address))
+        let label = format!("input {index}");
+        let value = format!("{} from {} ({owner}{in_script})", btc(input.value), input.address);
+        with_scripts(description.line(&label, &value), &label, &input.scripts)
     });
     let description = details.outputs.iter().enumerate().fold(description, |description, (index, output)| {
         let back = output.path.as_ref().map(|path| format!(" (returns to this key, {path})")).unwrap_or_default();
-        description.line(&format!("output {index}"), &format!("{} to {}{back}", btc(output.value), output.address))
+        let label = format!("output {index}");
+        let value = format!("{} to {}{back}", btc(output.value), output.address);
+        with_scripts(description.line(&label, &value), &label, &output.scripts)
     });
     let description = match details.fee_rate {
         Some(rate) => description.line("fee", &format!("{}, {}.{:03} sat/vB", btc(details.fee), rate / 1000, rate % 1000)),
@@ -93,6 +104,10 @@ pub(super) fn describe(psbt: &Psbt, plan: &Plan, usage: &KeyUse<'_>) -> Descript
         .effects(effects, spends)
 }
 
+fn with_scripts(description: Description, label: &str, scripts: &[String]) -> Description {
+    scripts.iter().fold(description, |description, script| description.line(&format!("{label} script"), script))
+}
+
 fn details(psbt: &Psbt, plan: &Plan, usage: &KeyUse<'_>) -> PsbtDetails {
     let spends = psbt.unsigned_tx.input.iter().zip(&plan.prevouts).enumerate();
     let inputs: Vec<InputDetails> = spends
@@ -101,14 +116,17 @@ fn details(psbt: &Psbt, plan: &Plan, usage: &KeyUse<'_>) -> PsbtDetails {
             value: prevout.value.to_sat(),
             address: address(&prevout.script_pubkey, usage.network),
             path: plan.own_input(index).map(|own| format_path(&own.path)),
+            scripts: psbt.inputs.get(index).map(scripts::of_input).unwrap_or_default(),
+            in_script: plan.in_scripts.contains(&index),
         })
         .collect();
-    let pays = psbt.unsigned_tx.output.iter().zip(&plan.returns);
+    let pays = psbt.unsigned_tx.output.iter().zip(&psbt.outputs).zip(&plan.returns);
     let outputs: Vec<OutputDetails> = pays
-        .map(|(output, path)| OutputDetails {
+        .map(|((output, told), path)| OutputDetails {
             value: output.value.to_sat(),
             address: address(&output.script_pubkey, usage.network),
             path: path.as_deref().map(format_path),
+            scripts: scripts::of_output(told),
         })
         .collect();
     // No sum overflows: they were checked against all the bitcoin there is.

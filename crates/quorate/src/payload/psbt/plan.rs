@@ -22,12 +22,17 @@ use super::{
 /// The longest path that an input or output may name; five steps are usual.
 const MAX_STEPS: usize = 8;
 
+/// How many keys of an input's scripts are looked at; each can cost a derivation.
+const MAX_ORIGINS: usize = 64;
+
 /// What a PSBT means for a key.
 pub(super) struct Plan {
     /// What each input spends.
     pub(super) prevouts: Vec<TxOut>,
     /// The inputs that this key signs.
     pub(super) own: Vec<OwnInput>,
+    /// The inputs in whose scripts this key is; it does not sign there.
+    pub(super) in_scripts: Vec<usize>,
     /// For each output, the path of the child that it returns to.
     pub(super) returns: Vec<Option<Vec<u32>>>,
 }
@@ -62,18 +67,23 @@ impl Plan {
     ///
     /// # Errors
     ///
-    /// [`PsbtError::NothingToSign`], [`PsbtError::SighashType`], [`PsbtError::AlreadySigned`] or
+    /// [`PsbtError::NothingToSign`], [`PsbtError::ScriptPath`], [`PsbtError::SighashType`], [`PsbtError::AlreadySigned`] or
     /// [`PsbtError::NoPreviousTransaction`], and what the key view says.
     pub(super) fn new(psbt: &Psbt, usage: &KeyUse<'_>) -> Result<Self, PayloadError> {
         let finder = Finder::new(usage)?;
-        let mut plan = Self { prevouts: Vec::with_capacity(psbt.inputs.len()), own: Vec::new(), returns: Vec::new() };
+        let prevouts = Vec::with_capacity(psbt.inputs.len());
+        let mut plan = Self { prevouts, own: Vec::new(), in_scripts: Vec::new(), returns: Vec::new() };
         for (index, input) in psbt.inputs.iter().enumerate() {
             let prevout = check::prevout(index, input)?;
             plan.own.extend(finder.own_input(index, input, prevout)?);
+            if finder.is_in_a_script(input) {
+                plan.in_scripts.push(index);
+            }
             plan.prevouts.push(prevout.clone());
         }
         if plan.own.is_empty() {
-            return Err(PsbtError::NothingToSign.into());
+            let in_script = plan.in_scripts.first().map(|input| PsbtError::ScriptPath { input: *input });
+            return Err(in_script.unwrap_or(PsbtError::NothingToSign).into());
         }
         if matches!(finder.requested, Requested::Wpkh(_)) {
             check::check_previous(psbt)?;
@@ -132,6 +142,19 @@ impl<'a> Finder<'a> {
                 Ok(Some(OwnInput { index, path, lock: Lock::Wpkh { public } }))
             }
         }
+    }
+
+    /// Whether the PSBT says that this key is in a script of the input that it shows. Of absurdly many keys, only the first are looked at.
+    fn is_in_a_script(&self, input: &Input) -> bool {
+        let Requested::Taproot(requested) = &self.requested else { return false };
+        if input.tap_scripts.is_empty() {
+            return false;
+        }
+        let origins = input.tap_key_origins.iter().filter(|(_, (leaves, _))| !leaves.is_empty());
+        origins.take(MAX_ORIGINS).any(|(named, (_, (_, path)))| {
+            let derived = || plain_steps(path).and_then(|path| key::internal_key(self.usage.key, &path).ok());
+            named == requested || derived() == Some(*named)
+        })
     }
 
     /// The child whose BIP-86 output, or P2WPKH output, this is. A script tree, if the PSBT tells of one, does not help: such an output

@@ -59,16 +59,21 @@ pub(super) fn is_mixed(psbt: &bitcoin::Psbt) -> bool {
 /// The same in version 0; what follows is refused.
 pub(super) fn to_version_0(bytes: &[u8]) -> Result<Vec<u8>, PsbtError> {
     let mut rest = bytes.strip_prefix(MAGIC).ok_or(PsbtError::Version2 { part: "magic" })?;
-    let mut global = read_map(&mut rest).ok_or(PsbtError::Version2 { part: "global map" })?;
+    let at = |rest: &[u8]| bytes.len().saturating_sub(rest.len());
+    let mut next = |part| {
+        let start = at(rest);
+        read_map(&mut rest).ok_or(PsbtError::Maps { at: start, part })
+    };
+    let mut global = next("the global map")?;
     if global.contains_key(&vec![UNSIGNED_TX]) {
         return Err(PsbtError::Version2 { part: "unsigned transaction, which version 2 does not have," });
     }
     let (inputs, outputs) = (count(&mut global, INPUT_COUNT)?, count(&mut global, OUTPUT_COUNT)?);
-    let mut maps = |count: usize| (0..count).map(|_| read_map(&mut rest)).collect::<Option<Vec<_>>>();
-    let mut inputs = maps(inputs).ok_or(PsbtError::Version2 { part: "map of an input" })?;
-    let mut outputs = maps(outputs).ok_or(PsbtError::Version2 { part: "map of an output" })?;
+    let mut maps = |count: usize, part| (0..count).map(|_| next(part)).collect::<Result<Vec<_>, _>>();
+    let mut inputs = maps(inputs, "the map of an input")?;
+    let mut outputs = maps(outputs, "the map of an output")?;
     if !rest.is_empty() {
-        return Err(PsbtError::TrailingBytes);
+        return Err(PsbtError::TrailingBytes { at: at(rest) });
     }
     let transaction = transaction(&mut global, &mut inputs, &mut outputs)?;
     global.insert(vec![UNSIGNED_TX], serialize(&transaction));
@@ -231,9 +236,13 @@ mod tests {
         for Vector { case, psbt, .. } in vectors().into_iter().filter(|vector| vector.expect == "valid") {
             let bytes = BASE64_STANDARD.decode(&psbt).unwrap();
             for end in 0..bytes.len() {
-                assert!(to_version_0(bytes.get(..end).unwrap()).is_err(), "{case} {end}");
+                let refused = to_version_0(bytes.get(..end).unwrap());
+                // The map that is cut starts before.
+                let starts = matches!(refused, Err(PsbtError::Maps { at, .. }) if (5..=end).contains(&at));
+                assert!(if end < 5 { refused.is_err() } else { starts }, "{case} {end}: {refused:?}");
             }
-            assert!(matches!(to_version_0(&[&bytes[..], &[0]].concat()), Err(PsbtError::TrailingBytes)));
+            let trailing = to_version_0(&[&bytes[..], &[0]].concat());
+            assert!(matches!(trailing, Err(PsbtError::TrailingBytes { at }) if at == bytes.len()), "{trailing:?}");
             // The version once more.
             let twice = [MAGIC, &[1, 0xfb, 4, 2, 0, 0, 0], &bytes[5..]].concat();
             assert!(to_version_0(&twice).is_err(), "{case}");

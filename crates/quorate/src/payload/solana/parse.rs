@@ -25,8 +25,13 @@ pub enum SolanaError {
     #[error("neither a binary Solana message nor base64")]
     NotBase64,
     /// The format says otherwise.
-    #[error("not a Solana message: {0}")]
-    Malformed(#[from] DecodeError),
+    #[error("not a Solana message, at byte {at}")]
+    Malformed {
+        /// Where it could not be read on, from 0.
+        at: usize,
+        /// Why not.
+        source: DecodeError,
+    },
     /// A version other than legacy and 0.
     #[error("message version {found} is not supported; use legacy or version 0")]
     Version {
@@ -57,6 +62,19 @@ pub enum SolanaError {
     /// The key need not sign.
     #[error("this key is not a signer of the message; check the derivation path and the fee payer")]
     NotASigner,
+}
+
+impl From<DecodeError> for SolanaError {
+    /// Whoever knows the position adds it.
+    fn from(source: DecodeError) -> Self {
+        Self::Malformed { at: 0, source }
+    }
+}
+
+impl SolanaError {
+    fn at(self, position: usize) -> Self {
+        if let Self::Malformed { source, .. } = self { Self::Malformed { at: position, source } } else { self }
+    }
 }
 
 /// A 32-byte address.
@@ -97,15 +115,21 @@ impl Parsed {
             return Err(SolanaError::TooLong);
         }
         let mut input = Reader::new(bytes);
-        let versioned = read_version(&mut input)?;
+        Self::read(&mut input, bytes.len()).map_err(|error| error.at(bytes.len().saturating_sub(input.rest().len())))
+    }
+
+    fn read(input: &mut Reader<'_>, length: usize) -> Result<Self, SolanaError> {
+        let versioned = read_version(input)?;
         let header: [u8; 3] = input.array()?;
-        let accounts = read_accounts(&mut input)?;
-        check_header(header, accounts.len(), bytes.len())?;
+        let accounts = read_accounts(input)?;
+        check_header(header, accounts.len(), length)?;
         let recent_blockhash = input.array()?;
-        let count = read_length(&mut input)?;
-        let raw: Vec<Raw<'_>> = (0..count).map(|_| read_instruction(&mut input)).collect::<Result<_, _>>()?;
-        let lookups = if versioned { read_lookups(&mut input)? } else { Vec::new() };
-        input.finish()?;
+        let count = read_length(input)?;
+        let raw: Vec<Raw<'_>> = (0..count).map(|_| read_instruction(input)).collect::<Result<_, _>>()?;
+        let lookups = if versioned { read_lookups(input)? } else { Vec::new() };
+        if !input.rest().is_empty() {
+            return Err(DecodeError::TrailingBytes.into());
+        }
         let total = lookups.iter().fold(accounts.len(), |sum, lookup| sum.saturating_add(lookup.loaded));
         if total > MAX_ACCOUNTS {
             return Err(SolanaError::Lookup);

@@ -112,7 +112,7 @@ fn encodings_that_could_be_read_in_two_ways_are_not_decoded() {
         {
             let description = described(wrong);
             assert!(undecoded(&description).is_some(), "{}", vector.signature);
-            assert!(call(&description).arguments.is_empty() && call(&description).inner.is_none());
+            assert!(call(&description).arguments.is_empty() && call(&description).inner.is_empty());
         }
     }
     let transfer = data_of("transfer");
@@ -194,7 +194,8 @@ fn transfers_and_approvals_name_their_token_recipient_and_amount() {
 fn safe_transaction_is_read_with_the_call_in_it_and_a_delegatecall_is_named() {
     let token = Address::repeat_byte(9);
     let description = described(&safe(token, &data_of("transfer"), 0, 0));
-    let inner = call(&description).inner.unwrap();
+    let [inner] = call(&description).inner.try_into().unwrap();
+    let inner: CallDetails = inner;
     assert_eq!((inner.contract.as_str(), inner.is_delegate), (token.to_checksum(None).as_str(), false));
     assert_eq!(inner.function.as_deref(), Some("transfer(address,uint256)"));
     let text = description.to_string();
@@ -207,7 +208,7 @@ fn safe_transaction_is_read_with_the_call_in_it_and_a_delegatecall_is_named() {
     assert!(attack.to_string().contains("DELEGATECALL of 0x0909"), "{attack}");
     // Its name and its arguments are told, and not believed.
     assert!(undecoded(&attack).unwrap().contains("the delegatecall of 0x0909"));
-    assert!(!call(&attack).is_decoded() && call(&attack).inner.unwrap().function.is_some());
+    assert!(!call(&attack).is_decoded() && call(&attack).inner[0].function.is_some());
     assert!(
         undecoded(&described(&safe(token, &data_of("transfer"), 2, 0))).unwrap().contains("neither a call nor a delegatecall")
     );
@@ -251,7 +252,7 @@ fn upgrades_and_changes_of_owners_are_effects_and_bundles_are_not_decoded() {
     let hash = described(&data_of("approveHash"));
     assert!(undecoded(&hash).unwrap().contains("approveHash(bytes32)"));
     let selector = |signature: &str| alloy_primitives::keccak256(signature)[..4].to_vec();
-    for signature in ["multicall(bytes[])", "multiSend(bytes)", "aggregate3((address,bool,bytes)[])"] {
+    for signature in ["execute(bytes,bytes[])", "aggregate3((address,bool,bytes)[])"] {
         let description = described(&[selector(signature), vec![0; 64]].concat());
         assert!(undecoded(&description).unwrap().contains(signature), "{signature}");
         assert!(description.to_string().contains("NOT DECODED"));

@@ -200,7 +200,7 @@ fn blob_transactions_without_blobs_or_with_unknown_hashes_are_refused() {
     let place = bytes.windows(21).position(|window| window == [&[0x94][..], &[0x35; 20]].concat()).unwrap();
     let mut without = [&bytes[..place], &[0x80], &bytes[place + 21..]].concat();
     without[2] -= 20;
-    assert!(matches!(refusal(&without), EvmError::Malformed(_)));
+    assert!(matches!(refusal(&without), EvmError::Malformed { at, .. } if at == place));
 }
 
 #[test]
@@ -369,14 +369,19 @@ fn transactions_of_other_types_and_shapes_are_refused() {
         let bytes = [vec![found], transfer()[1..].to_vec()].concat();
         assert_eq!(refusal(&bytes), EvmError::UnsupportedType { found });
     }
-    assert!(matches!(refusal(&[]), EvmError::Malformed(_)));
-    assert!(matches!(refusal(&[2]), EvmError::Malformed(_)));
-    assert!(matches!(refusal(&[2, 0xc0]), EvmError::Malformed(_)));
-    assert!(matches!(refusal(&[0xc0]), EvmError::Malformed(_)));
+    let malformed = |bytes: &[u8], position: usize| {
+        let refused = refusal(bytes);
+        assert!(matches!(refused, EvmError::Malformed { at, .. } if at == position), "{position}: {refused:?}");
+    };
+    malformed(&[], 0);
+    malformed(&[2], 1);
+    malformed(&[2, 0xc0], 2);
+    malformed(&[0xc0], 1);
     // Too few items, too many, and those of a signed one.
-    assert!(matches!(refusal(&fee_market(&items()[..8])), EvmError::Malformed(_)));
+    let short = fee_market(&items()[..8]);
+    malformed(&short, short.len());
     let longer = |count: usize| fee_market(&[items(), vec![vec![1]; count]].concat());
-    assert!(matches!(refusal(&longer(1)), EvmError::Malformed(_)));
+    malformed(&longer(1), longer(1).len() - 1);
     assert_eq!(refusal(&longer(3)), EvmError::AlreadySigned);
     // A legacy transaction of before EIP-155 is valid on every chain.
     let legacy = TxLegacy { gas_limit: 21_000, to: TxKind::Call(Address::ZERO), ..Default::default() };
@@ -398,7 +403,7 @@ fn cut_and_extended_transactions_are_refused() {
         assert!(AnyPayload::decode(kind::EVM, &[&bytes[..], &[0]].concat()).is_err());
         assert!(AnyPayload::decode(kind::EVM, &[&bytes[..], &bytes].concat()).is_err());
     }
-    assert_eq!(refusal(&[transfer(), vec![0]].concat()), EvmError::NotCanonical);
+    assert_eq!(refusal(&[transfer(), vec![0]].concat()), EvmError::NotCanonical { at: transfer().len() });
 }
 
 #[test]
@@ -418,8 +423,12 @@ fn encodings_that_are_not_canonical_are_refused() {
         (8, &[0xc1, 0xc0]),                                              // an entry without its items
         (8, &[0xf8, 0x00]),                                              // an empty list with a long length
     ] {
-        let refused = refusal(&with(place, item));
-        assert!(matches!(refused, EvmError::Malformed(_) | EvmError::NotCanonical), "{place}: {refused:?}");
+        let bytes = with(place, item);
+        let behind: usize = items()[place + 1..].iter().map(Vec::len).sum();
+        let here = bytes.len() - behind - item.len()..bytes.len() - behind;
+        let refused = refusal(&bytes);
+        let (EvmError::Malformed { at, .. } | EvmError::NotCanonical { at }) = refused else { panic!("{place}: {refused:?}") };
+        assert!(here.contains(&at), "{place}: {at} is not in {here:?}");
     }
     // Lengths that promise more than there is, up to all the memory.
     for promise in [
@@ -428,11 +437,11 @@ fn encodings_that_are_not_canonical_are_refused() {
         &[0xff; 9],
         &[0xbf, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff],
     ] {
-        assert!(matches!(refusal(&[&[2], promise].concat()), EvmError::Malformed(_)));
-        assert!(matches!(refusal(&with(8, promise)), EvmError::Malformed(_)));
-        assert!(matches!(refusal(&with(7, promise)), EvmError::Malformed(_)));
+        assert!(matches!(refusal(&[&[2], promise].concat()), EvmError::Malformed { .. }));
+        assert!(matches!(refusal(&with(8, promise)), EvmError::Malformed { .. }));
+        assert!(matches!(refusal(&with(7, promise)), EvmError::Malformed { .. }));
     }
-    assert!(matches!(refusal(&[0xff; 9]), EvmError::Malformed(_)));
+    assert!(matches!(refusal(&[0xff; 9]), EvmError::Malformed { .. }));
 }
 
 #[test]
@@ -461,7 +470,7 @@ fn largest_transactions_are_read_and_larger_ones_are_not() {
     assert_eq!(details(&entries(1, 3_900), &key).access_list, (1, 3_900));
     assert_eq!(refusal(&entries(6_000, 0)), EvmError::TooLong);
     let nested = (0..20_000).fold(vec![0xc0], |inner: Vec<u8>, _| list(&[inner]));
-    assert!(matches!(refusal(&with(8, &nested)), EvmError::Malformed(_)));
+    assert!(matches!(refusal(&with(8, &nested)), EvmError::Malformed { .. }));
 }
 
 #[test]

@@ -23,11 +23,11 @@ use quorate_core::SuiteId;
 
 use super::keys::{Bip340Key, PlainKey};
 
-fn internal(key: &Bip340Key, path: &[u32]) -> XOnlyPublicKey {
+pub(crate) fn internal(key: &Bip340Key, path: &[u32]) -> XOnlyPublicKey {
     key.keypair(path).x_only_public_key().0
 }
 
-fn script(key: &Bip340Key, path: &[u32], root: Option<[u8; 32]>) -> ScriptBuf {
+pub(crate) fn script(key: &Bip340Key, path: &[u32], root: Option<[u8; 32]>) -> ScriptBuf {
     let root = root.map(TapNodeHash::from_byte_array);
     ScriptBuf::new_p2tr(&Secp256k1::new(), internal(key, path), root)
 }
@@ -444,10 +444,16 @@ fn malformed_versions_and_trailing_bytes_are_refused() {
     let key = Bip340Key::new(1);
     let bytes = wallet_psbt(&key).serialize();
     let trailing = [bytes.as_slice(), &[0]].concat();
-    assert!(matches!(refusal(&trailing), PsbtError::TrailingBytes));
-    assert!(matches!(refusal(&bytes[..bytes.len() - 1]), PsbtError::Malformed(_)));
+    assert!(matches!(refusal(&trailing), PsbtError::TrailingBytes { at } if at == bytes.len()));
+    for end in [bytes.len() - 1, bytes.len() / 2, 6] {
+        let refused = refusal(&bytes[..end]);
+        assert!(
+            matches!(refused, PsbtError::Malformed { at: Some(at), .. } if at <= end && at + 200 > end),
+            "{end}: {refused:?}"
+        );
+    }
     assert!(matches!(refusal(b"not base64!"), PsbtError::NotBase64));
-    assert!(matches!(refusal(&changed(&key, |psbt| psbt.version = 1)), PsbtError::Malformed(_)));
+    assert!(matches!(refusal(&changed(&key, |psbt| psbt.version = 1)), PsbtError::Malformed { .. }));
 }
 
 #[test]

@@ -295,7 +295,8 @@ fn lengths_that_are_not_shortest_are_refused() {
     // Three accounts, written in two and three bytes, and a length above 65535.
     for length in [[0x83, 0].as_slice(), &[0x83, 0x80, 0], &[0x83, 0x80, 0x04], &[0x83, 0x80, 0x80]] {
         let bytes = changed(|bytes| drop(bytes.splice(3..4, length.iter().copied())));
-        assert_eq!(refusal(&bytes), SolanaError::Malformed(NotCanonical), "{length:?}");
+        let at = 3 + length.len();
+        assert_eq!(refusal(&bytes), SolanaError::Malformed { at, source: NotCanonical }, "{length:?}");
     }
 }
 
@@ -304,9 +305,14 @@ fn unknown_versions_trailing_bytes_and_long_messages_are_refused() {
     use quorate_core::DecodeError::{TrailingBytes, Truncated};
     let bytes = changed(|_| ());
     assert_eq!(refusal(&[&[0x81], bytes.as_slice()].concat()), SolanaError::Version { found: 1 });
-    assert_eq!(refusal(&[bytes.as_slice(), &[0]].concat()), SolanaError::Malformed(TrailingBytes));
+    let trailing = refusal(&[bytes.as_slice(), &[0]].concat());
+    assert_eq!(trailing, SolanaError::Malformed { at: bytes.len(), source: TrailingBytes });
+    assert_eq!(trailing.to_string(), format!("not a Solana message, at byte {}", bytes.len()));
     for length in 0..bytes.len() {
-        assert_eq!(refusal(&bytes[..length]), SolanaError::Malformed(Truncated), "{length}");
+        // What is cut off starts there, or before: an account, a hash or an instruction is read as a whole.
+        let refused = refusal(&bytes[..length]);
+        let SolanaError::Malformed { at, source: Truncated } = refused else { panic!("{length}: {refused:?}") };
+        assert!(at <= length && at + 32 > length.saturating_sub(32), "{length}: {at}");
     }
     assert_eq!(refusal(&vec![1; 1_168]), SolanaError::TooLong);
     // A message that fits into a packet with one signature, but not with two.

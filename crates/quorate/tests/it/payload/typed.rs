@@ -136,7 +136,7 @@ fn known_documents_are_what_they_permit() {
 #[test]
 fn transaction_of_a_safe_is_read_with_the_call_in_it() {
     let (description, details) = described(&document("safe call"));
-    let inner = details.call.unwrap().inner.unwrap();
+    let inner = details.call.unwrap().inner.remove(0);
     assert_eq!((inner.function.as_deref(), inner.is_delegate), (Some("transfer(address,uint256)"), false));
     assert!(description.spends.iter().any(|(asset, amount)| asset.is_token() && *amount == 250));
     let (attack, _) = described(&document("safe delegatecall"));

@@ -7,7 +7,7 @@ use alloy_primitives::U256;
 use super::{
     super::{
         super::effect::{Asset, Effect},
-        call::{CallDetails, Place, approval, safe},
+        call::{Budget, CallDetails, Place, approval, safe},
     },
     Document,
     value::Value,
@@ -82,11 +82,12 @@ fn safe_transaction(document: &Document, contract: String, effects: &mut Vec<Eff
     let Value::Bytes(data) = field("data")? else { return None };
     let mut details = CallDetails::of_safe(contract);
     let to = field("to")?.address()?;
+    let budget = Budget::default();
     let outcome = safe(
         to,
         (number("value")?, data),
         (number("operation")?, number("gasPrice")?),
-        Place::new(document.chain_id),
+        Place::new(document.chain_id, &budget),
         &mut details,
         effects,
     );
