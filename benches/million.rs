@@ -95,14 +95,16 @@ fn main() -> Outcome<()> {
 /// A team with embedded stores, and its keys. How fast it is while it has no others is printed.
 async fn made(base: &Path, sample: usize) -> Outcome<()> {
     std::fs::create_dir(base)?;
+    // All of them at one time, or two might get the same.
+    let listeners = NAMES.iter().map(|_| TcpListener::bind("127.0.0.1:0")).collect::<Result<Vec<_>, _>>()?;
     let mut entries = Vec::new();
-    for name in NAMES {
+    for (name, listener) in NAMES.iter().zip(&listeners) {
         let store: Arc<dyn Store> = Arc::new(RedbStore::open(&base.join(name))?);
         let kek = Passphrase::create(&store, PASSPHRASE.to_owned().into(), PassphraseParams::insecure_fast()).await?;
         let vault = create_vault(Arc::clone(&store), Arc::new(FileEpochKeys::open(&base.join(name))?), Arc::new(kek)).await?;
-        let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
-        entries.push(Entry::new(name, *vault.cosigner(), address));
+        entries.push(Entry::new(*name, *vault.cosigner(), listener.local_addr()?.to_string()));
     }
+    drop(listeners);
     std::fs::write(base.join("roster.toml"), Roster::new(entries)?.to_toml())?;
     let team = team(base, "redb").await?;
     let names = wallets(sample);
@@ -220,7 +222,7 @@ async fn sealed(header: &dyn Store, numbers: core::ops::Range<usize>, share: &Op
 
 async fn open_vault(store: Arc<dyn Store>, epoch_keys: Arc<dyn quorate::storage::EpochKeys>) -> Outcome<Vault> {
     let kek = Passphrase::open(&store, PASSPHRASE.to_owned().into()).await?;
-    Ok(Vault::open(store, epoch_keys, Arc::new(kek)).await?)
+    Ok(Vault::open_at_once(store, epoch_keys, Arc::new(kek)).await?)
 }
 
 /// A cosigner's vault; alice's is where the URL says.
@@ -233,8 +235,7 @@ async fn vault(base: &Path, name: &str, url: &str) -> Outcome<Vault> {
     open_vault(store, Arc::new(FileEpochKeys::open(&base.join(name))?)).await
 }
 
-async fn started(base: &Path, name: &str, url: &str) -> Outcome<Cosigner> {
-    let vault = vault(base, name, url).await?;
+async fn started(base: &Path, name: &str, vault: Vault) -> Outcome<Cosigner> {
     let roster = Roster::from_toml(&std::fs::read_to_string(base.join("roster.toml"))?)?;
     let me: PeerId = *vault.cosigner();
     let address = roster.peer(name).ok_or("not on the roster")?.address.clone();
@@ -248,7 +249,7 @@ async fn started(base: &Path, name: &str, url: &str) -> Outcome<Cosigner> {
 async fn team(base: &Path, url: &str) -> Outcome<Vec<Cosigner>> {
     let mut team = Vec::new();
     for name in NAMES {
-        team.push(started(base, name, url).await?);
+        team.push(started(base, name, vault(base, name, url).await?).await?);
     }
     linked(&team).await?;
     Ok(team)
@@ -272,7 +273,8 @@ async fn stopped(team: Vec<Cosigner>) {
 /// What a process does that has many keys.
 async fn served(url: &str, base: &Path, keys: usize) -> Outcome<()> {
     let begin = Instant::now();
-    let alice = started(base, NAMES[0], url).await?;
+    let mine = vault(base, NAMES[0], url).await?;
+    let alice = started(base, NAMES[0], mine.clone()).await?;
     let name = if url == "redb" { "redb" } else { "PostgreSQL" };
     println!("\n{name}, {keys} keys\n  start-up {:.2?}, {} MB resident", begin.elapsed(), resident()?);
     let start = Instant::now();
@@ -281,9 +283,16 @@ async fn served(url: &str, base: &Path, keys: usize) -> Outcome<()> {
     if counted != keys {
         return Err(format!("{counted} keys are there, and {keys} should be").into());
     }
+    let start = Instant::now();
+    let mut after = mine.finish_destructions(None).await?;
+    while after.is_some() {
+        after = mine.finish_destructions(after.as_ref()).await?;
+    }
+    drop(mine);
+    println!("  what a crash cut short looked for, beside everything else, in {:.1?}", start.elapsed());
     let mut team = vec![alice];
     for name in &NAMES[1..] {
-        team.push(started(base, name, url).await?);
+        team.push(started(base, name, vault(base, name, url).await?).await?);
     }
     linked(&team).await?;
     let names: Vec<_> = sampled(base)?;

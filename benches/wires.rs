@@ -15,13 +15,7 @@
 )]
 
 use core::{error::Error, time::Duration};
-use std::{
-    collections::BTreeMap,
-    net::TcpListener,
-    path::Path,
-    sync::Arc,
-    time::Instant,
-};
+use std::{collections::BTreeMap, net::TcpListener, path::Path, sync::Arc, time::Instant};
 
 use quorate::{
     Cosigner, KeygenRequest, SignRequest,
@@ -68,8 +62,15 @@ fn main() -> Outcome<()> {
     let (pure, nats) = (Pure::measure(200)?, Nats::start());
     let processors = std::thread::available_parallelism()?.get();
     println!("pure computation of both signers, one thread: {pure:?}");
-    println!("pure throughput, {processors} processors: ecdsa {:.0}/s, ed25519 {:.0}/s\n", pure.rate(ECDSA, processors), pure.rate(SuiteId::Ed25519, processors));
-    println!("{:<28} {:>10} {:>10} {:>10} {:>10} {:>10}", "wire, stores, suite", "round trip", "median", "above pure", "per second", "of pure");
+    println!(
+        "pure throughput, {processors} processors: ecdsa {:.0}/s, ed25519 {:.0}/s\n",
+        pure.rate(ECDSA, processors),
+        pure.rate(SuiteId::Ed25519, processors)
+    );
+    println!(
+        "{:<28} {:>10} {:>10} {:>10} {:>10} {:>10}",
+        "wire, stores, suite", "round trip", "median", "above pure", "per second", "of pure"
+    );
     for far in [Duration::ZERO, FAR] {
         for wire in ["tcp", "nats"] {
             let place = Place { wire, far, disk: None, server: &nats };
@@ -116,7 +117,8 @@ impl Pure {
             let [first, second] = <[Vec<_>; 2]>::try_from(made).map_err(|_| "two signers")?;
             for (a, b) in first.into_iter().zip(second) {
                 let (session, start) = (fresh_session()?, Instant::now());
-                let online = [(one, OnlineSigning::start(&session, a, &request)?), (two, OnlineSigning::start(&session, b, &request)?)];
+                let online =
+                    [(one, OnlineSigning::start(&session, a, &request)?), (two, OnlineSigning::start(&session, b, &request)?)];
                 drive(online.into())?;
                 times[1].push(start.elapsed());
                 let (session, start) = (fresh_session()?, Instant::now());
@@ -273,10 +275,13 @@ impl Place<'_> {
             let kek = Passphrase::create(&store, "bench".to_owned().into(), PassphraseParams::insecure_fast()).await?;
             vaults.push((name, create_vault(store, epoch_keys, Arc::new(kek)).await?));
         }
+        // All of them at one time, or two might get the same.
+        let listeners = NAMES.iter().map(|_| TcpListener::bind("127.0.0.1:0")).collect::<Result<Vec<_>, _>>()?;
         let mut entries = Vec::new();
-        for (name, vault) in &vaults {
-            entries.push(Entry::new(*name, *vault.cosigner(), TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string()));
+        for ((name, vault), listener) in vaults.iter().zip(&listeners) {
+            entries.push(Entry::new(*name, *vault.cosigner(), listener.local_addr()?.to_string()));
         }
+        drop(listeners);
         let roster = Roster::new(entries)?;
         let mut team = Vec::new();
         for (name, vault) in vaults {

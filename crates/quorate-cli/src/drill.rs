@@ -88,9 +88,8 @@ fn carry_out(args: &DrillArgs, cleanup: &Cleanup, report: &mut Report) -> Option
     report.step("search of all recorded bytes", || searched_wires(&loot, &wires));
     for loot in &loot {
         robbed(loot, &wallet, report);
-        report.step(&format!("rob {}: replay the recorded bytes at the others", loot.name), || {
-            team.wires.replay(&team, loot.name)
-        });
+        report
+            .step(&format!("rob {}: replay the recorded bytes at the others", loot.name), || team.wires.replay(&team, loot.name));
     }
     report.step("after all that, the team still signs", || {
         team.wait_for_links(cleanup)?;

@@ -102,7 +102,9 @@ pub(crate) enum Failure {
     Feature { option: &'static str, feature: &'static str },
     /// Programs that the drill of real providers starts.
     #[cfg(feature = "real-drill")]
-    #[error("there is no {programs}: `scripts/services` in the repository installs what is missing, and prints what to put on the PATH")]
+    #[error(
+        "there is no {programs}: `scripts/services` in the repository installs what is missing, and prints what to put on the PATH"
+    )]
     Missing { programs: String },
     /// The files or the address of a cosigner elsewhere.
     #[cfg(feature = "remote")]

@@ -108,7 +108,11 @@ fn start_once_more(base: &Path) -> Failure {
     };
     let configuration = SoftHsm::make_in(&tokens).configuration();
     let mut command = Command::new(&program);
-    command.args(std::env::args_os().skip(1)).env(DIRECTORY, base).env(TOKEN_CONFIGURATION, configuration).env("TMPDIR", &services);
+    command
+        .args(std::env::args_os().skip(1))
+        .env(DIRECTORY, base)
+        .env(TOKEN_CONFIGURATION, configuration)
+        .env("TMPDIR", &services);
     failed("start", &program)(command.exec())
 }
 

@@ -107,7 +107,7 @@ impl Stack {
             Self::Files => "files, opened with the passphrases",
             #[cfg(feature = "real-drill")]
             Self::Real(_) => {
-                "files, alice's database and token, bob's bucket and all that his KMS answered; opened by the token with its PIN, by the KMS with the credentials, and with the passphrase"
+                "files, databases, buckets, tokens and all that key services answered; opened by the token with its PIN, the KMS with the credentials, the passphrase"
             }
         }
     }

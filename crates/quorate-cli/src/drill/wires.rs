@@ -49,9 +49,7 @@ impl Wires {
 
     pub(super) fn mark(&self) -> Mark {
         match self {
-            Self::Taps(tape) => {
-                Mark(tape.recordings().iter().map(|tape| (tape.sent.len(), tape.received.len())).collect())
-            }
+            Self::Taps(tape) => Mark(tape.recordings().iter().map(|tape| (tape.sent.len(), tape.received.len())).collect()),
             #[cfg(feature = "real-drill")]
             Self::Nats(heard) => Mark(vec![(heard.messages().len(), 0)]),
         }
@@ -69,7 +67,10 @@ impl Wires {
                 let marks = mark.0.iter().copied().chain(core::iter::repeat((0, 0)));
                 let new = |bytes: &[u8], mark: usize| bytes.get(mark..).unwrap_or_default().to_vec();
                 let tapes = tape.recordings().into_iter().zip(marks);
-                tapes.flat_map(|(tape, (sent, received))| [new(&tape.sent, sent), new(&tape.received, received)]).flatten().collect()
+                tapes
+                    .flat_map(|(tape, (sent, received))| [new(&tape.sent, sent), new(&tape.received, received)])
+                    .flatten()
+                    .collect()
             }
             #[cfg(feature = "real-drill")]
             Self::Nats(heard) => {

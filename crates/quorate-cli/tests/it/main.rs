@@ -28,5 +28,6 @@ mod runbooks;
 mod support;
 #[cfg(feature = "pkcs11")]
 mod token;
+mod unit;
 mod usage;
 mod wallet;

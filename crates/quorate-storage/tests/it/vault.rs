@@ -17,6 +17,22 @@ fn input(error: VaultError) -> VaultInputError {
 }
 
 #[test]
+fn destructions_that_a_crash_cut_short_are_finished_behind_an_opening_at_once() {
+    let rig = Rig::new();
+    rig.activate(0);
+    let (dead, wrapped) = rig.epoch_keys.dump().remove(0);
+    rig.activate(1);
+    block_on(rig.epoch_keys.create(&dead, &wrapped)).unwrap();
+    let vault = block_on(Vault::open_at_once(rig.store.clone(), rig.epoch_keys.clone(), rig.kek.clone())).unwrap();
+    assert_eq!(rig.epochs(), [0, 1]);
+    assert_eq!(block_on(vault.finish_destructions(None)).unwrap(), None);
+    assert_eq!(rig.epochs(), [1]);
+    block_on(rig.epoch_keys.create(&dead, &wrapped)).unwrap();
+    drop(rig.open().unwrap());
+    assert_eq!(rig.epochs(), [1]);
+}
+
+#[test]
 fn share_goes_from_pending_to_active_to_destroyed() {
     let rig = Rig::new();
     rig.put(0);

@@ -15,6 +15,7 @@
 mod backup;
 mod budgets;
 mod cosigner;
+mod deploy;
 mod ecdsa;
 mod freeze;
 #[cfg(feature = "nats")]
