@@ -19,13 +19,7 @@
 )]
 
 use core::{error::Error, time::Duration};
-use std::{
-    net::TcpListener,
-    path::{Path, PathBuf},
-    process::Command,
-    sync::Arc,
-    time::Instant,
-};
+use std::{net::TcpListener, path::Path, process::Command, sync::Arc, time::Instant};
 
 use quorate::{
     Cosigner, KeygenRequest, ReshareRequest,
@@ -63,10 +57,10 @@ const SERVE: &str = "--serve";
 fn main() -> Outcome<()> {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    if let [serve, url, base, keys] = arguments.as_slice()
+    if let [serve, url, base, keys, sample] = arguments.as_slice()
         && serve == SERVE
     {
-        return runtime.block_on(served(url, Path::new(base), keys.parse()?));
+        return runtime.block_on(served(url, Path::new(base), keys.parse()?, sample.parse()?));
     }
     let mut numbers = arguments.iter().filter_map(|argument| argument.parse::<usize>().ok());
     let (keys, sample) = (numbers.next().unwrap_or(1_000_000), numbers.next().unwrap_or(256));
@@ -82,7 +76,7 @@ fn main() -> Outcome<()> {
     // Nothing of what was imported is in the memory of whoever serves it.
     for (url, base) in [("redb", &redb), (url.as_str(), &postgres)] {
         let mut serve = Command::new(std::env::current_exe()?);
-        serve.arg(SERVE).arg(url).arg(base).arg((keys + sample).to_string());
+        serve.arg(SERVE).arg(url).arg(base).arg((keys + sample).to_string()).arg(sample.to_string());
         if !serve.status()?.success() {
             return Err("the process that serves a store failed".into());
         }
@@ -271,7 +265,7 @@ async fn stopped(team: Vec<Cosigner>) {
 }
 
 /// What a process does that has many keys.
-async fn served(url: &str, base: &Path, keys: usize) -> Outcome<()> {
+async fn served(url: &str, base: &Path, keys: usize, sample: usize) -> Outcome<()> {
     let begin = Instant::now();
     let mine = vault(base, NAMES[0], url).await?;
     let alice = started(base, NAMES[0], mine.clone()).await?;
@@ -295,18 +289,11 @@ async fn served(url: &str, base: &Path, keys: usize) -> Outcome<()> {
         team.push(started(base, name, vault(base, name, url).await?).await?);
     }
     linked(&team).await?;
-    let names: Vec<_> = sampled(base)?;
-    refreshed(&team[0], &names).await?;
+    refreshed(&team[0], &wallets(sample)).await?;
     stopped(team).await;
     looked_up(&vault(base, NAMES[0], url).await?, keys).await?;
     println!("  {} MB resident, with the two others in the same process", resident()?);
     Ok(())
-}
-
-/// How many wallets were made is how many keys have files of epochs.
-fn sampled(base: &Path) -> Outcome<Vec<String>> {
-    let epochs: PathBuf = base.join(NAMES[0]).join("epochs");
-    Ok(wallets(std::fs::read_dir(epochs)?.count()))
 }
 
 /// Refreshes keys batch by batch.

@@ -4,10 +4,15 @@
 //!
 //! Three cosigners in this process, each with its own links, vault, audit log and policy; the wires are real: TCP over the loopback, and a
 //! NATS server that is started for it (`scripts/services` installs one). SAMPLES signatures one at a time, each when the presignatures are
-//! made again (default 40), then AT_ONCE at one time, ten rounds of them (default 16). Times are of the wall clock, medians.
+//! made again (default 40), then AT_ONCE at one time, round after round (default 16). Times are of the wall clock, medians.
+//!
+//! The last two columns count processor time, of all threads of this process, so that what else runs on the machine counts little: what a
+//! signature takes when AT_ONCE are made at one time, presignature and all, and how much of it is the pure computation. Where processors
+//! have nothing else to do, that is the share of the pure throughput that a saturated cluster reaches.
 
 #![expect(
     clippy::print_stdout,
+    clippy::expect_used,
     clippy::indexing_slicing,
     clippy::as_conversions,
     clippy::cast_precision_loss,
@@ -59,17 +64,11 @@ fn main() -> Outcome<()> {
     let mut numbers = std::env::args().skip(1).filter_map(|argument| argument.parse::<usize>().ok());
     let (samples, at_once) = (numbers.next().unwrap_or(40), numbers.next().unwrap_or(16));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let (pure, nats) = (Pure::measure(200)?, Nats::start());
-    let processors = std::thread::available_parallelism()?.get();
-    println!("pure computation of both signers, one thread: {pure:?}");
+    let (pure, nats) = (Pure::measure(400)?, Nats::start());
+    println!("pure computation of both signers, processor time: {pure:?}\n");
     println!(
-        "pure throughput, {processors} processors: ecdsa {:.0}/s, ed25519 {:.0}/s\n",
-        pure.rate(ECDSA, processors),
-        pure.rate(SuiteId::Ed25519, processors)
-    );
-    println!(
-        "{:<28} {:>10} {:>10} {:>10} {:>10} {:>10}",
-        "wire, stores, suite", "round trip", "median", "above pure", "per second", "of pure"
+        "{:<28} {:>10} {:>10} {:>10} {:>10} {:>10} {:>10}",
+        "wire, stores, suite", "round trip", "median", "above pure", "per second", "processor", "of pure"
     );
     for far in [Duration::ZERO, FAR] {
         for wire in ["tcp", "nats"] {
@@ -102,36 +101,41 @@ impl Pure {
         ]);
         let paired: Vec<_> = drive(pair)?.into_iter().map(Arc::new).collect();
         let pairings: Vec<Pairings> = [two, one].into_iter().zip(paired).map(|with| BTreeMap::from([with])).collect();
-        let mut times: [Vec<Duration>; 3] = Default::default();
-        let request = Request::new([7; 32]);
-        let frost: Vec<Arc<KeyShare<Ed25519>>> = split()?;
-        for _ in 0..runs.div_ceil(BATCH) {
-            let (session, start) = (fresh_session()?, Instant::now());
-            let presigning = [one, two].into_iter().zip(0_usize..).map(|(id, place)| {
-                let machine =
-                    Presigning::start(&session, &ecdsa[place], &signers, &pairings[place], BATCH, &mut getrandom::SysRng)?;
-                Ok((id, machine))
-            });
-            let made = drive(presigning.collect::<Outcome<BTreeMap<_, _>>>()?)?;
-            times[0].push(start.elapsed() / u32::try_from(BATCH)?);
-            let [first, second] = <[Vec<_>; 2]>::try_from(made).map_err(|_| "two signers")?;
-            for (a, b) in first.into_iter().zip(second) {
-                let (session, start) = (fresh_session()?, Instant::now());
-                let online =
-                    [(one, OnlineSigning::start(&session, a, &request)?), (two, OnlineSigning::start(&session, b, &request)?)];
-                drive(online.into())?;
-                times[1].push(start.elapsed());
-                let (session, start) = (fresh_session()?, Instant::now());
+        let (request, frost) = (Request::new([7; 32]), split::<Ed25519>()?);
+        // Each a sum over many: the processor's clock is read with the system's ticks.
+        let mut ready = Vec::new();
+        let ecdsa_presignature = each(runs.div_ceil(BATCH) * BATCH, || {
+            for _ in 0..runs.div_ceil(BATCH) {
+                let session = fresh_session()?;
+                let presigning = [one, two].into_iter().zip(0_usize..).map(|(id, place)| {
+                    let (share, pairings) = (&ecdsa[place], &pairings[place]);
+                    Ok((id, Presigning::start(&session, share, &signers, pairings, BATCH, &mut getrandom::SysRng)?))
+                });
+                let made = drive(presigning.collect::<Outcome<BTreeMap<_, _>>>()?)?;
+                let [first, second] = <[Vec<_>; 2]>::try_from(made).map_err(|_| "two signers")?;
+                ready.extend(first.into_iter().zip(second));
+            }
+            Ok(())
+        })?;
+        let ecdsa = each(ready.len(), || {
+            for (a, b) in core::mem::take(&mut ready) {
+                let session = fresh_session()?;
+                let (a, b) = (OnlineSigning::start(&session, a, &request)?, OnlineSigning::start(&session, b, &request)?);
+                drive(BTreeMap::from([(one, a), (two, b)]))?;
+            }
+            Ok(())
+        })?;
+        let ed25519 = each(runs, || {
+            for _ in 0..runs {
+                let session = fresh_session()?;
                 let signing = [one, two].into_iter().zip(&frost).map(|(id, share)| {
-                    let machine =
-                        Signing::start(&session, share, &signers, b"message", &Target::default(), &mut getrandom::SysRng)?;
-                    Ok((id, machine))
+                    let (message, target) = (b"message", Target::default());
+                    Ok((id, Signing::start(&session, share, &signers, message, &target, &mut getrandom::SysRng)?))
                 });
                 drive(signing.collect::<Outcome<BTreeMap<_, _>>>()?)?;
-                times[2].push(start.elapsed());
             }
-        }
-        let [ecdsa_presignature, ecdsa, ed25519] = times.map(median);
+            Ok(())
+        })?;
         Ok(Self { ecdsa_presignature, ecdsa, ed25519 })
     }
 
@@ -140,16 +144,14 @@ impl Pure {
         if matches!(suite, ECDSA) { self.ecdsa } else { self.ed25519 }
     }
 
-    /// Signatures per second of all processors, presignatures included.
-    fn rate(&self, suite: SuiteId, processors: usize) -> f64 {
-        let whole = if suite == ECDSA { self.ecdsa + self.ecdsa_presignature } else { self.ed25519 };
-        processors as f64 / whole.as_secs_f64()
+    /// All of a signature, the presignature included.
+    fn whole(&self, suite: SuiteId) -> Duration {
+        if suite == ECDSA { self.ecdsa + self.ecdsa_presignature } else { self.ed25519 }
     }
 }
 
 fn id(number: u16) -> Identifier {
-    // One of three.
-    Identifier::new(number).unwrap_or_else(|_| unreachable!())
+    Identifier::new(number).expect("not zero")
 }
 
 fn split<C: quorate::core::curve::Curve>() -> Outcome<Vec<Arc<KeyShare<C>>>> {
@@ -186,6 +188,23 @@ fn drive<P: Protocol>(mut machines: BTreeMap<Identifier, Machine<P>>) -> Outcome
     }
 }
 
+/// The processor time of each of so many.
+fn each(count: usize, work: impl FnOnce() -> Outcome<()>) -> Outcome<Duration> {
+    let before = processor_time()?;
+    work()?;
+    Ok(processor_time()?.saturating_sub(before) / u32::try_from(count)?)
+}
+
+/// What all threads of this process have run so far.
+fn processor_time() -> Outcome<Duration> {
+    let mut nanoseconds = 0;
+    for task in std::fs::read_dir("/proc/self/task")? {
+        let text = std::fs::read_to_string(task?.path().join("schedstat"))?;
+        nanoseconds += text.split_whitespace().next().ok_or("no time in schedstat")?.parse::<u64>()?;
+    }
+    Ok(Duration::from_nanos(nanoseconds))
+}
+
 fn median(mut times: Vec<Duration>) -> Duration {
     times.sort();
     times.get(times.len() / 2).copied().unwrap_or_default()
@@ -205,18 +224,19 @@ impl Place<'_> {
         team[0].keygen(KeygenRequest::new("bench", [ECDSA, SuiteId::Ed25519], 2)).await?;
         for suite in [ECDSA, SuiteId::Ed25519] {
             let median = self.one_at_a_time(&team[0], suite, samples).await?;
-            let rate = self.saturated(&team[0], suite, at_once).await?;
-            let of_pure = rate / pure.rate(suite, std::thread::available_parallelism()?.get());
+            let (rate, processor) = self.saturated(&team[0], suite, at_once).await?;
+            let of_pure = pure.whole(suite).as_secs_f64() / processor.as_secs_f64();
             let above = median.saturating_sub(pure.latency(suite));
             let stores = if self.disk.is_some() { "redb on disk" } else { "in memory" };
             let suite = if suite == ECDSA { "ecdsa" } else { "ed25519" };
             let round_trip = team[0].health().peers.iter().find(|peer| peer.name == "bob").and_then(|bob| bob.round_trip);
             println!(
-                "{:<28} {:>7.1} ms {:>7.2} ms {:>7.2} ms {rate:>10.0} {:>8.0} %",
+                "{:<28} {:>7.1} ms {:>7.2} ms {:>7.2} ms {rate:>10.0} {:>7.2} ms {:>8.0} %",
                 format!("{}, {stores}, {suite}", self.wire),
                 millis(round_trip.unwrap_or_default()),
                 millis(median),
                 millis(above),
+                millis(processor),
                 of_pure * 100.0
             );
         }
@@ -245,9 +265,9 @@ impl Place<'_> {
         Ok(median(times))
     }
 
-    /// Signatures per second, so many at one time.
-    async fn saturated(&self, alice: &Cosigner, suite: SuiteId, at_once: usize) -> Outcome<f64> {
-        let (rounds, start) = (if self.far.is_zero() { 20 } else { 5 }, Instant::now());
+    /// Signatures per second, so many at one time, and the processor time of each.
+    async fn saturated(&self, alice: &Cosigner, suite: SuiteId, at_once: usize) -> Outcome<(f64, Duration)> {
+        let (rounds, start, before) = (if self.far.is_zero() { 20 } else { 5 }, Instant::now(), processor_time()?);
         let one = async |line: usize| -> Outcome<()> {
             for round in 0..rounds {
                 sign(alice, suite, 1_000_000 + line * rounds + round).await?;
@@ -257,7 +277,9 @@ impl Place<'_> {
         for done in all((0..at_once).map(one)).await {
             done?;
         }
-        Ok((at_once * rounds) as f64 / start.elapsed().as_secs_f64())
+        let signatures = at_once * rounds;
+        let processor = processor_time()?.saturating_sub(before) / u32::try_from(signatures)?;
+        Ok((signatures as f64 / start.elapsed().as_secs_f64(), processor))
     }
 
     async fn team(&self) -> Outcome<Vec<Cosigner>> {

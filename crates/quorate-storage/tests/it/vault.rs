@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use quorate_core::{PeerId, SuiteId};
 use quorate_storage::{
-    KeyRef, KeyState, MemoryEpochKeys, MemoryStore, RecordName, StoreError, Vault, VaultError, vault::VaultInputError,
+    EpochKeys as _, KeyRef, KeyState, MemoryEpochKeys, MemoryStore, RecordName, StoreError, Vault, VaultError,
+    vault::VaultInputError,
 };
 
 use crate::support::{COSIGNER, KEY, Rig, Share, block_on, key_record_name, key_ref, participant};
