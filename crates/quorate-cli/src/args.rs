@@ -14,13 +14,15 @@ mod team;
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use audit::{AuditArgs, AuditCommand};
 pub(crate) use backup::{BackupArgs, BackupCommand, BackupMakeArgs, BackupRestoreArgs, BackupVerifyArgs};
 pub(crate) use chains::{ChainArgs, ChainsArgs};
 pub(crate) use nats::{NatsArgs, NatsCommand, NatsCommandArgs};
 pub(crate) use placement::{PlacementArgs, PlacementCommand};
+#[cfg(feature = "real-drill")]
+pub(crate) use places::{BucketArgs, DatabaseArgs, KmsArgs, TokenArgs};
 pub(crate) use places::{KeyServiceArgs, KeyServiceCommand, KeyServiceCommandArgs, StoreArgs, StoreAtArgs, StoreCommand};
 pub(crate) use policy::{PayloadKind, PolicyArgs, PolicyCommand, PolicyTestArgs};
 pub(crate) use request::{ApproveArgs, FreezeArgs, Requested, RequesterArgs, RequesterCommand, ResumeArgs};
@@ -145,7 +147,8 @@ pub(crate) enum Command {
     /// gets two providers, and must succeed: a thief that cannot steal at all would prove nothing. In the end the others evict one of the
     /// robbed and a fourth cosigner takes its place, with the same addresses; what was stolen before and what is stolen later must not fit.
     ///
-    /// Needs no network, no configuration and no flags. Leaves nothing behind, also after Ctrl-C (exit code 130).
+    /// Needs no network, no configuration and no flags. Leaves nothing behind, also after Ctrl-C (exit code 130). `--stack real` does the same
+    /// with cosigners that use databases, buckets, key services and a NATS server, as far as those run on one machine.
     Drill(DrillArgs),
 }
 
@@ -309,4 +312,17 @@ pub(crate) struct DrillArgs {
     /// Keep the cosigners' directories, logs and the recorded bytes in this new directory, to look at them afterwards.
     #[arg(long, value_name = "DIR")]
     pub(crate) keep: Option<PathBuf>,
+    /// What the cosigners use.
+    #[arg(long, value_enum, default_value_t = DrillStack::Files)]
+    pub(crate) stack: DrillStack,
+}
+
+/// What the cosigners of the drill use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DrillStack {
+    /// Files, passphrases, and connections between each two.
+    Files,
+    /// PostgreSQL with a token, a bucket with a KMS, and a file with a passphrase, behind a NATS server. The drill starts these services by
+    /// itself, in a temporary directory; moto stands in for AWS.
+    Real,
 }

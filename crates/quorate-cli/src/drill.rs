@@ -15,13 +15,17 @@ mod cleanup;
 mod documents;
 mod evict;
 mod forge;
+#[cfg(feature = "real-drill")]
+mod real;
 mod replay;
 mod report;
 mod search;
+mod stack;
 mod tap;
 mod team;
 mod thief;
 mod trouble;
+mod wires;
 
 use std::path::Path;
 
@@ -38,7 +42,7 @@ use quorate::{
 };
 
 use crate::{
-    args::DrillArgs,
+    args::{DrillArgs, DrillStack},
     commands::{placement, runtime},
     failure::Failure,
     output::Output,
@@ -46,7 +50,7 @@ use crate::{
 use cleanup::{Cleanup, Guard};
 use documents::Wallet;
 use report::Report;
-use tap::Recording;
+use stack::Stack;
 use team::Team;
 use thief::{Loot, Suite};
 use trouble::Trouble;
@@ -55,12 +59,12 @@ use trouble::Trouble;
 const PAIRS: [[&str; 2]; 3] = [["alice", "bob"], ["alice", "carol"], ["bob", "carol"]];
 
 pub(crate) fn run(args: &DrillArgs, output: Output) -> Result<(), Failure> {
-    let cleanup = Cleanup::new(args)?;
+    let cleanup = directory(args)?;
     let guard = Guard(&cleanup);
     cleanup.on_signals()?;
     let mut report = Report::new(output);
     // A step that fails is in the report; what follows from it is left out.
-    let whole = carry_out(&cleanup, &mut report).is_some();
+    let whole = carry_out(args, &cleanup, &mut report).is_some();
     drop(guard);
     if args.keep.is_some() {
         output.note(&format!("The directories, logs and recorded bytes are in {}.", cleanup.base().display()));
@@ -69,26 +73,23 @@ pub(crate) fn run(args: &DrillArgs, output: Output) -> Result<(), Failure> {
     report.finish(whole)
 }
 
-fn carry_out(cleanup: &Cleanup, report: &mut Report) -> Option<()> {
+fn carry_out(args: &DrillArgs, cleanup: &Cleanup, report: &mut Report) -> Option<()> {
     report.step("a placement with all stores at one cloud is refused", refused_placement)?;
-    let (team, wallet) = set_up(cleanup, report)?;
+    let stack = stack(args, cleanup, report)?;
+    let (team, wallet) = set_up(stack, cleanup, report)?;
     for pair in PAIRS {
         report.step(&format!("{} and {} sign", pair[0], pair[1]), || sign(&team, &wallet, pair))?;
     }
     report.step("carol is cut off; alice and bob sign without her", || without_carol(&team, &wallet, cleanup))?;
     let loot =
         report.step("the thief copies everything of all three providers", || rob(&team, cleanup, &team::HOLDERS, "stolen"))?;
-    let recordings = team.tape.recordings();
-    let wires: Vec<u8> =
-        recordings.iter().flat_map(|recording| [&recording.sent[..], &recording.received]).flatten().copied().collect();
-    report.step("the thief takes every byte that crossed the wires", || keep_recordings(cleanup.base(), &recordings))?;
+    let wires = team.wires.bytes();
+    report.step("the thief takes every byte that crossed the wires", || team.wires.keep(cleanup.base()))?;
     report.step("search of all recorded bytes", || searched_wires(&loot, &wires));
     for loot in &loot {
         robbed(loot, &wallet, report);
-        report.step(&format!("rob {}: replay the recorded bytes at the others", loot.name), || {
-            let (streams, bytes) = replay::replay(&team, loot.name, &recordings)?;
-            Ok(((), format!("{streams} streams with {bytes} bytes: no key changed, nobody signed, all answer")))
-        });
+        report
+            .step(&format!("rob {}: replay the recorded bytes at the others", loot.name), || team.wires.replay(&team, loot.name));
     }
     report.step("after all that, the team still signs", || {
         team.wait_for_links(cleanup)?;
@@ -99,11 +100,45 @@ fn carry_out(cleanup: &Cleanup, report: &mut Report) -> Option<()> {
     evict::carry_out(&team, &wallet, &loot, cleanup, report)
 }
 
-fn set_up(cleanup: &Cleanup, report: &mut Report) -> Option<(Team, Wallet)> {
+/// The directory of the drill. With real services the program starts once more in it.
+#[cfg(not(feature = "real-drill"))]
+fn directory(args: &DrillArgs) -> Result<Cleanup, Failure> {
+    match args.stack {
+        DrillStack::Files => Cleanup::new(args),
+        DrillStack::Real => Err(Failure::Feature { option: "--stack real", feature: "real-drill" }),
+    }
+}
+
+/// The directory of the drill. With real services the program starts once more in it.
+#[cfg(feature = "real-drill")]
+fn directory(args: &DrillArgs) -> Result<Cleanup, Failure> {
+    match args.stack {
+        DrillStack::Files => Cleanup::new(args),
+        DrillStack::Real => real::directory(args),
+    }
+}
+
+/// What the cosigners use. Services are started.
+#[cfg(not(feature = "real-drill"))]
+const fn stack(_: &DrillArgs, _: &Cleanup, _: &mut Report) -> Option<Stack> {
+    Some(Stack::Files)
+}
+
+/// What the cosigners use. Services are started.
+#[cfg(feature = "real-drill")]
+fn stack(args: &DrillArgs, cleanup: &Cleanup, report: &mut Report) -> Option<Stack> {
+    match args.stack {
+        DrillStack::Files => Some(Stack::Files),
+        DrillStack::Real => report.step("the services of three providers start", || real::start(cleanup)),
+    }
+}
+
+fn set_up(stack: Stack, cleanup: &Cleanup, report: &mut Report) -> Option<(Team, Wallet)> {
     let team = report.step("three cosigners start, each at its own provider", || {
-        let team = Team::make(cleanup.base())?;
+        let team = Team::make(cleanup.base(), stack)?;
         team.start(cleanup)?;
-        Ok((team, "alice at aws, bob at gcp, carol at hetzner; recording proxies between all of them".to_owned()))
+        let described = team.stack.described().to_owned();
+        Ok((team, described))
     })?;
     let wallet = report.step("a 2-of-3 wallet is made", || make_wallet(&team))?;
     report.tell(&format!(
@@ -169,7 +204,7 @@ fn without_carol(team: &Team, wallet: &Wallet, cleanup: &Cleanup) -> Result<((),
     signed.map(|((), result)| ((), format!("{result}; carol is back")))
 }
 
-/// Copies three directories, and opens the copies with the passphrases.
+/// Copies all that three providers have, and opens the copies with what opens the stores.
 fn rob(team: &Team, cleanup: &Cleanup, names: &[&str], copies: &str) -> Result<(Vec<Loot>, String), Trouble> {
     let runtime = runtime()?;
     let mut all = Vec::new();
@@ -179,7 +214,9 @@ fn rob(team: &Team, cleanup: &Cleanup, names: &[&str], copies: &str) -> Result<(
         let copy = cleanup.base().join(format!("{copies}-{}", member.name));
         let mut files = Vec::new();
         copy_directory(&member.directory, &copy, &mut files)?;
-        runtime.block_on(forget_freezes(&copy))?;
+        if !team.stack.rob(name, &copy, copies, &mut files)? {
+            runtime.block_on(forget_freezes(&copy))?;
+        }
         let shares = runtime.block_on(quorate::danger::read_shares(&copy, member.passphrase()?))?;
         size += files.len();
         let loot = Loot::new(member.name, shares, files);
@@ -189,7 +226,7 @@ fn rob(team: &Team, cleanup: &Cleanup, names: &[&str], copies: &str) -> Result<(
     if count != 9 {
         return Err(Trouble::Broken("the thief could not open every stolen store, so that its failures would prove nothing"));
     }
-    Ok((all, format!("{size} bytes of files, opened with the passphrases: three shares in each")))
+    Ok((all, format!("{size} bytes of {}: three shares in each", team.stack.stolen())))
 }
 
 /// A freeze keeps honest programs from an export. A thief removes it from its copy.
@@ -222,23 +259,10 @@ fn copy_directory(from: &Path, to: &Path, files: &mut Vec<u8>) -> Result<(), Tro
     Ok(())
 }
 
-/// Writes the recordings down, for those who want to look at them (`--keep`).
-fn keep_recordings(base: &Path, recordings: &[Recording]) -> Result<((), String), Trouble> {
-    let directory = base.join("stolen-wires");
-    std::fs::create_dir(&directory).map_err(|source| Trouble::File { what: "make", path: directory.clone(), source })?;
-    for (number, Recording { from, to, sent, received }) in recordings.iter().enumerate() {
-        for (name, bytes) in [(format!("{number:02}-{from}-to-{to}"), sent), (format!("{number:02}-{to}-to-{from}"), received)] {
-            let path = directory.join(name);
-            std::fs::write(&path, bytes).map_err(|source| Trouble::File { what: "write", path, source })?;
-        }
-    }
-    Ok(((), format!("{} connections", recordings.len())))
-}
-
 fn searched_wires(loot: &[Loot], wires: &[u8]) -> Result<((), String), Trouble> {
     let first = loot.first().ok_or(Trouble::Broken("there is no loot"))?;
     if wires.len() < 10_000 {
-        return Err(Trouble::Broken("the proxies recorded next to nothing: the cosigners spoke past them"));
+        return Err(Trouble::Broken("next to nothing was recorded: the cosigners spoke past the thief's ears"));
     }
     nothing(&thief::search_wires(&[first], wires)?)?;
     Ok(((), format!("{} bytes of all key generations and signatures hold no share and no key", wires.len())))

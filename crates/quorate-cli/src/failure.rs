@@ -116,8 +116,14 @@ pub(crate) enum Failure {
     Restore(#[from] RestoreError),
     /// Something that this build cannot do.
     #[error("{option} needs a build of quorate with the feature `{feature}`")]
-    #[cfg_attr(all(feature = "nats", feature = "remote"), expect(dead_code, reason = "this build can"))]
+    #[cfg_attr(all(feature = "real-drill", feature = "remote"), expect(dead_code, reason = "this build can"))]
     Feature { option: &'static str, feature: &'static str },
+    /// Programs that the drill of real providers starts.
+    #[cfg(feature = "real-drill")]
+    #[error(
+        "there is no {programs}: `scripts/services` in the repository installs what is missing, and prints what to put on the PATH"
+    )]
+    Missing { programs: String },
     /// The files or the address of a cosigner elsewhere.
     #[cfg(feature = "remote")]
     #[error(transparent)]
@@ -222,6 +228,8 @@ impl Failure {
             Self::Permissions(_) => 2,
             #[cfg(feature = "remote")]
             Self::Remote(_) => 2,
+            #[cfg(feature = "real-drill")]
+            Self::Missing { .. } => 2,
             Self::Client(ClientError::NotRunning { .. } | ClientError::NoAnswer { .. }) => 3,
             Self::Client(ClientError::Refused(error)) => code_of(&error.code),
             Self::Client(_)

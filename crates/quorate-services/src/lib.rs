@@ -1,5 +1,6 @@
-//! The services that cosigners use at their providers, for tests: each is the real program, in a temporary directory, on a free port of
-//! the loopback, and stops when it is dropped. `scripts/services` installs what is missing. They panic where they cannot go on.
+//! The services that cosigners use at their providers, for tests and for the drill of real providers: each is the real program, in a
+//! temporary directory, on a free port of the loopback, and stops when it is dropped. `scripts/services` installs what is [`missing`].
+//! They panic where they cannot go on.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -21,6 +22,6 @@ pub use self::{
     moto::Moto,
     nats::{Nats, NatsMessage, NatsOperator},
     postgres::Postgres,
-    program::{find, free_port},
+    program::{find, free_port, missing},
     softhsm::SoftHsm,
 };

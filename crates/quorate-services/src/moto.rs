@@ -5,14 +5,14 @@ use std::{
     io::{Read as _, Write as _},
     net::TcpStream,
     process::{Child, Command, Stdio},
-    sync::Mutex,
+    sync::{Mutex, PoisonError},
     thread,
     time::Instant,
 };
 
 use crate::program::{find, free_port};
 
-const PROGRAM: &str = "moto_server";
+pub(crate) const PROGRAM: &str = "moto_server";
 
 /// Stops when it is dropped, and forgets everything.
 #[derive(Debug)]
@@ -60,7 +60,27 @@ impl Moto {
         self.send("POST", "/", service, "Content-Type: application/x-www-form-urlencoded\r\n", body.as_bytes())
     }
 
+    /// The names of all objects of a bucket that begin like this. It has to be less than a page of them.
+    #[must_use]
+    pub fn objects(&self, bucket: &str, prefix: &str) -> Vec<String> {
+        let listed = self.ask("GET", &format!("/{bucket}?list-type=2&prefix={prefix}"), b"");
+        assert!(!listed.contains("<IsTruncated>true"), "more objects than one page has");
+        let names = listed.split("<Key>").skip(1).filter_map(|rest| rest.split_once("</Key>"));
+        names.map(|(name, _)| name.to_owned()).collect()
+    }
+
+    /// What an object holds.
+    #[must_use]
+    pub fn object(&self, bucket: &str, name: &str) -> Vec<u8> {
+        self.exchange("GET", &format!("/{bucket}/{name}"), "s3", "", b"")
+    }
+
     fn send(&self, method: &str, path: &str, service: &str, headers: &str, body: &[u8]) -> String {
+        String::from_utf8_lossy(&self.exchange(method, path, service, headers, body)).into_owned()
+    }
+
+    /// One request, on a connection of its own, and the body of its answer.
+    fn exchange(&self, method: &str, path: &str, service: &str, headers: &str, body: &[u8]) -> Vec<u8> {
         let mut line = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
         let scope = format!("Credential=key/20260101/us-east-1/{service}/aws4_request, SignedHeaders=host, Signature=00");
         let head = format!(
@@ -72,9 +92,9 @@ impl Moto {
         line.write_all(body).unwrap();
         let mut answer = Vec::new();
         line.read_to_end(&mut answer).unwrap();
-        let answer = String::from_utf8_lossy(&answer).into_owned();
-        assert!(answer.starts_with("HTTP/1.1 2"), "{method} {path}: {answer}");
-        answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default()
+        assert!(answer.starts_with(b"HTTP/1.1 2"), "{method} {path}: {}", String::from_utf8_lossy(&answer));
+        let body = answer.windows(4).position(|four| four == b"\r\n\r\n").map_or(answer.len(), |end| end + 4);
+        answer.split_off(body)
     }
 
     /// Makes a symmetric key in KMS, and gives its ARN, in the region us-east-1.
@@ -85,19 +105,16 @@ impl Moto {
         arn.unwrap_or_else(|| panic!("no key: {made}")).to_owned()
     }
 
-    /// Dies in the middle of whatever it does.
+    /// Dies in the middle of whatever it does, if it runs.
     pub fn kill(&self) {
-        let mut child = self.child.lock().unwrap();
-        child.kill().unwrap();
-        child.wait().unwrap();
+        let mut child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
+        let _stopped = child.kill();
+        let _ended = child.wait();
     }
 }
 
 impl Drop for Moto {
     fn drop(&mut self) {
-        if let Ok(mut child) = self.child.lock() {
-            let _stopped = child.kill();
-            let _ended = child.wait();
-        }
+        self.kill();
     }
 }

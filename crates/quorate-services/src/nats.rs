@@ -14,7 +14,13 @@ use tempfile::TempDir;
 
 use crate::program::{find, free_port};
 
+pub(crate) const PROGRAM: &str = "nats-server";
 const START_WITHIN: Duration = Duration::from_secs(20);
+
+/// Where distributions put it.
+pub(crate) fn elsewhere() -> [PathBuf; 1] {
+    [PathBuf::from("/usr/sbin")]
+}
 
 /// A NATS server.
 #[derive(Debug)]
@@ -71,7 +77,7 @@ impl Nats {
 
     /// Starts again.
     pub fn go_on(&self) {
-        let mut command = Command::new(find("nats-server", [PathBuf::from("/usr/sbin")]));
+        let mut command = Command::new(find(PROGRAM, elsewhere()));
         command.arg("-c").arg(self.path("conf")).arg("-l").arg(self.path("log"));
         let process = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         *self.process.lock().unwrap_or_else(PoisonError::into_inner) = Some(process);

@@ -100,6 +100,26 @@ impl Postgres {
         format!("postgres://{name}@127.0.0.1:{}/{name}", self.port)
     }
 
+    /// Makes another database of what a dump of one says, of this role, and gives the URL that reaches it.
+    #[must_use]
+    pub fn restore(&self, database: &str, role: &str, dump: &[u8]) -> String {
+        self.administer("postgres", &format!("CREATE DATABASE {database} OWNER {role}"));
+        let file = self.directory.path().join(format!("{database}.sql"));
+        std::fs::write(&file, dump).unwrap();
+        give(&file, 0o600);
+        let (place, port) = (self.directory.path().to_str().unwrap(), self.port.to_string());
+        let connection = ["-h", place, "-p", &port, "-U", "postgres", "-d", database];
+        let mut arguments = vec!["-q", "-v", "ON_ERROR_STOP=1", "-f", file.to_str().unwrap()];
+        arguments.extend(connection);
+        assert!(run("psql", &arguments), "restore {database}");
+        format!("postgres://{role}@127.0.0.1:{}/{database}", self.port)
+    }
+
+    /// Stops, if it runs.
+    pub fn stop(&self) {
+        let _stopped = run("pg_ctl", &["-D", &self.data(), "stop", "-m", "immediate"]);
+    }
+
     /// All that a thief of the database gets, as text.
     #[must_use]
     pub fn dump(&self, database: &str) -> Vec<u8> {
@@ -114,12 +134,12 @@ impl Postgres {
     }
 }
 
-fn debian() -> impl Iterator<Item = PathBuf> {
+pub(crate) fn debian() -> impl Iterator<Item = PathBuf> {
     std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten().map(|version| version.path().join("bin"))
 }
 
 impl Drop for Postgres {
     fn drop(&mut self) {
-        let _stopped = run("pg_ctl", &["-D", &self.data(), "stop", "-m", "immediate"]);
+        self.stop();
     }
 }

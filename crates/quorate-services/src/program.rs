@@ -10,6 +10,8 @@ use std::{
 
 use socket2::{Domain, Socket, Type};
 
+use crate::{moto, nats, postgres::debian, softhsm};
+
 /// Some servers do not run as root.
 const USER: &str = "nobody";
 const USER_ID: u32 = 65534;
@@ -39,9 +41,24 @@ fn is_root() -> bool {
 ///
 /// If it is not there.
 pub fn find(name: &str, elsewhere: impl IntoIterator<Item = PathBuf>) -> PathBuf {
+    look_for(name, elsewhere).unwrap_or_else(|| panic!("there is no {name}: run scripts/services"))
+}
+
+fn look_for(name: &str, elsewhere: impl IntoIterator<Item = PathBuf>) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut places = std::env::split_paths(&path).chain(elsewhere).map(|directory| directory.join(name));
-    places.find(|path| path.is_file()).unwrap_or_else(|| panic!("there is no {name}: run scripts/services"))
+    places.find(|path| path.is_file())
+}
+
+/// What of the services is not on this machine: programs, and the library of the token. `scripts/services` installs it.
+#[must_use]
+pub fn missing() -> Vec<&'static str> {
+    let of_postgres = ["initdb", "pg_ctl", "psql", "pg_dump"].into_iter().filter(|name| look_for(name, debian()).is_none());
+    let nats = look_for(nats::PROGRAM, nats::elsewhere()).is_none().then_some(nats::PROGRAM);
+    let on_path = [softhsm::UTIL, moto::PROGRAM].into_iter().filter(|name| look_for(name, []).is_none());
+    let runuser = (is_root() && look_for("runuser", []).is_none()).then_some("runuser");
+    let module = softhsm::find_module().is_none().then_some("libsofthsm2.so");
+    of_postgres.chain(nats).chain(on_path).chain(module).chain(runuser).collect()
 }
 
 /// A command that is not run as root, without input and output.

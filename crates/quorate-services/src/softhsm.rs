@@ -14,25 +14,44 @@ const MODULES: [&str; 4] = [
     "/opt/homebrew/lib/softhsm/libsofthsm2.so",
 ];
 
+/// What makes tokens.
+pub(crate) const UTIL: &str = "softhsm2-util";
+
 /// Says that a process is the one that [`SoftHsm::serve`] started.
 const SERVED: &str = "QUORATE_TOKEN_TEST";
 
 /// A directory of tokens. A process that uses them has its [`configuration`](Self::configuration) in `SOFTHSM2_CONF`.
 #[derive(Debug)]
 pub struct SoftHsm {
-    directory: TempDir,
+    directory: PathBuf,
+    /// Removed with it, unless the directory is somebody else's.
+    _temporary: Option<TempDir>,
 }
 
 impl SoftHsm {
     /// An empty one.
     #[must_use]
     pub fn new() -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let tokens = directory.path().join("tokens");
+        let temporary = tempfile::tempdir().unwrap();
+        let hsm = Self::make_in(temporary.path());
+        Self { _temporary: Some(temporary), ..hsm }
+    }
+
+    /// An empty one in a directory that is there.
+    #[must_use]
+    pub fn make_in(directory: &Path) -> Self {
+        let tokens = directory.join("tokens");
         std::fs::create_dir(&tokens).unwrap();
         let text = format!("directories.tokendir = {}\nobjectstore.backend = file\nlog.level = ERROR\n", tokens.display());
-        std::fs::write(directory.path().join("softhsm2.conf"), text).unwrap();
-        Self { directory }
+        let hsm = Self::open(directory);
+        std::fs::write(hsm.configuration(), text).unwrap();
+        hsm
+    }
+
+    /// The one that was made in a directory.
+    #[must_use]
+    pub fn open(directory: &Path) -> Self {
+        Self { directory: directory.to_owned(), _temporary: None }
     }
 
     /// Runs a test, by its whole name, in a process of its own that has a token: which tokens there are is read from the environment
@@ -53,18 +72,18 @@ impl SoftHsm {
     /// The file that `SOFTHSM2_CONF` has to name.
     #[must_use]
     pub fn configuration(&self) -> PathBuf {
-        self.directory.path().join("softhsm2.conf")
+        self.directory.join("softhsm2.conf")
     }
 
     /// Where the objects are; a thief of the machine that has the token gets them.
     #[must_use]
     pub fn tokens(&self) -> PathBuf {
-        self.directory.path().join("tokens")
+        self.directory.join("tokens")
     }
 
     /// Makes a token.
     pub fn token(&self, label: &str, pin: &str) {
-        let mut command = std::process::Command::new(find("softhsm2-util", []));
+        let mut command = std::process::Command::new(find(UTIL, []));
         command.args(["--init-token", "--free", "--label", label, "--pin", pin, "--so-pin", "12345678"]);
         let output = command.env("SOFTHSM2_CONF", self.configuration()).output().unwrap();
         assert!(output.status.success(), "softhsm2-util: {}", String::from_utf8_lossy(&output.stderr));
@@ -73,9 +92,13 @@ impl SoftHsm {
     /// The shared library that programs load.
     #[must_use]
     pub fn module() -> &'static Path {
-        let found = MODULES.iter().map(Path::new).find(|path| path.is_file());
-        found.expect("there is no libsofthsm2.so: run scripts/services")
+        find_module().expect("there is no libsofthsm2.so: run scripts/services")
     }
+}
+
+/// The shared library, if it is there.
+pub(crate) fn find_module() -> Option<&'static Path> {
+    MODULES.iter().map(Path::new).find(|path| path.is_file())
 }
 
 impl Default for SoftHsm {

@@ -9,7 +9,8 @@
 //!
 //! All of a key's state is in one record that changes by compare-and-swap, so that after a crash at any point the share is
 //! readable as pending or as active, never as neither. What a step makes obsolete is destroyed behind it: its epoch key. A step
-//! returns only when that destruction is durable; one that a crash cut short is finished by the next step on the key, and by [`Vault::open`].
+//! returns only when that destruction is durable; one that a crash cut short is finished by the next step on the key, and by
+//! [`Vault::finish_destructions`], which [`Vault::open`] calls.
 //!
 //! The `quorate` crate calls this. It does not know what a share is, and never hands out bytes that were not checked: see [`Record`].
 
@@ -193,9 +194,28 @@ impl Vault {
     ///
     /// # Errors
     ///
+    /// Those of [`open_at_once`](Self::open_at_once) and of [`finish_destructions`](Self::finish_destructions).
+    pub async fn open(
+        store: Arc<dyn Store>,
+        epoch_keys: Arc<dyn EpochKeys>,
+        kek: Arc<dyn KeyEncryptionKey>,
+    ) -> Result<Self, VaultError> {
+        let vault = Self::open_at_once(store, epoch_keys, kek).await?;
+        let mut after = vault.finish_destructions(None).await?;
+        while after.is_some() {
+            after = vault.finish_destructions(after.as_ref()).await?;
+        }
+        Ok(vault)
+    }
+
+    /// Opens the vault of a store in the same time however many keys it has. Call [`finish_destructions`](Self::finish_destructions)
+    /// page by page behind it: until then keys of former epochs may be there that a crash kept from being destroyed.
+    ///
+    /// # Errors
+    ///
     /// [`VaultInputError::NoVault`] if there is none, [`crate::KekError::Refused`] under another key-encryption key, and those of
     /// the store.
-    pub async fn open(
+    pub async fn open_at_once(
         store: Arc<dyn Store>,
         epoch_keys: Arc<dyn EpochKeys>,
         kek: Arc<dyn KeyEncryptionKey>,
@@ -207,9 +227,7 @@ impl Vault {
         let (cosigner, wrapped) = read_header(&header.value).map_err(|_| VaultError::Damaged { name: name.clone() })?;
         let context = Binding::new(Kind::VaultKey, &cosigner, &name, None).to_bytes();
         let key = Arc::new(kek.unwrap_key(&context, &wrapped).await?);
-        let vault = Self { store, epoch_keys, kek, cosigner, key };
-        vault.sweep().await?;
-        Ok(vault)
+        Ok(Self { store, epoch_keys, kek, cosigner, key })
     }
 
     /// Whose vault it is.

@@ -67,4 +67,4 @@ pub use link::{Handshake, Link, LinkError, Pair};
 pub use node::{Incoming, Network, NetworkError};
 pub use roster::{Cosigner, Roster, RosterError};
 pub use session::{Channel, Endpoint, Event, Limits, SendError};
-pub use wire::{Wire, WireError};
+pub use wire::{RelayState, Wire, WireError};

@@ -36,6 +36,23 @@ pub trait Wire: Send + Sync {
     ///
     /// [`WireError::Closed`] when nothing can arrive any more.
     fn recv(&self) -> BoxFuture<'_, Result<(PeerId, Vec<u8>), WireError>>;
+
+    /// How the connection to whoever carries the datagrams is, for people; nothing where they go straight to each peer.
+    fn relay(&self) -> Option<RelayState> {
+        None
+    }
+}
+
+/// How the connection to a server that carries datagrams is, for people.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RelayState {
+    /// The server that there is a connection to, if there is one.
+    pub server: Option<String>,
+    /// Times that a server consented to a connection.
+    pub connections: u64,
+    /// What the last trouble was: why there is no connection or was none, or what the server complained of.
+    pub trouble: Option<String>,
 }
 
 /// Why a wire does not carry.

@@ -10,6 +10,6 @@ pub mod tcp;
 pub use faults::Faults;
 pub use memory::{Hub, MemoryWire};
 #[cfg(feature = "nats")]
-pub use nats::{NatsError, NatsOptions, NatsState, NatsWire};
+pub use nats::{NatsError, NatsOptions, NatsWire};
 #[cfg(feature = "tcp")]
 pub use tcp::{TcpLimits, TcpWire};

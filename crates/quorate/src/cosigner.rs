@@ -6,7 +6,7 @@
 use core::time::Duration;
 use std::{
     collections::{BTreeMap, btree_map::Entry},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
 };
 
 use quorate_core::{PeerId, SessionId, SuiteId, placement::Exposure, wire::Encoding};
@@ -81,6 +81,8 @@ pub(crate) struct Shared {
     pub(crate) boot: u64,
     pub(crate) roster: Roster,
     pub(crate) network: Network,
+    /// What carries the network's datagrams, as long as that runs.
+    pub(crate) wire: Weak<dyn Wire>,
     pub(crate) vault: Vault,
     pub(crate) audit: Audit,
     pub(crate) witness: Witnesses,
@@ -397,25 +399,28 @@ impl Shared {
     pub(crate) async fn promised_keys(&self) -> Result<usize, CosignerError> {
         // First what is being made: a key that comes about meanwhile is counted twice, and not never.
         let making: usize = self.making().values().sum();
-        let held = self.count(|key| usize::from(key.active.is_some() || !key.pending.is_empty())).await?;
+        let (held, _) = self.count(|key| (usize::from(key.active.is_some() || !key.pending.is_empty()), 0)).await?;
         Ok(held.saturating_add(making))
     }
 
     /// How many shares are active, and how many are pending.
     async fn count_keys(&self) -> Result<(usize, usize), CosignerError> {
-        let active = self.count(|key| usize::from(key.active.is_some())).await?;
-        Ok((active, self.count(|key| key.pending.len()).await?))
+        self.count(|key| (usize::from(key.active.is_some()), key.pending.len())).await
     }
 
-    async fn count(&self, of: impl Fn(&KeySummary) -> usize + Send) -> Result<usize, CosignerError> {
-        let (mut count, mut after) = (0usize, None);
+    /// Two counts in one pass over all keys.
+    async fn count(&self, of: impl Fn(&KeySummary) -> (usize, usize) + Send) -> Result<(usize, usize), CosignerError> {
+        let (mut counts, mut after) = ((0usize, 0usize), None);
         loop {
             let page = self.vault.list(after.as_ref(), 256).await?;
-            count = page.keys.iter().map(&of).fold(count, usize::saturating_add);
+            let add = |(a, b): (usize, usize), (c, d): (usize, usize)| (a.saturating_add(c), b.saturating_add(d));
+            counts = page.keys.iter().map(&of).fold(counts, add);
             after = page.next;
             if after.is_none() {
-                return Ok(count);
+                return Ok(counts);
             }
+            // A store may never wait, and others want to run.
+            tokio::task::yield_now().await;
         }
     }
 

@@ -11,6 +11,7 @@ use std::{
 
 use quorate_core::PeerId;
 use quorate_storage::AuditKind;
+use quorate_transport::RelayState;
 
 use crate::{
     audit,
@@ -31,6 +32,8 @@ pub struct Health {
     pub ready: bool,
     /// Why not.
     pub problem: Option<String>,
+    /// How the connection to the server that carries its messages is, if one does.
+    pub relay: Option<RelayState>,
     /// The other cosigners of its roster.
     pub peers: Vec<PeerHealth>,
     /// What it wrote into its audit log since its start, by kind, and what peers caused too often to be written.
@@ -141,6 +144,7 @@ impl Cosigner {
         Health {
             ready: problem.is_none(),
             problem,
+            relay: shared.wire.upgrade().and_then(|wire| wire.relay()),
             peers,
             events,
             last,

@@ -15,11 +15,13 @@ use std::{
     io,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Instant,
 };
 
 use quorate_core::PeerId;
-use quorate_storage::{EpochKeys, KekError, KeyEncryptionKey, Store, StoreError, Vault, VaultError};
+use quorate_storage::{EpochKeys, KekError, KeyEncryptionKey, RecordName, Store, StoreError, Vault, VaultError};
 use quorate_transport::{Identity, IdentityError, Roster, RosterError, WireError};
+use tokio::task::JoinHandle;
 use zeroize::Zeroizing;
 
 use crate::{
@@ -51,6 +53,8 @@ pub use wire::{make_nkey, public_nkey};
 
 /// How long a cosigner that stops waits for what is in the middle of a step.
 const STOP_WITHIN: Duration = Duration::from_secs(10);
+/// How long a start waits for destructions that a crash cut short.
+const AT_ONCE: Duration = Duration::from_millis(500);
 
 /// Why a node cannot be made, or cannot run.
 #[derive(Debug, thiserror::Error)]
@@ -304,7 +308,7 @@ async fn open_vault(
 ) -> Result<Vault, NodeError> {
     let keys = KeyService::open(directory, &config.key_service).await?;
     let kek = keys.unlock(store, passphrase).await?;
-    Ok(Vault::open(Arc::clone(store), keys.epoch_keys(), kek).await?)
+    Ok(Vault::open_at_once(Arc::clone(store), keys.epoch_keys(), kek).await?)
 }
 
 /// Reads the roster of a directory.
@@ -333,7 +337,18 @@ pub async fn run(
     let config = Config::load(directory)?;
     let roster = read_roster(directory)?;
     let opened = open(directory, &config, passphrase).await?;
+    let sweep = match finish_destructions(&opened.vault).await {
+        Ok(sweep) => sweep,
+        Err(error) => {
+            drop(opened.vault);
+            close_store(opened.store).await;
+            return Err(error.into());
+        }
+    };
     let done = work(directory, config, roster, opened.vault, shutdown, ready).await;
+    if let Some(sweep) = sweep {
+        sweep.abort();
+    }
     // Tasks that were told to stop may be in the middle of a step; whoever opens the store next must find it closed.
     let closed = async {
         while Arc::strong_count(&opened.store) > 1 {
@@ -346,6 +361,35 @@ pub async fn run(
     }
     drop(tokio::time::timeout(STOP_WITHIN, close_store(opened.store)).await);
     done
+}
+
+/// Finishes the destructions that a crash cut short: first of all where that is done at once, and beside everything else in a vault of very
+/// many keys.
+async fn finish_destructions(vault: &Vault) -> Result<Option<JoinHandle<()>>, VaultError> {
+    let start = Instant::now();
+    let mut after = vault.finish_destructions(None).await?;
+    while after.is_some() {
+        if start.elapsed() > AT_ONCE {
+            return Ok(Some(tokio::spawn(finish_the_rest(vault.clone(), after))));
+        }
+        after = vault.finish_destructions(after.as_ref()).await?;
+    }
+    Ok(None)
+}
+
+async fn finish_the_rest(vault: Vault, mut after: Option<RecordName>) {
+    while after.is_some() {
+        // A store may never wait, and others want to run.
+        tokio::task::yield_now().await;
+        match vault.finish_destructions(after.as_ref()).await {
+            Ok(next) => after = next,
+            Err(error) => {
+                let reason = crate::cosigner::describe(&CosignerError::from(error));
+                tracing::error!(reason, "destructions that a crash cut short are not all finished; they are at the next start");
+                return;
+            }
+        }
+    }
 }
 
 /// Runs the cosigner over its vault.

@@ -1,6 +1,6 @@
 //! `quorate status`.
 
-use quorate::control::api::PeerStatus;
+use quorate::control::api::{PeerStatus, RelayStatus};
 
 use super::{client, freeze};
 use crate::{
@@ -31,6 +31,9 @@ pub(super) fn run(connection: &Connection, output: Output) -> Result<(), Failure
         Some(problem) => text.push_str(&format!("NOT READY {problem}\n")),
         None => text.push_str("ready     yes\n"),
     }
+    if let Some(relay) = &status.relay {
+        text.push_str(&format!("relay     {}\n", carried_by(relay)));
+    }
     let mut rows = vec![row(["", "peer", "address", "link", "round trip", "witnessed"])];
     rows.extend(status.peers.iter().map(|peer| {
         let link = if peer.connected { "up" } else { "down" };
@@ -38,6 +41,17 @@ pub(super) fn run(connection: &Connection, output: Output) -> Result<(), Failure
     }));
     let frozen = if status.frozen.is_empty() { String::new() } else { format!("\n{}", freeze::list(&status.frozen)) };
     output.answer(&status, &format!("{text}\n{}{frozen}", table(&rows)))
+}
+
+fn carried_by(relay: &RelayStatus) -> String {
+    let trouble = relay.trouble.as_ref();
+    match &relay.server {
+        Some(server) => {
+            let before = trouble.map(|trouble| format!("; before that: {trouble}")).unwrap_or_default();
+            format!("{server}, connection number {}{before}", relay.connections)
+        }
+        None => format!("NONE: {}", trouble.map_or("no server was reached yet", String::as_str)),
+    }
 }
 
 fn round_trip(peer: &PeerStatus) -> String {

@@ -1,4 +1,4 @@
-//! What must not survive the drill: running cosigners and the temporary directory, also after a failure or Ctrl-C.
+//! What must not survive the drill: running cosigners and services, and the temporary directory, also after a failure or Ctrl-C.
 
 use core::time::Duration;
 use std::{
@@ -6,8 +6,6 @@ use std::{
     process::Child,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
-
-use tempfile::TempDir;
 
 use super::trouble::Trouble;
 use crate::{args::DrillArgs, commands::runtime, failure::Failure};
@@ -17,6 +15,9 @@ const MAX_BASE: usize = 80;
 /// As shells report a program that Ctrl-C ended.
 const INTERRUPTED: i32 = 130;
 
+/// What stops a service.
+type Stop = Box<dyn Fn() + Send>;
+
 /// Ends the cosigners and removes the directory when it is dropped, when [`run`](Self::run) is called, or on a signal.
 #[derive(Clone, Debug)]
 pub(super) struct Cleanup {
@@ -25,12 +26,19 @@ pub(super) struct Cleanup {
     is_temporary: bool,
 }
 
-#[derive(Debug)]
 struct Shared {
     children: Vec<(&'static str, Child)>,
-    temporary: Option<TempDir>,
+    services: Vec<Stop>,
+    /// The directory, if it is to be removed.
+    temporary: Option<PathBuf>,
     over: bool,
     interrupted: bool,
+}
+
+impl core::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Shared").field("children", &self.children).field("over", &self.over).finish_non_exhaustive()
+    }
 }
 
 impl Cleanup {
@@ -50,16 +58,28 @@ impl Cleanup {
                 if root.as_os_str().len() > MAX_BASE {
                     root = PathBuf::from("/tmp");
                 }
-                let temporary = tempfile::Builder::new().prefix("quorate-drill-").tempdir_in(&root).map_err(failed(&root))?;
-                (temporary.path().to_owned(), Some(temporary))
+                let made = tempfile::Builder::new().prefix("quorate-drill-").tempdir_in(&root).map_err(failed(&root))?;
+                let base = made.keep();
+                (base.clone(), Some(base))
             }
         };
         if base.as_os_str().len() > MAX_BASE + 20 {
             return Err(failed(&base)(std::io::ErrorKind::InvalidFilename.into()));
         }
+        Ok(Self::of(base, temporary))
+    }
+
+    /// Takes over the directory that [`new`](Self::new) made for the same arguments, in a process that this one replaced.
+    #[cfg(feature = "real-drill")]
+    pub(super) fn take_over(args: &DrillArgs, base: PathBuf) -> Self {
+        let temporary = args.keep.is_none().then(|| base.clone());
+        Self::of(base, temporary)
+    }
+
+    fn of(base: PathBuf, temporary: Option<PathBuf>) -> Self {
         let is_temporary = temporary.is_some();
-        let shared = Shared { children: Vec::new(), temporary, over: false, interrupted: false };
-        Ok(Self { shared: Arc::new(Mutex::new(shared)), base, is_temporary })
+        let shared = Shared { children: Vec::new(), services: Vec::new(), temporary, over: false, interrupted: false };
+        Self { shared: Arc::new(Mutex::new(shared)), base, is_temporary }
     }
 
     pub(super) fn base(&self) -> &Path {
@@ -103,6 +123,17 @@ impl Cleanup {
         }
     }
 
+    /// Has a service stop with the cosigners.
+    #[cfg(feature = "real-drill")]
+    pub(super) fn stop_with(&self, stop: impl Fn() + Send + 'static) {
+        let mut shared = self.lock();
+        if shared.over {
+            stop();
+        } else {
+            shared.services.push(Box::new(stop));
+        }
+    }
+
     /// Whether the child of that name ended by itself.
     pub(super) fn has_exited(&self, name: &str) -> bool {
         let mut shared = self.lock();
@@ -124,8 +155,11 @@ impl Cleanup {
         let mut shared = self.lock();
         shared.over = true;
         shared.children.drain(..).for_each(|(_, mut child)| end(&mut child));
-        // What cannot be removed stays in the system's temporary directory.
-        drop(shared.temporary.take());
+        shared.services.drain(..).for_each(|stop| stop());
+        if let Some(directory) = shared.temporary.take() {
+            // What cannot be removed stays in the system's temporary directory.
+            drop(std::fs::remove_dir_all(directory));
+        }
     }
 
     /// After a signal, waits for the end of the program: what failed because of the signal is not to be reported as a finding.

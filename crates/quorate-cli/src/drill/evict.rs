@@ -44,11 +44,11 @@ pub(super) fn carry_out(team: &Team, wallet: &Wallet, loot: &[Loot], cleanup: &C
         report.step("bob wants alice evicted; without the others' operators nothing happens", || proposed(team, wallet))?;
     report.step("the operators of carol and dave read the plan and consent", || consented(team, &plan))?;
     let before = key_state(team, "bob")?;
-    let marks: Vec<_> = team.tape.recordings().iter().map(|tape| (tape.sent.len(), tape.received.len())).collect();
+    let mark = team.wires.mark();
     report.step("bob evicts alice: new shares of the same keys", || evicted(team, wallet, &before))?;
     let fresh =
         report.step("the thief, who has alice's old shares, robs the new holders", || rob(team, cleanup, &HOLDERS, "after"))?;
-    report.step("search of all bytes of the eviction", || searched(stolen, &fresh, &since(team, &marks)))?;
+    report.step("search of all bytes of the eviction", || searched(stolen, &fresh, &team.wires.since(&mark)))?;
     for second in &fresh {
         report.step(&format!("alice's old shares with {}'s new ones", second.name), || mixed(wallet, stolen, second));
     }
@@ -190,18 +190,10 @@ fn evicted(team: &Team, wallet: &Wallet, before: &[KeyInfo]) -> Result<((), Stri
     ))
 }
 
-/// What crossed the wires since then: the length of each recording.
-fn since(team: &Team, marks: &[(usize, usize)]) -> Vec<u8> {
-    let marks = marks.iter().copied().chain(core::iter::repeat((0, 0)));
-    let new = |bytes: &[u8], mark: usize| bytes.get(mark..).unwrap_or_default().to_vec();
-    let tapes = team.tape.recordings().into_iter().zip(marks);
-    tapes.flat_map(|(tape, (sent, received))| [new(&tape.sent, sent), new(&tape.received, received)]).flatten().collect()
-}
-
 /// Neither the old shares nor the new ones crossed the wires in the clear.
 fn searched(old: &Loot, fresh: &[Loot], wires: &[u8]) -> Result<((), String), Trouble> {
     if wires.len() < 1_000 {
-        return Err(Trouble::Broken("the proxies recorded next to nothing: the cosigners spoke past them"));
+        return Err(Trouble::Broken("next to nothing was recorded: the cosigners spoke past the thief's ears"));
     }
     let epochs: Vec<_> = fresh.iter().take(1).chain([old]).collect();
     nothing(&thief::search_wires(&epochs, wires)?)?;
@@ -251,7 +243,7 @@ fn gone(old: &Loot, fresh: &[Loot]) -> Result<((), String), Trouble> {
         nothing(&thief::search_for_epoch::<Ed25519>(old, new)?)?;
         nothing(&thief::search_for_epoch::<EcdsaSecp256k1>(old, new)?)?;
     }
-    Ok(((), "neither in the files of bob, carol and dave nor in what their passphrases open".to_owned()))
+    Ok(((), "neither in the files of bob, carol and dave nor in what opens these".to_owned()))
 }
 
 /// The thief's copy is what it is; the cosigner that was copied is honest still.

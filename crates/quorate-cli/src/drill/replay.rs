@@ -22,9 +22,18 @@ fn state(team: &Team) -> Result<Vec<(Vec<KeyInfo>, u64)>, Trouble> {
     team.holders().map(of).collect()
 }
 
+/// Does something that must change no key and make no cosigner start anew.
+pub(super) fn unchanged<T>(team: &Team, work: impl FnOnce() -> Result<T, Trouble>) -> Result<T, Trouble> {
+    let before = state(team)?;
+    let done = work()?;
+    if state(team)? != before {
+        return Err(Trouble::Broken("the replayed bytes changed keys, or made a cosigner start anew"));
+    }
+    Ok(done)
+}
+
 /// Replays every recorded stream, in both directions, at every cosigner but the thief's own. Gives the number of streams and bytes.
 pub(super) fn replay(team: &Team, thief: &str, recordings: &[Recording]) -> Result<(usize, usize), Trouble> {
-    let before = state(team)?;
     let mut streams: Vec<(&str, &[u8])> = Vec::new();
     for recording in recordings {
         streams.push((recording.to, &recording.sent));
@@ -42,15 +51,13 @@ pub(super) fn replay(team: &Team, thief: &str, recordings: &[Recording]) -> Resu
         let threads: Vec<_> = streams
             .iter()
             .map(|(to, bytes)| {
-                let address = team.member(to).map(|member| member.listen);
+                let listen = team.member(to).map(|member| member.listen);
+                let address = listen.and_then(|listen| listen.ok_or(Trouble::Broken("a cosigner listens nowhere")));
                 scope.spawn(move || send(TcpStream::connect(address?), bytes))
             })
             .collect();
         threads.into_iter().try_for_each(|thread| thread.join().unwrap_or(Err(Trouble::Broken("a thread stopped"))))
     })?;
-    if state(team)? != before {
-        return Err(Trouble::Broken("the replayed bytes changed keys, or made a cosigner start anew"));
-    }
     Ok((streams.len(), streams.iter().map(|(_, bytes)| bytes.len()).sum()))
 }
 

@@ -1,4 +1,4 @@
-//! Three cosigners on this machine and a fourth for later, each as its own program, with recording proxies between them.
+//! Three cosigners on this machine and a fourth for later, each as its own program, and what hears all that they say to each other.
 
 use core::{
     net::{Ipv4Addr, SocketAddr, SocketAddrV4},
@@ -17,7 +17,6 @@ use std::{
 use quorate::{
     config::{CONFIG_FILE, ROSTER_FILE, SOCKET_FILE},
     control::{Client, ClientError},
-    core::PeerId,
     transport::{Cosigner, Roster},
 };
 use socket2::{Domain, Socket, Type};
@@ -25,11 +24,12 @@ use zeroize::Zeroizing;
 
 use super::{
     cleanup::Cleanup,
-    tap::{self, Tape},
+    stack::{Provider, Stack},
     trouble::Trouble,
+    wires::Wires,
 };
 use crate::{
-    args::{InitArgs, KeyServiceArgs, NatsArgs, PassphraseArgs, StoreAtArgs},
+    args::{InitArgs, PassphraseArgs},
     commands::init::init,
 };
 
@@ -41,63 +41,46 @@ const REQUEST: Duration = Duration::from_secs(60);
 /// Who makes the wallet.
 pub(super) const HOLDERS: [&str; 3] = ["alice", "bob", "carol"];
 
-/// Who they are, and who comes later: name, operator, cloud, key service.
-const PROVIDERS: [(&str, &str, &str, &str); 4] = [
-    ("alice", "alice-ltd", "aws/111122223333", "alice-ltd/safe"),
-    ("bob", "bob-gmbh", "gcp/wallet-prod", "bob-gmbh/safe"),
-    ("carol", "carol-sarl", "hetzner/77", "carol-sarl/safe"),
-    ("dave", "dave-ab", "ovh/1234", "dave-ab/safe"),
-];
-
 /// One cosigner, its provider and all that the provider has.
 #[derive(Debug)]
 pub(super) struct Member {
     pub(super) name: &'static str,
     pub(super) directory: PathBuf,
     pub(super) passphrase_file: PathBuf,
-    pub(super) listen: SocketAddr,
+    /// Where it listens for others, if it does.
+    pub(super) listen: Option<SocketAddr>,
     /// Keeps the port for it, also while it does not run: what another program listened there to would be recorded as its own.
-    _held: Socket,
+    _held: Option<Socket>,
     log: PathBuf,
-    peer_id: PeerId,
+    /// How the others know it.
+    pub(super) entry: Cosigner,
 }
 
-/// All of them, and what crossed the wires between them.
+/// All of them, what they use, and what crossed the wires between them.
 #[derive(Debug)]
 pub(super) struct Team {
     pub(super) members: Vec<Member>,
-    pub(super) tape: Tape,
+    pub(super) stack: Stack,
+    pub(super) wires: Wires,
 }
 
 impl Team {
-    /// Makes the directories, rosters and proxies. Nothing runs yet.
-    pub(super) fn make(base: &Path) -> Result<Self, Trouble> {
+    /// Makes the directories, rosters and what hears them. No cosigner runs yet.
+    pub(super) fn make(base: &Path, stack: Stack) -> Result<Self, Trouble> {
+        let providers = stack.providers(base)?;
         let made: Vec<_> = thread::scope(|scope| {
-            let each = PROVIDERS.map(|provider| scope.spawn(move || Member::make(base, provider)));
+            let each: Vec<_> = providers.into_iter().map(|provider| scope.spawn(move || Member::make(base, provider))).collect();
             each.into_iter().map(|thread| thread.join().unwrap_or(Err(Trouble::Broken("a thread stopped")))).collect()
         });
-        let team = Self { members: made.into_iter().collect::<Result<_, _>>()?, tape: Tape::default() };
-        for member in &team.members {
-            team.write_roster(member)?;
+        let members: Vec<_> = made.into_iter().collect::<Result<_, _>>()?;
+        let entries = || members.iter().map(|member: &Member| member.entry.clone());
+        let wires = stack.wires(&roster(entries())?)?;
+        for member in &members {
+            let as_seen = entries().map(|entry| wires.entry(member.name, entry)).collect::<Result<Vec<_>, _>>()?;
+            let path = member.directory.join(ROSTER_FILE);
+            std::fs::write(&path, roster(as_seen)?.to_toml()).map_err(|source| Trouble::File { what: "write", path, source })?;
         }
-        Ok(team)
-    }
-
-    /// The roster as one cosigner sees it: all others are reached through proxies.
-    fn write_roster(&self, member: &Member) -> Result<(), Trouble> {
-        let mut entries = Vec::new();
-        for other in &self.members {
-            let address = if other.name == member.name {
-                member.listen
-            } else {
-                let started = tap::start(&self.tape, member.name, other.name, other.listen);
-                started.map_err(|source| Trouble::System { what: "start a recording proxy", source })?
-            };
-            entries.push(Cosigner::new(other.name, other.peer_id, address.to_string()));
-        }
-        let roster = Roster::new(entries).map_err(|_| Trouble::Broken("the entries make no roster"))?;
-        let path = member.directory.join(ROSTER_FILE);
-        std::fs::write(&path, roster.to_toml()).map_err(|source| Trouble::File { what: "write", path, source })
+        Ok(Self { members, stack, wires })
     }
 
     /// Starts those who make the wallet, and waits until each has links to the others.
@@ -123,41 +106,40 @@ impl Team {
 }
 
 impl Member {
-    fn make(base: &Path, (name, operator, cloud, key_service): (&'static str, &str, &str, &str)) -> Result<Self, Trouble> {
+    fn make(base: &Path, provider: Provider) -> Result<Self, Trouble> {
+        let Provider { name, operator, runtime, store, key_service, relay, nats, at, opens } = provider;
         let directory = base.join(name);
-        let passphrase_file = base.join(format!("{name}.passphrase"));
-        let passphrase = random_passphrase()?;
-        let written = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&passphrase_file);
-        written.and_then(|mut file| writeln!(file, "{}", passphrase.as_str())).map_err(|source| Trouble::File {
-            what: "write",
-            path: passphrase_file.clone(),
-            source,
-        })?;
-        let (listen, held) = free_port().map_err(|source| Trouble::System { what: "find a free port", source })?;
+        let passphrase = random_word()?;
+        let passphrase_file = write_secret(base, &format!("{name}.passphrase"), &passphrase)?;
+        let held = nats.nats.is_empty().then(free_port).transpose();
+        let (listen, held) = held.map_err(|source| Trouble::System { what: "find a free port", source })?.unzip();
         let args = InitArgs {
             dir: directory.clone(),
             name: name.to_owned(),
-            listen: Some(listen.to_string()),
+            listen: listen.map(|listen| listen.to_string()),
             address: None,
-            operator: operator.to_owned(),
-            runtime: format!("{cloud}/vm"),
-            store: format!("{cloud}/disk"),
-            key_services: vec![key_service.to_owned()],
+            operator,
+            runtime,
+            store,
+            key_services: vec![key_service],
             deployer: None,
-            relay: None,
+            relay,
             allow: ["psbt", "evm", "solana"].map(str::to_owned).into(),
-            nats: NatsArgs::default(),
-            at: StoreAtArgs::default(),
-            opens: KeyServiceArgs::default(),
+            nats,
+            at,
+            opens,
             passphrase: PassphraseArgs::default(),
         };
-        let (peer_id, _) = init(&args, passphrase)?;
+        let (_, entry) = init(&args, passphrase)?;
+        let unread = Trouble::Broken("a cosigner's roster entry cannot be read");
+        let roster = Roster::from_toml(&entry).map_err(|_| Trouble::Broken("a cosigner's roster entry is no roster"))?;
+        let entry = roster.iter().next().cloned().ok_or(unread)?;
         // What crosses the wires is all searched, and presignatures are most of it.
         let path = directory.join(CONFIG_FILE);
         let appended = OpenOptions::new().append(true).open(&path);
         let appended = appended.and_then(|mut file| file.write_all(b"\n[ecdsa]\npresignatures = 0\n"));
         appended.map_err(|source| Trouble::File { what: "write", path, source })?;
-        Ok(Self { name, log: base.join(format!("{name}.log")), directory, passphrase_file, listen, _held: held, peer_id })
+        Ok(Self { name, log: base.join(format!("{name}.log")), directory, passphrase_file, listen, _held: held, entry })
     }
 
     pub(super) fn client(&self) -> Client {
@@ -219,10 +201,24 @@ impl Member {
     }
 }
 
-fn random_passphrase() -> Result<Zeroizing<String>, Trouble> {
+fn roster(entries: impl IntoIterator<Item = Cosigner>) -> Result<Roster, Trouble> {
+    Roster::new(entries).map_err(|_| Trouble::Broken("the entries make no roster"))
+}
+
+/// A word that nobody guesses.
+pub(super) fn random_word() -> Result<Zeroizing<String>, Trouble> {
     let mut bytes = Zeroizing::new([0; 24]);
     getrandom::fill(bytes.as_mut_slice()).map_err(|_| Trouble::Broken("the random generator failed"))?;
     Ok(Zeroizing::new(hex::encode(bytes.as_slice())))
+}
+
+/// Writes a file that this user alone can read.
+pub(super) fn write_secret(base: &Path, name: &str, text: &str) -> Result<PathBuf, Trouble> {
+    let path = base.join(name);
+    let written = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
+    let written = written.and_then(|mut file| writeln!(file, "{text}"));
+    written.map_err(|source| Trouble::File { what: "write", path: path.clone(), source })?;
+    Ok(path)
 }
 
 /// A port that the system gives nobody else as long as the socket lives. A cosigner can listen on it, since the socket does not; until

@@ -92,6 +92,36 @@ fn database_dies_while_a_key_is_made_and_nothing_is_half_made() {
 }
 
 #[test]
+fn database_dies_while_a_signature_is_made_and_the_same_request_is_signed_in_the_end() {
+    let place = Place::new();
+    let (servers, _nodes) = team(&place);
+    place.at("bob", "keygen treasury --suite ecdsa-secp256k1").succeeds();
+    for (round, after) in (1..=3).zip([5, 25, 60]) {
+        let id = format!("{round:02x}").repeat(32);
+        let request = format!("sign message treasury hello{round} --suite ecdsa-secp256k1 --signer alice --request-id {id}");
+        std::thread::scope(|scope| {
+            let asked = scope.spawn(|| place.at("bob", &request));
+            std::thread::sleep(core::time::Duration::from_millis(after));
+            servers[0].kill();
+            std::thread::sleep(core::time::Duration::from_millis(300));
+            servers[0].go_on();
+            asked.join().unwrap()
+        });
+        // Whatever became of it: the same request is signed in the end, and gives the same signature ever after.
+        let again = || place.at("bob", &request);
+        until("the signature", again, |said| said.code == 0);
+        let signature = again().succeeds();
+        assert_eq!(signature, again().succeeds());
+        let signature = signature.trim();
+        let check = format!("verify message hello{round} --wallet treasury --suite ecdsa-secp256k1 --signature {signature}");
+        place.at("bob", &check).succeeds();
+    }
+    for name in NAMES {
+        assert!(place.at(name, "audit verify").succeeds().contains("all as they were written"));
+    }
+}
+
+#[test]
 fn database_serves_one_cosigner_and_its_password_is_not_in_the_configuration() {
     let place = Place::new();
     let server = Postgres::start();

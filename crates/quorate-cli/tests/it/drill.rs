@@ -44,6 +44,49 @@ fn drill_passes_and_leaves_nothing_behind() {
     assert_eq!(leftovers(place.path()), (0, 0));
 }
 
+#[cfg(feature = "real-drill")]
+#[test]
+fn drill_of_real_providers_passes_and_leaves_neither_files_nor_services_behind() {
+    let place = tempfile::tempdir().unwrap();
+    let output = command().args(["--json", "drill", "--stack", "real"]).env("TMPDIR", place.path()).output().unwrap();
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(output.status.success() && report["passed"] == true, "{report:#}");
+    let steps = report["steps"].as_array().unwrap();
+    let named = |start: &str| steps.iter().filter(|step| step["step"].as_str().unwrap().starts_with(start)).count();
+    let robbed = ["alice", "bob", "carol"].map(|provider| named(&format!("rob {provider}:")));
+    assert_eq!(robbed, [5; 3]);
+    assert_eq!((named("POSITIVE CONTROL"), named("alice's old shares with"), named("bob evicts alice")), (2, 3, 1));
+    // The thief had what it was meant to have.
+    let result = |start: &str| {
+        let step = steps.iter().find(|step| step["step"].as_str().unwrap().starts_with(start));
+        step.unwrap()["result"].as_str().unwrap().to_owned()
+    };
+    assert!(result("three cosigners start").contains("PostgreSQL and a PKCS#11 token; bob: S3 and AWS KMS"), "{report:#}");
+    assert!(result("the thief takes every byte").ends_with("messages that crossed alice's NATS server"), "{report:#}");
+    assert!(result("rob alice: replay").contains("messages with"), "{report:#}");
+    assert_eq!(leftovers(place.path()), (0, 0));
+    let place_name = place.path().to_str().unwrap();
+    let services = std::fs::read_dir("/proc").unwrap().filter(|process| {
+        let path = process.as_ref().unwrap().path();
+        let of = |file| String::from_utf8_lossy(&std::fs::read(path.join(file)).unwrap_or_default()).into_owned();
+        of("cmdline").contains(place_name) || of("environ").contains(place_name)
+    });
+    assert_eq!(services.count(), 0);
+}
+
+#[cfg(feature = "real-drill")]
+#[test]
+fn drill_of_real_providers_without_their_programs_says_which_and_how_to_get_them() {
+    let place = tempfile::tempdir().unwrap();
+    let mut drill = command();
+    drill.args(["drill", "--stack", "real"]).env("TMPDIR", place.path()).env("PATH", place.path());
+    let output = drill.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("moto_server") && said.contains("softhsm2-util") && said.contains("scripts/services"), "{said}");
+    assert_eq!(std::fs::read_dir(place.path()).unwrap().count(), 0);
+}
+
 #[test]
 fn drill_that_is_interrupted_leaves_nothing_behind() {
     let place = tempfile::tempdir().unwrap();

@@ -29,5 +29,6 @@ mod runbooks;
 mod support;
 #[cfg(feature = "pkcs11")]
 mod token;
+mod unit;
 mod usage;
 mod wallet;

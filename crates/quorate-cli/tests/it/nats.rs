@@ -58,7 +58,10 @@ fn cosigners_behind_nats_make_a_wallet_and_sign_through_the_death_of_the_server(
     assert!(!raw.windows(8).any(|window| window == b"treasury") && !raw.windows(5).any(|window| window == b"hello"));
 
     // While the server is down nobody is linked; and it goes on by itself.
+    let through = format!("relay     127.0.0.1:{}, connection number 1\n", server.port());
+    assert!(place.at("bob", "status").succeeds().contains(&through));
     server.kill();
+    until("the server is missed", || place.at("bob", "status"), |said| said.out.contains("relay     NONE: "));
     assert_ne!(place.at("alice", "sign message treasury hello --suite ed25519 --timeout 5").code, 0);
     // A cosigner also starts while it is down.
     assert_eq!(nodes.remove(0).stop(), 0);
@@ -68,6 +71,43 @@ fn cosigners_behind_nats_make_a_wallet_and_sign_through_the_death_of_the_server(
     until("a second wallet", || place.at("bob", "keygen second --suite ed25519"), |said| said.code == 0);
     for name in NAMES {
         assert_eq!(place.at(name, "keys --json").json().as_array().unwrap().len(), 2, "{name}");
+        assert!(place.at(name, "audit verify").succeeds().contains("all as they were written"));
+    }
+}
+
+/// Runs a command at alice, and kills the server when this many messages have crossed since; the server is back half a second later.
+fn through_the_death_of_the_server(place: &Place, server: &Nats, messages: usize, request: &str) -> Said {
+    let operator = NatsOperator::new(server, Some(("operator", "word")));
+    std::thread::scope(|scope| {
+        let asked = scope.spawn(|| place.at("alice", request));
+        while operator.heard().len() < messages && !asked.is_finished() {
+            std::thread::sleep(core::time::Duration::from_micros(200));
+        }
+        assert!(!asked.is_finished(), "{request} was over before the server died");
+        server.kill();
+        std::thread::sleep(core::time::Duration::from_millis(500));
+        server.go_on();
+        asked.join().unwrap()
+    })
+}
+
+#[test]
+fn server_that_dies_in_the_middle_of_ceremonies_ends_none() {
+    let place = Place::new();
+    let (server, _nodes) = team(&place);
+    through_the_death_of_the_server(&place, &server, 12, "keygen treasury").succeeds();
+    for (suite, messages) in [("ed25519", 3), ("ecdsa-secp256k1", 6)] {
+        place.wait_for_links(&NAMES);
+        let request = format!("sign message treasury hello --suite {suite} --signer bob");
+        let signature = through_the_death_of_the_server(&place, &server, messages, &request).succeeds();
+        let check = format!("verify message hello --wallet treasury --suite {suite} --signature {}", signature.trim());
+        place.at("bob", &check).succeeds();
+    }
+    let relay = place.at("alice", "status --json").json()["relay"].clone();
+    let address = format!("127.0.0.1:{}", server.port());
+    assert_eq!((relay["server"].as_str(), relay["connections"].as_u64()), (Some(address.as_str()), Some(4)), "{relay}");
+    for name in NAMES {
+        assert_eq!(place.at(name, "keys --json").json().as_array().unwrap().len(), 3, "{name}");
         assert!(place.at(name, "audit verify").succeeds().contains("all as they were written"));
     }
 }

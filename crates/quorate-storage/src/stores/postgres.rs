@@ -45,9 +45,9 @@ pub use options::PostgresOptions;
 const WITHIN: Duration = Duration::from_secs(20);
 /// How often it is looked whether the connection that holds the lock is still there.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
-/// The name of the lock, one for each database: "quorate" in ASCII.
 /// How many records are created in one statement.
 const AT_ONCE: usize = 512;
+/// The name of the lock, one for each database: "quorate" in ASCII.
 const LOCK: i64 = 0x0071_756f_7261_7465;
 
 const CREATE: &str = "WITH me AS (SELECT 1 FROM quorate.instance WHERE token = $1 FOR SHARE) \

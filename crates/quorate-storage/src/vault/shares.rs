@@ -240,21 +240,21 @@ impl Vault {
         Ok(Binding::new(Kind::EpochKey, &self.cosigner, &id.name()?, None).to_bytes())
     }
 
-    /// Finishes destructions on all keys. Damaged records are left alone: listing shows them.
-    pub(super) async fn sweep(&self) -> Result<(), VaultError> {
-        let (keys, mut after) = (RecordName::new("keys")?, None);
-        loop {
-            let page = self.store.scan(Some(&keys), after.as_ref(), MAX_PAGE).await?;
-            for stored in &page.records {
-                if let (Some(key_id), Ok(record)) = (key_id_of(&stored.name), self.authentic::<KeyRecord>(stored)) {
-                    self.forget_dead_epochs(&key_id, &record).await?;
-                }
-            }
-            after = page.records.last().map(|stored| stored.name.clone());
-            if !page.more {
-                return Ok(());
+    /// Finishes the destructions that a crash cut short, of the keys on one page of records behind `after`, and says where the next page begins;
+    /// nothing behind the last. Damaged records are left alone: listing shows them. It may run beside everything else that is done with the
+    /// vault: an epoch that is dead once stays so.
+    ///
+    /// # Errors
+    ///
+    /// Those of the store and of the place of the epoch keys. The same call again goes on.
+    pub async fn finish_destructions(&self, after: Option<&RecordName>) -> Result<Option<RecordName>, VaultError> {
+        let page = self.store.scan(Some(&RecordName::new("keys")?), after, MAX_PAGE).await?;
+        for stored in &page.records {
+            if let (Some(key_id), Ok(record)) = (key_id_of(&stored.name), self.authentic::<KeyRecord>(stored)) {
+                self.forget_dead_epochs(&key_id, &record).await?;
             }
         }
+        Ok(page.records.last().filter(|_| page.more).map(|stored| stored.name.clone()))
     }
 
     pub(super) async fn forget_dead_epochs(&self, key_id: &[u8; 32], record: &KeyRecord) -> Result<(), VaultError> {

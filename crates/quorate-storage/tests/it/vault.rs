@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use quorate_core::{PeerId, SuiteId};
 use quorate_storage::{
-    KeyRef, KeyState, MemoryEpochKeys, MemoryStore, RecordName, StoreError, Vault, VaultError, vault::VaultInputError,
+    EpochKeys as _, KeyRef, KeyState, MemoryEpochKeys, MemoryStore, RecordName, StoreError, Vault, VaultError,
+    vault::VaultInputError,
 };
 
 use crate::support::{COSIGNER, KEY, Rig, Share, block_on, key_record_name, key_ref, participant};
@@ -14,6 +15,22 @@ fn input(error: VaultError) -> VaultInputError {
         VaultError::Input(error) => error,
         other => panic!("{other:?}"),
     }
+}
+
+#[test]
+fn destructions_that_a_crash_cut_short_are_finished_behind_an_opening_at_once() {
+    let rig = Rig::new();
+    rig.activate(0);
+    let (dead, wrapped) = rig.epoch_keys.dump().remove(0);
+    rig.activate(1);
+    block_on(rig.epoch_keys.create(&dead, &wrapped)).unwrap();
+    let vault = block_on(Vault::open_at_once(rig.store.clone(), rig.epoch_keys.clone(), rig.kek.clone())).unwrap();
+    assert_eq!(rig.epochs(), [0, 1]);
+    assert_eq!(block_on(vault.finish_destructions(None)).unwrap(), None);
+    assert_eq!(rig.epochs(), [1]);
+    block_on(rig.epoch_keys.create(&dead, &wrapped)).unwrap();
+    drop(rig.open().unwrap());
+    assert_eq!(rig.epochs(), [1]);
 }
 
 #[test]

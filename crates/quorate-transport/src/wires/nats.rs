@@ -44,7 +44,7 @@ use tokio_rustls::TlsConnector;
 use crate::{
     link::MAX_DATAGRAM,
     roster::Roster,
-    wire::{BoxFuture, Wire, WireError},
+    wire::{BoxFuture, RelayState, Wire, WireError},
 };
 use chunks::{Assemblies, MIN_PAYLOAD};
 use connection::{Connection, Outgoing, Trouble};
@@ -77,18 +77,6 @@ pub struct NatsCounters {
     pub complaints: u64,
 }
 
-/// How a wire's connection is, for people.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct NatsState {
-    /// The server that it is connected to, if there is one.
-    pub server: Option<String>,
-    /// Times that a server consented to a connection.
-    pub connections: u64,
-    /// What the last trouble was: why there is no connection or was none, or what the server complained of.
-    pub trouble: Option<String>,
-}
-
 /// What is known of a peer.
 struct Peer {
     /// Where it hears us.
@@ -107,7 +95,7 @@ struct Shared {
     speakers: BTreeMap<Vec<u8>, PeerId>,
     max_payload: AtomicUsize,
     next_number: AtomicU64,
-    state: watch::Sender<NatsState>,
+    state: watch::Sender<RelayState>,
     counters: Mutex<NatsCounters>,
     inbox: mpsc::UnboundedSender<(PeerId, Vec<u8>)>,
 }
@@ -280,7 +268,7 @@ impl NatsWire {
 
     /// How the connection is from now on. It ends with the wire.
     #[must_use]
-    pub fn states(&self) -> watch::Receiver<NatsState> {
+    pub fn states(&self) -> watch::Receiver<RelayState> {
         self.shared.state.subscribe()
     }
 
@@ -320,6 +308,10 @@ impl Wire for NatsWire {
             }
             Ok((from, datagram))
         })
+    }
+
+    fn relay(&self) -> Option<RelayState> {
+        Some(self.shared.state.borrow().clone())
     }
 }
 

@@ -12,7 +12,7 @@ use quorate_transport::{
     Identity, Network, Roster, Wire,
     conformance::{End, check, check_sessions},
     session::MAX_MESSAGE,
-    wires::{NatsError, NatsOptions, NatsState, NatsWire},
+    wires::{NatsError, NatsOptions, NatsWire},
 };
 use tokio::{
     sync::watch,
@@ -143,7 +143,7 @@ async fn wire_starts_before_its_server_and_uses_the_one_that_is_there() {
     check_sessions(cosigners, &roster).await.unwrap();
 }
 
-async fn state(states: &mut watch::Receiver<NatsState>, what: &str, is_so: impl Fn(&NatsState) -> bool) -> NatsState {
+async fn state(states: &mut watch::Receiver<RelayState>, what: &str, is_so: impl Fn(&RelayState) -> bool) -> RelayState {
     let reached = timeout(LONG, states.wait_for(is_so)).await;
     reached.unwrap_or_else(|_| panic!("never {what}")).unwrap().clone()
 }
@@ -155,7 +155,7 @@ async fn loss_and_return_of_the_server_are_told_with_their_reasons() {
     let wire = wires(&identities[..1], &roster(&identities), &server).await.remove(0);
     let mut states = wire.states();
     let address = format!("127.0.0.1:{}", server.port());
-    let because = |state: &NatsState, words: &str| state.trouble.as_ref().is_some_and(|trouble| trouble.contains(words));
+    let because = |state: &RelayState, words: &str| state.trouble.as_ref().is_some_and(|trouble| trouble.contains(words));
     let connected = state(&mut states, "connected", |state| state.server.is_some()).await;
     assert_eq!((connected.server.as_ref(), connected.connections, &connected.trouble), (Some(&address), 1, &None));
     server.kill();

@@ -5,6 +5,7 @@ mod audit;
 mod reshare;
 mod witness;
 
+use quorate_transport::RelayState;
 use serde::{Deserialize, Serialize};
 
 pub use super::people::{Approval, Authorization, FreezeInfo, FreezeRequest, ResumeRequest, SignedFreeze};
@@ -38,6 +39,9 @@ pub struct Status {
     /// Why it takes part in nothing, if so.
     #[serde(default)]
     pub standing_aside: Option<String>,
+    /// The server that carries its messages, if one does.
+    #[serde(default)]
+    pub relay: Option<RelayStatus>,
     /// The other cosigners.
     pub peers: Vec<PeerStatus>,
     /// How many ECDSA presignatures it holds, in memory alone. On a host that is copied while it runs there must be none.
@@ -60,6 +64,7 @@ impl Status {
             ready: false,
             problem: None,
             standing_aside: None,
+            relay: None,
             peers: Vec::new(),
             presignatures: 0,
             frozen: Vec::new(),
@@ -94,6 +99,24 @@ pub struct PeerStatus {
     /// Why nothing is done with it, if there is an alarm about it.
     #[serde(default)]
     pub alarm: Option<String>,
+}
+
+/// The connection to a server that carries messages.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct RelayStatus {
+    /// The server that there is a connection to, if there is one.
+    pub server: Option<String>,
+    /// Times that a server consented to a connection, since this cosigner's start.
+    pub connections: u64,
+    /// What the last trouble was.
+    pub trouble: Option<String>,
+}
+
+impl From<RelayState> for RelayStatus {
+    fn from(state: RelayState) -> Self {
+        Self { server: state.server, connections: state.connections, trouble: state.trouble }
+    }
 }
 
 /// Forgets that a cosigner broke the protocol of pairings.

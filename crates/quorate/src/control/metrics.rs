@@ -97,6 +97,14 @@ fn text(
     };
     whole("ready", "Whether the cosigner and the peers that it reaches are as many as sign", usize::from(health.ready));
     whole("presignatures", "ECDSA presignatures in memory", health.presignatures);
+    if let Some(relay) = &health.relay {
+        whole("relay_connected", "Whether a server carries messages at the moment", usize::from(relay.server.is_some()));
+        whole(
+            "relay_connections",
+            "Times that a server consented to a connection",
+            usize::try_from(relay.connections).unwrap_or(usize::MAX),
+        );
+    }
     whole("peers", "Other cosigners on the roster", health.peers.len());
     if let Some(frozen) = frozen {
         whole("freezes", "Freezes in force", frozen);
@@ -164,6 +172,7 @@ mod tests {
     use core::time::Duration;
 
     use quorate_core::PeerId;
+    use quorate_transport::RelayState;
 
     use super::*;
     use crate::health::PeerHealth;
@@ -181,6 +190,7 @@ mod tests {
         let health = Health {
             ready: true,
             problem: None,
+            relay: Some(RelayState::default()),
             peers: vec![peer],
             events: [("signed".to_owned(), 7)].into(),
             last: [("signed".to_owned(), 1_700_000_000)].into(),
@@ -193,6 +203,8 @@ mod tests {
             "quorate_ready 1",
             "quorate_presignatures 8",
             "quorate_peers 1",
+            "quorate_relay_connected 0",
+            "quorate_relay_connections 0",
             "quorate_freezes 1",
             "quorate_keys 3",
             "quorate_pending_shares 1",

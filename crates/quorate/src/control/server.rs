@@ -32,7 +32,7 @@ use zeroize::{Zeroize as _, Zeroizing};
 use super::{
     api::{
         ApiError, AttestRequest, AttestResult, ForgiveRequest, ImportRequest, KeyInfo, KeygenRequest, ParticipantInfo,
-        PeerStatus, SignRequest, Signed, Status,
+        PeerStatus, RelayStatus, SignRequest, Signed, Status,
     },
     people,
 };
@@ -224,6 +224,7 @@ async fn status(State(context): State<Context>) -> Answer<Status> {
     (status.keys, status.pending) = cosigner.count_keys().await?;
     let health = cosigner.health();
     (status.ready, status.problem, status.presignatures) = (health.ready, health.problem.clone(), health.presignatures);
+    status.relay = health.relay.clone().map(RelayStatus::from);
     status.standing_aside = cosigner.standing_aside().map(|reason| describe(&reason));
     for entry in cosigner.roster().iter().filter(|entry| entry.identity != cosigner.peer_id()) {
         let (peer, connected) = (entry.identity.to_string(), cosigner.is_connected(entry.identity));

@@ -38,7 +38,7 @@ impl Cosigner {
     /// # Errors
     ///
     /// [`CosignerError::Request`] if this cosigner holds no share of the key, [`CosignerError::Vault`], [`CosignerError::Randomness`].
-    #[tracing::instrument(level = "info", skip_all, fields(key))]
+    #[tracing::instrument(level = "info", skip_all, fields(key = key))]
     pub async fn attest(&self, key: &str, suite: Option<SuiteId>) -> Result<Vec<Attested>, CosignerError> {
         let shared = self.shared();
         let key = shared.find(key, suite).await?;

@@ -250,10 +250,11 @@ impl CosignerBuilder {
         let (signatures, batches) = (permits(crate::ceremony::sign::MAX_SIGNATURES), permits(presign::MAX_BATCHES));
         let others = || peers().filter(|peer| *peer != me);
         let witness = Witnesses::load(&self.vault, this_start, others()).await?;
-        let pairings = Pairings::new(this_start, self.pairing_age, others());
         let shared = Arc::new(Shared {
+            pairings: Pairings::new(this_start, self.pairing_age, others()),
             me,
             boot,
+            wire: Arc::downgrade(&self.wire),
             network: Network::start(identity, &self.roster, self.wire)?,
             name: self.name,
             roster: self.roster,
@@ -265,7 +266,6 @@ impl CosignerBuilder {
             policy: self.policy,
             accepts: self.accepts,
             deadline: self.deadline,
-            pairings,
             pool: Pool::new(self.presignatures),
             clock: self.clock,
             schedule: self.schedule,

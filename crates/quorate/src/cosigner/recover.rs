@@ -108,6 +108,8 @@ async fn pending(shared: &Shared) -> Result<VecDeque<KeyRef>, CosignerError> {
         if after.is_none() {
             return Ok(found);
         }
+        // A store may never wait, and others want to run.
+        tokio::task::yield_now().await;
     }
 }
 

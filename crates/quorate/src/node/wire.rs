@@ -58,8 +58,9 @@ mod nats {
     use core::time::Duration;
 
     use quorate_transport::{
+        RelayState,
         nkey::NkeySeed,
-        wires::{NatsOptions, NatsState, NatsWire},
+        wires::{NatsOptions, NatsWire},
     };
     use tokio::{sync::watch, time::sleep};
 
@@ -85,7 +86,7 @@ mod nats {
     }
 
     /// Logs how the connection is whenever that has changed, the first change at once and what follows together.
-    async fn tell_changes(mut states: watch::Receiver<NatsState>) {
+    async fn tell_changes(mut states: watch::Receiver<RelayState>) {
         let mut told = states.borrow_and_update().clone();
         while states.changed().await.is_ok() {
             let now = states.borrow_and_update().clone();
@@ -103,7 +104,7 @@ mod nats {
         Away,
     }
 
-    fn change(told: &NatsState, now: &NatsState) -> Option<Change> {
+    fn change(told: &RelayState, now: &RelayState) -> Option<Change> {
         let (is_again, is_other) = (now.connections != told.connections, now.trouble != told.trouble);
         match &now.server {
             Some(_) if is_again => Some(Change::Connected),
@@ -113,7 +114,7 @@ mod nats {
         }
     }
 
-    fn tell(told: &NatsState, now: &NatsState) {
+    fn tell(told: &RelayState, now: &RelayState) {
         let (server, reason, connections) = (now.server.as_deref(), now.trouble.as_deref(), now.connections);
         match change(told, now) {
             Some(Change::Connected) => tracing::info!(server, connections, last_trouble = reason, "connected to a NATS server"),
@@ -178,7 +179,7 @@ mod nats {
         #[test]
         fn every_loss_return_and_new_complaint_is_told_and_the_same_one_once() {
             let state = |server: Option<&str>, connections: u64, trouble: Option<&str>| {
-                let mut state = NatsState::default();
+                let mut state = RelayState::default();
                 (state.server, state.connections) = (server.map(str::to_owned), connections);
                 state.trouble = trouble.map(str::to_owned);
                 state
@@ -187,7 +188,7 @@ mod nats {
             let (back, again) = (state(Some("a"), 2, Some("lost a")), state(None, 2, Some("lost a")));
             let complains = state(Some("a"), 2, Some("no permission"));
             for (told, now, expected) in [
-                (&NatsState::default(), &up, Some(Change::Connected)),
+                (&RelayState::default(), &up, Some(Change::Connected)),
                 (&up, &lost, Some(Change::Away)),
                 (&lost, &lost, None),
                 (&lost, &state(None, 1, Some("refused")), Some(Change::Away)),

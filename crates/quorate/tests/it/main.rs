@@ -16,6 +16,7 @@ mod ask;
 mod backup;
 mod budgets;
 mod cosigner;
+mod deploy;
 mod ecdsa;
 mod freeze;
 #[cfg(feature = "nats")]

@@ -11,6 +11,8 @@ use quorate::{
     payload::{AnyPayload, Message},
 };
 
+use tracing_subscriber::fmt::format::FmtSpan;
+
 use crate::team::Team;
 
 #[derive(Clone, Default)]
@@ -61,7 +63,8 @@ fn leaks_finds_what_is_there() {
 fn whole_key_life_leaves_no_share_in_logs_wires_or_stores() {
     let captured = Captured::default();
     let writer = captured.clone();
-    let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(move || writer.clone()).finish();
+    let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(move || writer.clone());
+    let subscriber = subscriber.with_span_events(FmtSpan::CLOSE).finish();
     tracing::subscriber::set_global_default(subscriber).unwrap();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     runtime.block_on(async {
@@ -84,6 +87,12 @@ fn whole_key_life_leaves_no_share_in_logs_wires_or_stores() {
         team.hub.take_tap().into_iter().for_each(|crossing| wires.extend(crossing.bytes));
         let logs = captured.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
         assert!(wires.len() > 1000 && logs.len() > 100, "nothing was captured");
+        let text = String::from_utf8_lossy(&logs).into_owned();
+        let spans: Vec<_> = text.lines().filter(|line| line.contains("close time.busy")).collect();
+        for span in ["keygen{wallet=\"treasury\"}", "sign{key=\"treasury\"}", "attest{key=\"treasury\"}"] {
+            assert!(spans.iter().any(|line| line.contains(span)), "{span} is no span of {spans:#?}");
+        }
+        assert!(!spans.iter().any(|line| line.contains("hello")), "a message is in a span");
         let mut dumps = Vec::new();
         for home in &team.homes {
             let records = home.store.dump();
