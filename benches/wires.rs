@@ -4,10 +4,10 @@
 //!
 //! Three cosigners in this process, each with its own links, vault, audit log and policy; the wires are real: TCP over the loopback, and a
 //! NATS server that is started for it (`scripts/services` installs one). SAMPLES signatures one at a time, each when the presignatures are
-//! made again (default 40), then AT_ONCE at one time, round after round (default 16). Times are of the wall clock, medians.
+//! made again (default 40), then `AT_ONCE` at one time, round after round (default 16). Times are of the wall clock, medians.
 //!
 //! The last two columns count processor time, of all threads of this process, so that what else runs on the machine counts little: what a
-//! signature takes when AT_ONCE are made at one time, presignature and all, and how much of it is the pure computation. Where processors
+//! signature takes when `AT_ONCE` are made at one time, presignature and all, and how much of it is the pure computation. Where processors
 //! have nothing else to do, that is the share of the pure throughput that a saturated cluster reaches.
 
 #![expect(

@@ -78,11 +78,13 @@ fn value(chain: Chain) -> serde_json::Value {
 fn unknown(name: &str) -> Failure {
     // Nobody mistypes a name of that length, and the comparison is quadratic.
     let short: String = name.chars().take(64).collect::<String>().to_lowercase();
-    let mut near: Vec<(usize, &'static str)> =
-        chains().filter_map(|chain| nearness(&short, chain.name()).map(|edits| (edits, chain.name()))).collect();
+    // First those whose names begin so, then by the number of edits.
+    let place = |known: &'static str| nearness(&short, known).map(|edits| (!known.starts_with(&short), edits, known));
+    let mut near: Vec<(bool, usize, &'static str)> = chains().filter_map(|chain| place(chain.name())).collect();
     near.sort_unstable();
     near.truncate(MAX_NEAR);
-    Failure::UnknownChain { name: short, near: near.into_iter().map(|(_, name)| name).collect() }
+    let near = near.into_iter().map(|(_, _, name)| name).collect();
+    Failure::UnknownChain { name: short, near }
 }
 
 /// How many edits apart two names are, if they are alike: one in the other, or few edits for their length.
@@ -138,7 +140,7 @@ mod tests {
         };
         assert_eq!(near("etherium").first(), Some(&"ethereum"));
         assert_eq!(near("Solanna").first(), Some(&"solana"));
-        assert_eq!(near("zcash"), ["zcash-transparent"]);
+        assert_eq!(near("zcash"), ["zcash-transparent", "ecash"]);
         assert_eq!(near("bitcoin-p2wpkh").first(), Some(&"bitcoin-p2pkh"));
         assert!(near("qqqqqqqq").is_empty() && near("").is_empty());
         assert!(near(&"x".repeat(1 << 20)).is_empty());
