@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use quorate::{
     ask::{Ask, AskError, KeyHandle},
     core::{SuiteId, derive::DerivationPath},
-    payload::{AddressKind, AnyPayload, Digest, EvmTransaction, Message, TypedData},
+    payload::{AddressKind, AnyPayload, Digest, EvmTransaction, Message, ToSign, TypedData},
 };
 
 /// An ECDSA key of a wallet as alloy sees a key: an address, and signatures.
@@ -110,8 +110,15 @@ impl Signer for CosignerSigner {
 
     async fn sign_dynamic_typed_data(&self, document: &AlloyTypedData) -> Result<Signature> {
         let json = serde_json::to_vec(document).map_err(Error::other)?;
-        let payload = TypedData::parse(&json).map_err(ask)?;
-        self.sign(AnyPayload::new(payload)).await
+        let payload = AnyPayload::new(TypedData::parse(&json).map_err(ask)?);
+        // A document whose types order the domain's fields in a way of their own has another hash for alloy.
+        let hash = document.eip712_signing_hash().map_err(Error::other)?;
+        match self.key.messages(&payload).map_err(Error::other)?.as_slice() {
+            [ToSign::Ecdsa { digest, .. }] if *digest == hash.0 => self.sign(payload).await,
+            _ => Err(Error::message(
+                "the document's hash is another one for alloy than for the cosigners; does it define EIP712Domain?",
+            )),
+        }
     }
 
     fn address(&self) -> Address {

@@ -105,17 +105,24 @@ impl PsbtSigner {
     /// open, an input is signed already, or does not prove what it spends; and the words of the policy or the cosigner that says no.
     pub async fn sign(&self, psbt: &mut Psbt) -> Result<Vec<usize>, AskError> {
         let mut bytes = psbt.serialize();
-        let mut asked = false;
+        let (mut asked, mut refused) = (false, PsbtError::NothingToSign);
         for key in &self.keys {
             let payload = AnyPayload::new(Payload::parse(&bytes)?);
-            if !concerns(key, &payload)? {
-                continue;
+            match key.messages(&payload) {
+                Ok(_) => {}
+                // Nothing for this key. An input that it could only spend by a script is no reason not to sign the others.
+                Err(AskError::Payload(PayloadError::Psbt(PsbtError::NothingToSign))) => continue,
+                Err(AskError::Payload(PayloadError::Psbt(error @ PsbtError::ScriptPath { .. }))) => {
+                    refused = error;
+                    continue;
+                }
+                Err(error) => return Err(error),
             }
             bytes = key.sign(payload).await?.document;
             asked = true;
         }
         if !asked {
-            return Err(PayloadError::from(PsbtError::NothingToSign).into());
+            return Err(PayloadError::from(refused).into());
         }
         let signed = Psbt::deserialize(&bytes)
             .map_err(|error| PayloadError::from(PsbtError::Malformed { at: None, source: Box::new(error) }))?;
@@ -124,13 +131,5 @@ impl PsbtSigner {
         let inputs = pairs.filter(|(_, (before, after))| is_final(after) && !is_final(before)).map(|(index, _)| index).collect();
         *psbt = signed;
         Ok(inputs)
-    }
-}
-
-/// Whether the key signs any input.
-fn concerns(key: &KeyHandle, payload: &AnyPayload) -> Result<bool, AskError> {
-    match key.messages(payload) {
-        Err(AskError::Payload(PayloadError::Psbt(PsbtError::NothingToSign))) => Ok(false),
-        found => found.map(|_| true),
     }
 }

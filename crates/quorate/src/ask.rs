@@ -23,7 +23,7 @@ use quorate_storage::BoxFuture;
 use crate::{
     SignRequest,
     control::ClientError,
-    cosigner::{describe, fresh},
+    cosigner::{describe_whole, fresh},
     error::CosignerError,
     payload::{AnyPayload, KeyUse, KeyView as _, Network, Payload as _, PayloadError, ToSign},
     request::{RequestContent, Requester},
@@ -94,7 +94,7 @@ impl AskError {
     /// What happened with all its causes, in one line: for errors of other libraries, which keep a text.
     #[must_use]
     pub fn message(&self) -> String {
-        describe(self)
+        describe_whole(self)
     }
 }
 

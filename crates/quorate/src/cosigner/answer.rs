@@ -204,6 +204,18 @@ async fn take_part(shared: &Arc<Shared>, from: PeerId, proposal: Proposal) {
 
 /// An error with its causes in one line that may travel.
 pub(crate) fn describe(error: &dyn core::error::Error) -> String {
+    let mut length = 0;
+    describe_whole(error)
+        .chars()
+        .take_while(|c| {
+            length += c.len_utf8();
+            length <= crate::ceremony::message::MAX_TEXT
+        })
+        .collect()
+}
+
+/// An error with all its causes in one line, however long.
+pub(crate) fn describe_whole(error: &dyn core::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
@@ -211,14 +223,7 @@ pub(crate) fn describe(error: &dyn core::error::Error) -> String {
         text.push_str(&error.to_string());
         cause = error.source();
     }
-    let printable = text.chars().map(|c| if c.is_control() { ' ' } else { c });
-    let mut length = 0;
-    printable
-        .take_while(|c| {
-            length += c.len_utf8();
-            length <= crate::ceremony::message::MAX_TEXT
-        })
-        .collect()
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 /// Accepts a proposal and waits until the proposer says that all have.

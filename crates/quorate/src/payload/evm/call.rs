@@ -1,6 +1,7 @@
 //! What a call's data asks a contract to do, and what the calls do that it makes in turn.
 
 use core::cell::Cell;
+use std::collections::BTreeMap;
 
 use alloy_primitives::{Address, U256};
 
@@ -23,6 +24,8 @@ const MAX_CALLS: usize = 64;
 const UNLIMITED: U256 = U256::from_limbs([0, 1 << 16, 0, 0]);
 /// Why a delegatecall is not decoded, whatever function it names.
 const FOREIGN_CODE: &str = "its code runs as the account's own, and does what it likes under a function's name";
+/// Why a bundle is not decoded at a contract that is not one of Safe's.
+const OTHER_BUNDLER: &str = "the contract is none that is known here to read bundles like this";
 /// How many bytes of an argument are shown.
 const SHOWN: usize = 64;
 
@@ -115,6 +118,10 @@ impl Call<'_> {
             effects.push(Effect::Transfer { asset: place.coin(), to: contract.clone(), amount: details.value });
         }
         if self.data.is_empty() {
+            if self.is_delegate {
+                // The contract's own code for calls without data runs, whatever it is.
+                foreign(&mut details, effects);
+            }
             return details;
         }
         effects.push(Effect::Call { contract: contract.clone() });
@@ -124,8 +131,7 @@ impl Call<'_> {
             details.not_decoded = Some(why);
         } else if self.is_delegate && !bundle::is_known(self.to, details.function.as_deref()) {
             // What the function is called is the callee's word, and the callee is not a contract that the account holds tokens of.
-            effects.push(Effect::Undecoded { what: format!("the delegatecall of {contract}: {FOREIGN_CODE}") });
-            details.not_decoded = Some(FOREIGN_CODE.to_owned());
+            foreign(&mut details, effects);
         }
         details
     }
@@ -188,7 +194,9 @@ impl Call<'_> {
             Meaning::Execute => return execute(arguments, place, details, effects),
             Meaning::MultiSend => {
                 let calls = bundle::packed(arguments.bytes("transactions")?);
-                return Some(calls.and_then(|calls| nested_all(calls, place, details, effects)));
+                let read = calls.and_then(|calls| nested_all(calls, place, details, effects));
+                let known = bundle::is_known(self.to, Some(&function.signature));
+                return Some(read.and_then(|()| if known { Ok(()) } else { Err(OTHER_BUNDLER.to_owned()) }));
             }
             Meaning::Multicall => {
                 let list = arguments.list("calls")?.iter();
@@ -245,6 +253,12 @@ fn nested(call: Call<'_>, place: Place<'_>, details: &mut CallDetails, effects: 
     Ok(())
 }
 
+/// Says of a delegatecall that nobody can tell what it does.
+fn foreign(details: &mut CallDetails, effects: &mut Vec<Effect>) {
+    effects.push(Effect::Undecoded { what: format!("the delegatecall of {}: {FOREIGN_CODE}", details.contract) });
+    details.not_decoded = Some(FOREIGN_CODE.to_owned());
+}
+
 /// Reads all calls of a bundle, also those behind one that is too many, and tells the first problem.
 fn nested_all<'a>(
     calls: impl IntoIterator<Item = Call<'a>>,
@@ -253,6 +267,23 @@ fn nested_all<'a>(
     effects: &mut Vec<Effect>,
 ) -> Result<(), String> {
     calls.into_iter().map(|call| nested(call, place, details, effects)).fold(Ok(()), Result::and)
+}
+
+/// Several approvals of one asset to one spender are as good as one of their sum.
+pub(super) fn approvals_together(effects: &mut [Effect]) {
+    let mut sums = BTreeMap::<(Asset, String), u128>::new();
+    for effect in &*effects {
+        if let Effect::Approval { asset, spender, amount, .. } = effect {
+            let sum = sums.entry((asset.clone(), spender.clone())).or_default();
+            *sum = sum.saturating_add(*amount);
+        }
+    }
+    for effect in effects {
+        if let Effect::Approval { asset, spender, unlimited, .. } = effect {
+            let sum = sums.get(&(asset.clone(), spender.clone()));
+            *unlimited |= sum.is_some_and(|sum| U256::from(*sum) >= UNLIMITED);
+        }
+    }
 }
 
 /// Somebody may take so much.

@@ -7,7 +7,7 @@ use super::{
         Description, Details,
         effect::{Asset, Effect, spends},
     },
-    call::{Budget, Call, CallDetails, Place},
+    call::{Budget, Call, CallDetails, Place, approvals_together},
     parse::{Common, Fields, Parsed},
 };
 
@@ -89,6 +89,7 @@ pub(super) fn describe(transaction: &Parsed, from: &Address) -> Description {
     for (index, hash) in details.blobs.iter().enumerate() {
         description = description.line(&format!("blob {index}"), hash);
     }
+    approvals_together(&mut effects);
     let spends = spends(&effects, Some((Asset::ether(chain_id), details.max_fee)));
     description.details(Details::Evm(details)).effects(effects, spends)
 }

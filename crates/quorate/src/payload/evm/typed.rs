@@ -17,7 +17,7 @@ use super::{
         effect::{Effect, spends},
         kind, message,
     },
-    call::CallDetails,
+    call::{CallDetails, approvals_together},
     describe,
 };
 
@@ -172,6 +172,7 @@ impl Payload for TypedData {
         let (document, (domain_separator, struct_hash)) = (&self.document, self.document.hashes());
         let mut effects = Vec::new();
         let call = known::effects(document, &mut effects);
+        approvals_together(&mut effects);
         let contract = document.verifying_contract.map(|contract| contract.to_checksum(None));
         let chain = document.chain_id.map_or_else(|| "none: valid on EVERY chain".to_owned(), describe::chain);
         let primary = &document.schema.primary;

@@ -135,16 +135,20 @@ fn details(psbt: &Psbt, plan: &Plan, usage: &KeyUse<'_>) -> PsbtDetails {
     let foreign_out = total(&mut outputs.iter().filter(|output| output.path.is_none()).map(|output| output.value));
     let all_in = total(&mut inputs.iter().map(|input| input.value));
     let fee = all_in.saturating_sub(total(&mut outputs.iter().map(|output| output.value)));
-    let fee_rate = virtual_size(&psbt.unsigned_tx, plan).and_then(|size| fee.checked_mul(1000)?.checked_div(size));
+    let fee_rate = virtual_size(psbt, plan).and_then(|size| fee.checked_mul(1000)?.checked_div(size));
     PsbtDetails { inputs, outputs, fee, spent: own_in.min(foreign_out.saturating_add(fee)), fee_rate }
 }
 
 /// The size of the signed transaction if every input spends Taproot by the key path, or P2WPKH, BIP-141.
-fn virtual_size(transaction: &Transaction, plan: &Plan) -> Option<u64> {
+fn virtual_size(psbt: &Psbt, plan: &Plan) -> Option<u64> {
+    let (transaction, inputs) = (&psbt.unsigned_tx, &psbt.inputs);
     let witness = |(index, prevout): (usize, &TxOut)| {
         if prevout.script_pubkey.is_p2wpkh() {
             // A count, two lengths, a signature of at most 72 bytes with its hash type, and the key.
             return Some(108);
+        }
+        if inputs.get(index).is_some_and(scripts::is_spent_by_script) {
+            return None;
         }
         let all = plan.own_input(index).is_some_and(OwnInput::names_sighash);
         // A count, a length and the signature of 64 bytes, or 65 if it names its hash type.

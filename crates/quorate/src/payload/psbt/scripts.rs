@@ -56,7 +56,8 @@ pub(super) fn of_input(input: &Input) -> Vec<String> {
     let told = input.tap_scripts.values().map(|(script, version)| words(script, *version));
     let spent = input.final_script_witness.as_ref().filter(|_| is_spent_by_script(input));
     let spent = spent.and_then(|witness| witness.taproot_leaf_script());
-    told.chain(spent.map(|leaf| format!("{} (its owner signed)", words(leaf.script, leaf.version)))).collect()
+    told.chain(spent.map(|leaf| format!("{} (with a witness, which is not checked here)", words(leaf.script, leaf.version))))
+        .collect()
 }
 
 /// The scripts by which an output can be spent, beside its key.
@@ -65,7 +66,7 @@ pub(super) fn of_output(output: &bitcoin::psbt::Output) -> Vec<String> {
     tree.iter().flat_map(|tree| tree.script_leaves()).map(|leaf| words(leaf.script(), leaf.version())).collect()
 }
 
-fn is_spent_by_script(input: &Input) -> bool {
+pub(super) fn is_spent_by_script(input: &Input) -> bool {
     let is_taproot = input.witness_utxo.as_ref().is_some_and(|utxo| utxo.script_pubkey.is_p2tr());
     is_taproot && input.final_script_witness.as_ref().is_some_and(|witness| witness.taproot_leaf_script().is_some())
 }

@@ -55,6 +55,11 @@ fn multi_send(items: &[Vec<u8>]) -> Vec<u8> {
     encoded("multiSend(bytes)", vec![DynSolValue::Bytes(items.concat())])
 }
 
+/// A Safe has known code make the calls of a bundle.
+fn by_safe(items: &[Vec<u8>]) -> Vec<u8> {
+    safe(CALL_ONLY[0], &multi_send(items), 1, 0)
+}
+
 /// What the effects of these calls are, each alone.
 fn effects_of(calls: &[Vec<u8>]) -> Vec<Effect> {
     calls.iter().flat_map(|call| described(call).0.effects).collect()
@@ -102,6 +107,19 @@ fn calls_of_a_safes_bundle_are_read_and_foreign_code_stays_foreign() {
     // The same words at another address can be any code.
     assert!(undecoded(&safe(TOKEN, &multi_send(&items[..2]), 1, 0)).unwrap().contains("its code runs as the account's own"));
     assert!(undecoded(&safe(CALL_ONLY[0], &data_of("transfer"), 1, 0)).is_some(), "another function of known code");
+    assert!(
+        undecoded(&multi_send(&items[..2])).unwrap().contains("none that is known here"),
+        "of a contract that may read it otherwise"
+    );
+    // What a contract does without data is its own affair as well.
+    for empty in [safe(TOKEN, &[], 1, 0), safe(CALL_ONLY[0], &[], 1, 0), by_safe(&[item(1, TOKEN, 0, &[])])] {
+        let (description, call) = described(&empty);
+        let said = description
+            .effects
+            .iter()
+            .any(|effect| matches!(effect, Effect::Undecoded { what } if what.contains("delegatecall")));
+        assert!(said && !call.is_decoded());
+    }
     // And so can the delegatecall in a bundle.
     let nested = undecoded(&safe(CALL_ONLY[0], &multi_send(&items), 1, 0)).unwrap();
     assert!(nested.contains("the delegatecall of 0x0909"), "{nested}");
@@ -112,7 +130,7 @@ fn bundles_that_could_be_read_in_another_way_are_not_decoded() {
     let items = [item(0, TOKEN, 0, &data_of("transfer")), item(0, CONTRACT, 5, &[7; 40])];
     let whole = items.concat();
     for length in 1..whole.len() {
-        let cut = encoded("multiSend(bytes)", vec![DynSolValue::Bytes(whole[..length].to_vec())]);
+        let cut = by_safe(&[whole[..length].to_vec()]);
         assert_eq!(undecoded(&cut).is_none(), length == items[0].len(), "{length}");
     }
     for (wrong, words) in [
@@ -121,7 +139,7 @@ fn bundles_that_could_be_read_in_another_way_are_not_decoded() {
         (vec![0], "cut off in the call at its byte 153"),
         ([&item(0, TOKEN, 0, &[])[..53], &[0xff; 32]].concat(), "cut off"),
     ] {
-        let said = undecoded(&multi_send(&[items[0].clone(), wrong])).unwrap();
+        let said = undecoded(&by_safe(&[items[0].clone(), wrong])).unwrap();
         assert!(said.contains(words), "{said}");
     }
     let calls = [data_of("transfer"), data_of("approve"), vec![]];
@@ -181,6 +199,17 @@ fn policy_judges_every_call_of_a_bundle() {
     denied(&evm_call("", &of_safe(&harmless)), &["(rule calls.delegatecall)"]);
     assert_eq!(evm_call(delegatecall, &of_safe(&harmless)), Decision::Allow);
     denied(&evm_call(delegatecall, &of_safe(&unlimited())), &["(rule calls.unlimited_approval)"]);
+    denied(&evm_call(delegatecall, &safe(TOKEN, &[], 1, 0)), &["(rule evm.not_decoded)"]);
+    // Half of everything twice, to one spender.
+    let half = |spender: u8| {
+        let mut data = data_of("approve");
+        data[16..36].fill(spender);
+        data[36..].fill(0);
+        data[36 + 32 - 10] = 0x80;
+        data
+    };
+    denied(&evm_call("", &multicall(&[half(5), half(5)])), &["(rule calls.unlimited_approval)"]);
+    assert_eq!(evm_call("", &multicall(&[half(5), half(6)])), Decision::Allow);
     denied(
         &evm_call(delegatecall, &safe(TOKEN, &multi_send(&[item(0, TOKEN, 0, &harmless)]), 1, 0)),
         &["(rule evm.not_decoded)"],
