@@ -1,13 +1,12 @@
 //! The signer of Solana's clients, which blocks.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-        mpsc,
-    },
-    thread,
+use core::{
+    sync::atomic::{AtomicUsize, Ordering},
     time::Duration,
+};
+use std::{
+    sync::{Arc, mpsc},
+    thread,
 };
 
 use quorate::{
@@ -77,7 +76,7 @@ impl BlockingSigner {
         let (sender, receiver) = mpsc::sync_channel(1);
         let wait = move || {
             // Nobody waits any more where this fails.
-            let _ = sender.send(runtime.block_on(signer.sign(&message)));
+            let _unheard = sender.send(runtime.block_on(signer.sign(&message)));
         };
         let started = thread::Builder::new().name("quorate-solana".to_owned()).spawn(wait);
         started.map_err(|_| SignerError::Custom("cannot wait for the cosigner in a thread of its own".to_owned()))?;
