@@ -52,7 +52,7 @@ mod sign;
 mod tests;
 
 pub use amend::AmendedKey;
-pub(crate) use answer::describe;
+pub(crate) use answer::{describe, describe_whole};
 pub(crate) use answers::Answers;
 use answers::{Asked, Waiting};
 pub use attest::Attested;
