@@ -230,10 +230,8 @@ impl Failure {
             Self::Remote(_) => 2,
             #[cfg(feature = "real-drill")]
             Self::Missing { .. } => 2,
-            Self::Client(ClientError::NotRunning { .. } | ClientError::NoAnswer { .. }) => 3,
-            Self::Client(ClientError::Refused(error)) => code_of(&error.code),
-            Self::Client(_)
-            | Self::KeyInfo(_)
+            Self::Client(error) => code_of_client(error),
+            Self::KeyInfo(_)
             | Self::Invalid(_)
             | Self::ProofsMissing { .. }
             | Self::Backup(_)
@@ -330,6 +328,14 @@ impl Failure {
             source = cause.source();
         }
         message
+    }
+}
+
+fn code_of_client(error: &ClientError) -> u8 {
+    match error {
+        ClientError::NotRunning { .. } | ClientError::NoAnswer { .. } => 3,
+        ClientError::Refused(error) => code_of(&error.code),
+        ClientError::Malformed | _ => 1,
     }
 }
 
