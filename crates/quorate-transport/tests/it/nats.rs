@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use quorate_services::Nats;
 use quorate_transport::{
-    Identity, Network, Roster, Wire,
+    Identity, Network, RelayState, Roster, Wire,
     conformance::{End, check, check_sessions},
     session::MAX_MESSAGE,
     wires::{NatsError, NatsOptions, NatsWire},
