@@ -196,7 +196,7 @@ impl Call<'_> {
                 let calls = bundle::packed(arguments.bytes("transactions")?);
                 let read = calls.and_then(|calls| nested_all(calls, place, details, effects));
                 let known = bundle::is_known(self.to, Some(&function.signature));
-                return Some(read.and_then(|()| if known { Ok(()) } else { Err(OTHER_BUNDLER.to_owned()) }));
+                return Some(read.and_then(|()| if known || self.is_delegate { Ok(()) } else { Err(OTHER_BUNDLER.to_owned()) }));
             }
             Meaning::Multicall => {
                 let list = arguments.list("calls")?.iter();
