@@ -116,7 +116,8 @@ async fn sixty_four_requests_at_once_take_no_more_than_the_limit() {
         })
     });
     let signed = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
-    assert!((1..=ROOM).contains(&signed), "{signed} were signed");
+    // It may be none: each of the two may have counted what the other one refused.
+    assert!(signed <= ROOM, "{signed} were signed");
     // What others refused after one of the two counted it is counted all the same; then the limit is used up, and stays so.
     let mut later = 0;
     while rig.pay(100 + u8::try_from(later).unwrap(), 1_000_000).await.is_ok() {
