@@ -18,6 +18,7 @@
 use core::{error::Error, time::Duration};
 use std::{collections::BTreeMap, net::TcpListener, sync::Arc, time::Instant};
 
+use futures_util::future::join_all;
 use quorate::{
     Cosigner, KeygenRequest, ReshareRequest,
     core::{
@@ -160,7 +161,7 @@ async fn ceremonies(keys: usize, pure: Duration) -> Outcomes<()> {
     let start = Instant::now();
     for some in names.chunks(AT_ONCE) {
         let made = some.iter().map(|name| team[0].keygen(KeygenRequest::new(name, [SuiteId::Ed25519], 2)));
-        for made in futures(made).await {
+        for made in join_all(made).await {
             made?;
         }
     }
@@ -181,21 +182,6 @@ async fn ceremonies(keys: usize, pure: Duration) -> Outcomes<()> {
         cosigner.shutdown().await;
     }
     Ok(())
-}
-
-/// All of them at once.
-async fn futures<T>(futures: impl Iterator<Item = impl Future<Output = T>>) -> Vec<T> {
-    let mut open: Vec<_> = futures.map(|future| (Box::pin(future), None)).collect();
-    core::future::poll_fn(|context| {
-        for (future, done) in open.iter_mut().filter(|(_, done)| done.is_none()) {
-            if let core::task::Poll::Ready(value) = future.as_mut().poll(context) {
-                *done = Some(value);
-            }
-        }
-        if open.iter().all(|(_, done)| done.is_some()) { core::task::Poll::Ready(()) } else { core::task::Poll::Pending }
-    })
-    .await;
-    open.into_iter().filter_map(|(_, done)| done).collect()
 }
 
 async fn over_tcp(runs: u32, (pure_keygen, pure_refresh): (Duration, Duration)) -> Outcomes<()> {

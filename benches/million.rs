@@ -21,6 +21,7 @@
 use core::{error::Error, time::Duration};
 use std::{net::TcpListener, path::Path, process::Command, sync::Arc, time::Instant};
 
+use futures_util::future::join_all;
 use quorate::{
     Cosigner, KeygenRequest, ReshareRequest,
     core::{
@@ -104,7 +105,7 @@ async fn made(base: &Path, sample: usize) -> Outcome<()> {
     let names = wallets(sample);
     for some in names.chunks(16) {
         let made = some.iter().map(|name| team[0].keygen(KeygenRequest::new(name, [SuiteId::Ed25519], 2)));
-        for made in all(made).await {
+        for made in join_all(made).await {
             made?;
         }
     }
@@ -334,19 +335,4 @@ fn resident() -> Outcome<usize> {
     let status = std::fs::read_to_string("/proc/self/status")?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no memory in /proc/self/status")?;
     Ok(line.split_whitespace().next().ok_or("no number")?.parse::<usize>()? * 1024 / 1_000_000)
-}
-
-/// All of them at once.
-async fn all<T>(futures: impl Iterator<Item = impl Future<Output = T>>) -> Vec<T> {
-    let mut open: Vec<_> = futures.map(|future| (Box::pin(future), None)).collect();
-    core::future::poll_fn(|context| {
-        for (future, done) in open.iter_mut().filter(|(_, done)| done.is_none()) {
-            if let core::task::Poll::Ready(value) = future.as_mut().poll(context) {
-                *done = Some(value);
-            }
-        }
-        if open.iter().all(|(_, done)| done.is_some()) { core::task::Poll::Ready(()) } else { core::task::Poll::Pending }
-    })
-    .await;
-    open.into_iter().filter_map(|(_, done)| done).collect()
 }

@@ -22,6 +22,7 @@
 use core::{error::Error, time::Duration};
 use std::{collections::BTreeMap, net::TcpListener, path::Path, sync::Arc, time::Instant};
 
+use futures_util::future::join_all;
 use quorate::{
     Cosigner, KeygenRequest, SignRequest,
     core::{
@@ -274,7 +275,7 @@ impl Place<'_> {
             }
             Ok(())
         };
-        for done in all((0..at_once).map(one)).await {
+        for done in join_all((0..at_once).map(one)).await {
             done?;
         }
         let signatures = at_once * rounds;
@@ -343,21 +344,6 @@ async fn sign(alice: &Cosigner, suite: SuiteId, number: usize) -> Outcome<()> {
 
 fn millis(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3
-}
-
-/// All of them at once.
-async fn all<T>(futures: impl Iterator<Item = impl Future<Output = T>>) -> Vec<T> {
-    let mut open: Vec<_> = futures.map(|future| (Box::pin(future), None)).collect();
-    core::future::poll_fn(|context| {
-        for (future, done) in open.iter_mut().filter(|(_, done)| done.is_none()) {
-            if let core::task::Poll::Ready(value) = future.as_mut().poll(context) {
-                *done = Some(value);
-            }
-        }
-        if open.iter().all(|(_, done)| done.is_some()) { core::task::Poll::Ready(()) } else { core::task::Poll::Pending }
-    })
-    .await;
-    open.into_iter().filter_map(|(_, done)| done).collect()
 }
 
 /// A wire on which everything arrives so much later.

@@ -29,8 +29,7 @@ pub(crate) fn until(what: &str, ask: impl Fn() -> Said, is_so: impl Fn(&Said) ->
         if is_so(&said) {
             return said;
         }
-        // Longer than the 60 seconds after which a cosigner gives up what others have left.
-        assert!(began.elapsed() < Duration::from_secs(120), "{what}: never, and said in the end: {said:?}");
+        assert!(began.elapsed() < Duration::from_secs(60), "{what}: never, and said in the end: {said:?}");
         std::thread::sleep(Duration::from_millis(200));
     }
 }
