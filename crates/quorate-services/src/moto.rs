@@ -1,4 +1,5 @@
-//! moto, which stands in for AWS: S3 and KMS, in memory. It checks no signatures, unless it is told to.
+//! moto, which stands in for AWS: S3 and KMS, in memory. It checks no signatures, unless it is told to, and is run so that it answers one
+//! request at a time.
 
 use core::time::Duration;
 use std::{
@@ -13,6 +14,7 @@ use std::{
 use crate::program::{find, free_port};
 
 pub(crate) const PROGRAM: &str = "moto_server";
+const ONE_AT_A_TIME: &str = include_str!("moto.py");
 
 /// Stops when it is dropped, and forgets everything.
 #[derive(Debug)]
@@ -26,8 +28,8 @@ impl Moto {
     #[must_use]
     pub fn start() -> Self {
         let port = free_port();
-        let mut command = Command::new(find(PROGRAM, []));
-        command.args(["-H", "127.0.0.1", "-p", &port.to_string()]);
+        let mut command = Command::new(python());
+        command.args(["-c", ONE_AT_A_TIME, "-H", "127.0.0.1", "-p", &port.to_string()]);
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         let server = Self { child: Mutex::new(child), port };
         let began = Instant::now();
@@ -111,6 +113,13 @@ impl Moto {
         let _stopped = child.kill();
         let _ended = child.wait();
     }
+}
+
+/// The interpreter that moto was installed for, which its program names in its first line.
+fn python() -> String {
+    let program = std::fs::read_to_string(find(PROGRAM, [])).unwrap();
+    let first = program.lines().next().and_then(|line| line.strip_prefix("#!"));
+    first.unwrap_or_else(|| panic!("{PROGRAM} is no script")).trim().to_owned()
 }
 
 impl Drop for Moto {
