@@ -38,6 +38,10 @@ impl EpochKeys for Kept {
     fn epochs<'a>(&'a self, key_id: &'a [u8; 32]) -> BoxFuture<'a, Result<Vec<u64>, StoreError>> {
         Box::pin(async move { Ok(self.0.keys().filter(|id| id.key_id() == key_id).map(|id| id.epoch()).collect()) })
     }
+
+    fn keys(&self) -> BoxFuture<'_, Result<Vec<[u8; 32]>, StoreError>> {
+        Box::pin(async move { Ok(BTreeSet::from_iter(self.0.keys().map(|id| *id.key_id())).into_iter().collect()) })
+    }
 }
 
 /// Whatever is inside.

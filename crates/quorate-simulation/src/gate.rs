@@ -202,6 +202,10 @@ impl EpochKeys for GatedKeys {
     fn epochs<'a>(&'a self, key_id: &'a [u8; 32]) -> BoxFuture<'a, Result<Vec<u64>, StoreError>> {
         Box::pin(self.1.operate(&self.2, "list epoch keys", self.0.epochs(key_id)))
     }
+
+    fn keys(&self) -> BoxFuture<'_, Result<Vec<[u8; 32]>, StoreError>> {
+        Box::pin(self.1.operate(&self.2, "list keys", self.0.keys()))
+    }
 }
 
 /// A wire behind the same gate. What was sent before the crash still arrives.

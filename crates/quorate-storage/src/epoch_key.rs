@@ -104,10 +104,31 @@ pub trait EpochKeys: Send + Sync + fmt::Debug {
     ///
     /// Only those of the place.
     fn epochs<'a>(&'a self, key_id: &'a [u8; 32]) -> BoxFuture<'a, Result<Vec<u64>, StoreError>>;
+
+    /// The keys of which epochs may be there, each once: all that have one, and perhaps some whose last one was destroyed.
+    ///
+    /// # Errors
+    ///
+    /// Only those of the place.
+    fn keys(&self) -> BoxFuture<'_, Result<Vec<[u8; 32]>, StoreError>>;
 }
 
 pub(crate) const fn bounded(wrapped: &[u8]) -> Result<(), StoreError> {
     if wrapped.len() > MAX_EPOCH_KEY { Err(StoreError::ValueTooLarge { length: wrapped.len() }) } else { Ok(()) }
+}
+
+/// The key that these 64 digits name, if they do as [`hex`] would.
+pub(crate) fn key_id_from_hex(digits: &str) -> Option<[u8; 32]> {
+    let (pairs, rest) = digits.as_bytes().as_chunks::<2>();
+    let mut key_id = [0; 32];
+    if pairs.len() != key_id.len() || !rest.is_empty() || digits.bytes().any(|digit| !matches!(digit, b'0'..=b'9' | b'a'..=b'f'))
+    {
+        return None;
+    }
+    for (byte, pair) in key_id.iter_mut().zip(pairs) {
+        *byte = u8::from_str_radix(core::str::from_utf8(pair).ok()?, 16).ok()?;
+    }
+    Some(key_id)
 }
 
 pub(crate) fn hex(bytes: &[u8]) -> String {

@@ -15,6 +15,7 @@
 //! The `quorate` crate calls this. It does not know what a share is, and never hands out bytes that were not checked: see [`Record`].
 
 mod cosigner;
+mod epoch_file;
 mod error;
 mod export;
 #[cfg(feature = "fuzz-api")]
@@ -23,6 +24,7 @@ pub mod fuzz_api;
 mod key_record;
 mod listing;
 mod notes;
+mod orphans;
 mod peers;
 mod rewrap;
 mod shares;
@@ -44,6 +46,7 @@ pub use self::{
     export::{Imported, KeyExport},
     listing::{KeyPage, KeyState, KeySummary, SlotInfo},
     notes::{Change, NotePage, Shelf},
+    orphans::Orphan,
     peers::PeerFaults,
     witness::{Alarm, Evidence, Lapse, Stamp, Standing, Verdict, Witnessed},
 };
@@ -126,6 +129,12 @@ pub trait Record: Sized {
 
     /// The bytes to seal.
     fn to_secret_bytes(&self) -> Zeroizing<Vec<u8>>;
+
+    /// For a share, something public that stays the same of its key through all epochs and that no other key has. It is kept beside the
+    /// epoch key, so that what is left of a key is known again where the store was put back to before it.
+    fn print(&self) -> Option<[u8; 32]> {
+        None
+    }
 
     /// Decodes and checks: for a share, that it fits its verifying share, and that it is the share of `key`. An identity has no `key`.
     ///

@@ -44,6 +44,7 @@ mod ecdsa;
 pub(crate) mod epochs;
 pub(crate) mod import;
 mod keygen;
+mod orphans;
 mod presign;
 mod recover;
 mod reshare;

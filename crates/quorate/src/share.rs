@@ -347,6 +347,7 @@ pub(crate) trait ShareRecord: Sized {
     fn to_record(&self) -> Zeroizing<Vec<u8>>;
     fn from_record(suite: SuiteId, bytes: &[u8]) -> Result<Self, Error>;
     fn names(&self) -> KeyRef;
+    fn print_of_key(&self) -> [u8; 32];
 }
 
 impl ShareRecord for AnyKeyShare {
@@ -365,6 +366,10 @@ impl ShareRecord for AnyKeyShare {
 
     fn names(&self) -> KeyRef {
         self.key_ref()
+    }
+
+    fn print_of_key(&self) -> [u8; 32] {
+        self.key_print()
     }
 }
 
@@ -385,6 +390,10 @@ impl ShareRecord for AnyPendingShare {
     fn names(&self) -> KeyRef {
         self.key_ref()
     }
+
+    fn print_of_key(&self) -> [u8; 32] {
+        self.key_print()
+    }
 }
 
 fn unsupported() -> Error {
@@ -401,6 +410,10 @@ impl<T: ShareRecord> Record for Stored<T> {
         out.u64(self.since);
         out.bytes(&self.share.to_record());
         Zeroizing::new(out.into_bytes())
+    }
+
+    fn print(&self) -> Option<[u8; 32]> {
+        Some(self.share.print_of_key())
     }
 
     /// Checks the share against its verifying share, and that the record is the one that was asked for.

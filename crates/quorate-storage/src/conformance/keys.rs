@@ -87,7 +87,12 @@ pub async fn run_epoch_keys(keys: &dyn EpochKeys) -> Checked {
     }
     said("an epoch key can be destroyed", keys.destroy(&first).await)?;
     are(keys, &first, None, "a destroyed epoch key reads as nothing").await?;
-    epochs_are(keys, &first, &[0, 70, u64::MAX]).await
+    epochs_are(keys, &first, &[0, 70, u64::MAX]).await?;
+    said("an epoch key of another key can be created", keys.create(&other, b"one").await)?;
+    let mut listed = said("the keys are listed", keys.keys().await)?;
+    listed.sort_unstable();
+    ensure(listed == [[1; 32], [2; 32]], "the keys of which there are epochs are listed, each once")?;
+    said("an epoch key can be destroyed", keys.destroy(&other).await)
 }
 
 async fn are(keys: &dyn EpochKeys, id: &EpochKeyId, value: Option<&[u8]>, check: &'static str) -> Checked {

@@ -7,7 +7,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use super::{EpochKeyId, EpochKeys, MAX_EPOCH_KEY, bounded, hex};
+use super::{EpochKeyId, EpochKeys, MAX_EPOCH_KEY, bounded, hex, key_id_from_hex};
 use crate::{
     crash::{self, Point},
     directory::{Directory, make_private_dir, private_file, sync_dir, write_durably},
@@ -130,6 +130,12 @@ impl FileEpochKeys {
         epochs.sort_unstable();
         Ok(epochs)
     }
+
+    fn keys_now(&self) -> io::Result<Vec<[u8; 32]>> {
+        let names = fs::read_dir(self.directory.path())?.map(|entry| Ok(entry?.file_name()));
+        let keys = names.map(|name: io::Result<_>| Ok(name?.to_str().and_then(key_id_from_hex)));
+        keys.filter_map(io::Result::transpose).collect()
+    }
 }
 
 /// What a file is called while another is put in its place.
@@ -192,5 +198,9 @@ impl EpochKeys for FileEpochKeys {
 
     fn epochs<'a>(&'a self, key_id: &'a [u8; 32]) -> BoxFuture<'a, Result<Vec<u64>, StoreError>> {
         Box::pin(async move { self.io("list epoch keys", self.epochs_now(key_id)) })
+    }
+
+    fn keys(&self) -> BoxFuture<'_, Result<Vec<[u8; 32]>, StoreError>> {
+        Box::pin(async move { self.io("list keys", self.keys_now()) })
     }
 }

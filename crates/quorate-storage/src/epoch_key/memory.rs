@@ -97,4 +97,14 @@ impl EpochKeys for MemoryEpochKeys {
             })
         })
     }
+
+    fn keys(&self) -> BoxFuture<'_, Result<Vec<[u8; 32]>, StoreError>> {
+        Box::pin(async move {
+            self.operate("list keys", |keys| {
+                let mut listed: Vec<_> = keys.keys().map(|id| *id.key_id()).collect();
+                listed.dedup();
+                Ok(listed)
+            })
+        })
+    }
 }

@@ -1,6 +1,6 @@
 //! Epoch keys as objects of a token.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use cryptoki::{
     object::{Attribute, AttributeType, ObjectClass, ObjectHandle},
@@ -9,7 +9,7 @@ use cryptoki::{
 
 use super::{Pkcs11Error, Token};
 use crate::{
-    epoch_key::{EpochKeyId, EpochKeys, bounded, hex},
+    epoch_key::{EpochKeyId, EpochKeys, bounded, hex, key_id_from_hex},
     store::{BoxFuture, StoreError},
 };
 
@@ -101,7 +101,7 @@ impl Pkcs11EpochKeys {
             for object in session.find_objects(&of_application(&application))? {
                 for attribute in session.get_attributes(object, &[AttributeType::Label])? {
                     if let Attribute::Label(label) = attribute {
-                        epochs.extend(core::str::from_utf8(&label).ok().and_then(|label| label.parse::<u64>().ok()));
+                        epochs.extend(text(&label).and_then(|label| label.parse::<u64>().ok()));
                     }
                 }
             }
@@ -111,6 +111,27 @@ impl Pkcs11EpochKeys {
         };
         self.run("list epoch keys", list).await
     }
+
+    async fn keys_now(&self) -> Result<Vec<[u8; 32]>, StoreError> {
+        let prefix = format!("quorate/{}/", self.label);
+        let list = move |session: &Session| {
+            let mut keys = BTreeSet::new();
+            for object in session.find_objects(&[Attribute::Class(ObjectClass::DATA)])? {
+                for attribute in session.get_attributes(object, &[AttributeType::Application])? {
+                    if let Attribute::Application(application) = attribute {
+                        keys.extend(text(&application).and_then(|name| name.strip_prefix(&prefix)).and_then(key_id_from_hex));
+                    }
+                }
+            }
+            Ok(keys.into_iter().collect())
+        };
+        self.run("list keys", list).await
+    }
+}
+
+/// What an attribute of text says.
+fn text(bytes: &[u8]) -> Option<&str> {
+    core::str::from_utf8(bytes).ok()
 }
 
 fn of_application(application: &str) -> [Attribute; 2] {
@@ -183,5 +204,9 @@ impl EpochKeys for Pkcs11EpochKeys {
 
     fn epochs<'a>(&'a self, key_id: &'a [u8; 32]) -> BoxFuture<'a, Result<Vec<u64>, StoreError>> {
         Box::pin(self.epochs_now(key_id))
+    }
+
+    fn keys(&self) -> BoxFuture<'_, Result<Vec<[u8; 32]>, StoreError>> {
+        Box::pin(self.keys_now())
     }
 }

@@ -59,6 +59,7 @@ pub enum Imported {
 struct Piece {
     key: KeyRef,
     kind: Kind,
+    print: Option<[u8; 32]>,
     secret: Zeroizing<Vec<u8>>,
 }
 
@@ -120,7 +121,7 @@ impl Vault {
                 return Err(VaultInputError::EpochNotNew { given: piece.key.epoch(), highest: known.highest }.into());
             }
             crash::point(Point::PutBackBeforeKey);
-            let epoch_key = self.new_epoch_key(&piece.key).await?;
+            let epoch_key = self.new_epoch_key(&piece.key, piece.print).await?;
             let sealed = self.seal(&piece.secret, piece.kind, &piece.key, &epoch_key).await?;
             record = put(record, piece.kind, Slot::new(&piece.key, sealed))?;
         }
@@ -157,13 +158,14 @@ impl Vault {
 
 /// The active share first, then the pending ones.
 fn pieces<A: Record, P: Record>(export: &KeyExport<A, P>) -> Vec<Piece> {
-    let piece = |key: &KeyRef, kind, secret| {
-        let key = KeyRef::new(export.key_id, key.epoch(), key.participant(), export.suite);
-        Piece { key, kind, secret }
-    };
-    let active = export.active.iter().map(|(key, share)| piece(key, Kind::ActiveShare, share.to_secret_bytes()));
-    let pending = export.pending.iter().map(|(key, share)| piece(key, Kind::PendingShare, share.to_secret_bytes()));
+    let named = |key: &KeyRef| KeyRef::new(export.key_id, key.epoch(), key.participant(), export.suite);
+    let active = export.active.iter().map(|(key, share)| piece(named(key), Kind::ActiveShare, share));
+    let pending = export.pending.iter().map(|(key, share)| piece(named(key), Kind::PendingShare, share));
     active.chain(pending).collect()
+}
+
+fn piece<T: Record>(key: KeyRef, kind: Kind, share: &T) -> Piece {
+    Piece { key, kind, print: share.print(), secret: share.to_secret_bytes() }
 }
 
 /// Adds a share to a record that does not hold it. An active one does away with all below it.

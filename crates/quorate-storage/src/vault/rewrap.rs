@@ -21,10 +21,11 @@ use quorate_core::{
 use super::{
     KeyRef, VERSION, Vault, VaultError, VaultInputError,
     cosigner::identity_name,
+    epoch_file::EpochFile,
     header_name,
     key_record::{KeyRecord, Slot},
     read_header,
-    shares::{EPOCH_KEY_VERSION, key_id_of, read_epoch_key},
+    shares::key_id_of,
 };
 use crate::{
     domain,
@@ -122,13 +123,10 @@ impl Vault {
         let name = id.name()?;
         let missing = VaultError::EpochKeyMissing { epoch: id.epoch() };
         let Some(file) = self.epoch_keys.read(id).await? else { return Err(missing) };
-        let wrapped = read_epoch_key(&name, &file)?;
-        let anew = keks.rewrap(&self.epoch_context(id)?, &wrapped).await.map_err(|error| failed(&name, error.into()))?;
-        let mut file = Writer::default();
-        file.u8(EPOCH_KEY_VERSION);
-        write_wrapped(&anew, &mut file);
+        let EpochFile { of, wrapped } = EpochFile::read(&name, &file)?;
+        let wrapped = keks.rewrap(&self.epoch_context(id)?, &wrapped).await.map_err(|error| failed(&name, error.into()))?;
         // Also where it is the same: that finishes what a crash cut short.
-        if self.epoch_keys.replace(id, file.as_bytes()).await? { Ok(()) } else { Err(missing) }
+        if self.epoch_keys.replace(id, &EpochFile { of, wrapped }.to_bytes()).await? { Ok(()) } else { Err(missing) }
     }
 
     async fn rewrap_header(&self, keks: &Exchange<'_>) -> Result<(), VaultError> {

@@ -1,25 +1,20 @@
 //! A share's way through the vault.
 
-use quorate_core::{
-    Secret,
-    wire::{Encoding, Reader, Writer},
-};
+use quorate_core::{Secret, wire::Encoding};
 use zeroize::Zeroizing;
 
 use super::{
     KeyRef, Record, Vault, VaultError, VaultInputError,
+    epoch_file::{EpochFile, OfKey},
     key_record::{ATTEMPTS, KeyRecord, Slot},
 };
 use crate::{
     crash::{self, Point},
     domain,
-    epoch_key::{EpochKeyId, hex},
-    kek::WrappedKey,
-    sealed::{Binding, Kind, Sealed, SealedError, random_key, read_wrapped, write_wrapped},
+    epoch_key::{EpochKeyId, hex, key_id_from_hex},
+    sealed::{Binding, Kind, Sealed, SealedError, random_key},
     store::{MAX_PAGE, RecordName, StoreError, Stored},
 };
-
-pub(super) const EPOCH_KEY_VERSION: u8 = 1;
 
 impl Vault {
     /// Stores a share that is not certified yet. Once it returned, the share survives any crash, and its confirmation may leave.
@@ -36,7 +31,7 @@ impl Vault {
         let found = self.read_key(key.key_id()).await?;
         KeyRecord::check_new(found.as_ref().map(|(_, record)| record), key)?;
         crash::point(Point::PutPendingBeforeKey);
-        let epoch_key = self.new_epoch_key(key).await?;
+        let epoch_key = self.new_epoch_key(key, share.print()).await?;
         let sealed = self.seal(&secret, Kind::PendingShare, key, &epoch_key).await?;
         crash::point(Point::PutPendingBeforeRecord);
         self.update(key.key_id(), |record| Ok(KeyRecord::add_pending(record, key, sealed.clone())?)).await?;
@@ -211,13 +206,12 @@ impl Vault {
     }
 
     /// Makes the key of a new epoch, or takes the one that is there while no share of the epoch is.
-    pub(super) async fn new_epoch_key(&self, key: &KeyRef) -> Result<Secret<[u8; 32]>, VaultError> {
+    pub(super) async fn new_epoch_key(&self, key: &KeyRef, print: Option<[u8; 32]>) -> Result<Secret<[u8; 32]>, VaultError> {
         let id = EpochKeyId::new(*key.key_id(), key.epoch());
         let epoch_key = random_key().ok_or(VaultError::Randomness)?;
-        let mut file = Writer::default();
-        file.u8(EPOCH_KEY_VERSION);
-        write_wrapped(&self.kek.wrap_key(&self.epoch_context(&id)?, &epoch_key).await?, &mut file);
-        match self.epoch_keys.create(&id, file.as_bytes()).await {
+        let wrapped = self.kek.wrap_key(&self.epoch_context(&id)?, &epoch_key).await?;
+        let file = EpochFile { of: print.map(|print| OfKey { suite: key.suite(), print }), wrapped };
+        match self.epoch_keys.create(&id, &file.to_bytes()).await {
             Ok(()) => Ok(epoch_key),
             // Left by an attempt that died, or made by another task just now. It has opened nothing else, so both may use it.
             Err(StoreError::AlreadyExists { .. }) => {
@@ -231,7 +225,7 @@ impl Vault {
         let id = EpochKeyId::new(*key.key_id(), key.epoch());
         let Some(file) = self.epoch_keys.read(&id).await? else { return Ok(None) };
         let name = id.name()?;
-        let wrapped = read_epoch_key(&name, &file)?;
+        let EpochFile { wrapped, .. } = EpochFile::read(&name, &file)?;
         let unwrapped = self.kek.unwrap_key(&self.epoch_context(&id)?, &wrapped).await;
         unwrapped.map(Some).map_err(|error| sealed_error(&name, error.into()))
     }
@@ -304,15 +298,6 @@ impl Vault {
     }
 }
 
-/// The wrapped key in what is kept of an epoch key.
-pub(super) fn read_epoch_key(name: &RecordName, file: &[u8]) -> Result<WrappedKey, VaultError> {
-    let mut input = Reader::new(file);
-    match (input.u8(), read_wrapped(&mut input), input.finish()) {
-        (Ok(EPOCH_KEY_VERSION), Ok(wrapped), Ok(())) => Ok(wrapped),
-        _ => Err(VaultError::Damaged { name: name.clone() }),
-    }
-}
-
 fn known(record: Option<KeyRecord>) -> Result<KeyRecord, VaultError> {
     Ok(record.ok_or(VaultInputError::UnknownKey)?)
 }
@@ -332,14 +317,5 @@ pub(super) fn key_name(key_id: &[u8; 32]) -> Result<RecordName, StoreError> {
 
 /// The key that a record's name says, if it is one.
 pub(super) fn key_id_of(name: &RecordName) -> Option<[u8; 32]> {
-    let digits = name.as_str().strip_prefix("keys/")?.as_bytes();
-    let mut key_id = [0; 32];
-    let (pairs, rest) = digits.as_chunks::<2>();
-    if pairs.len() != key_id.len() || !rest.is_empty() {
-        return None;
-    }
-    for (byte, pair) in key_id.iter_mut().zip(pairs) {
-        *byte = u8::from_str_radix(core::str::from_utf8(pair).ok()?, 16).ok()?;
-    }
-    Some(key_id)
+    key_id_from_hex(name.as_str().strip_prefix("keys/")?)
 }

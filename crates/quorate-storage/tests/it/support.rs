@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use quorate_core::{Identifier, PeerId, SuiteId};
 use quorate_storage::{
-    Faults, KeyEncryptionKey, KeyRef, MemoryEpochKeys, MemoryStore, Passphrase, Record, Store, Vault, VaultError,
+    Faults, KeyEncryptionKey, KeyRef, MemoryEpochKeys, MemoryStore, Passphrase, Record, RecordName, Store, Vault, VaultError,
     kek::PassphraseParams,
 };
 use zeroize::Zeroizing;
@@ -57,6 +57,10 @@ impl Record for Share {
 
     fn to_secret_bytes(&self) -> Zeroizing<Vec<u8>> {
         Zeroizing::new([&self.epoch.to_be_bytes()[..], &self.secret].concat())
+    }
+
+    fn print(&self) -> Option<[u8; 32]> {
+        Some([self.secret.first().copied().unwrap_or(0); 32])
     }
 
     fn from_secret_bytes(bytes: &[u8], key: Option<&KeyRef>) -> Result<Self, Unfit> {
@@ -121,6 +125,13 @@ impl Rig {
 
     pub(crate) fn record(&self, name: &str) -> Option<Vec<u8>> {
         self.store.dump().into_iter().rev().find(|(found, _)| found.as_str() == name).map(|(_, value)| value)
+    }
+
+    /// Puts the store back to before a key. Epoch keys are never put back.
+    pub(crate) fn forget(&self, key_id: &[u8; 32]) {
+        let name = RecordName::new(&key_record_name(key_id)).unwrap();
+        let found = block_on(self.store.read(&name)).unwrap().unwrap();
+        block_on(self.store.delete(&name, &found.version)).unwrap();
     }
 
     pub(crate) fn epochs(&self) -> Vec<u64> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use quorate_core::{PeerId, SuiteId};
 use quorate_storage::{
-    EpochKeys as _, KeyRef, KeyState, MemoryEpochKeys, MemoryStore, RecordName, StoreError, Vault, VaultError,
+    EpochKeyId, EpochKeys as _, KeyRef, KeyState, MemoryEpochKeys, MemoryStore, RecordName, StoreError, Vault, VaultError,
     vault::VaultInputError,
 };
 
@@ -31,6 +31,48 @@ fn destructions_that_a_crash_cut_short_are_finished_behind_an_opening_at_once() 
     block_on(rig.epoch_keys.create(&dead, &wrapped)).unwrap();
     drop(rig.open().unwrap());
     assert_eq!(rig.epochs(), [1]);
+}
+
+#[test]
+fn epoch_keys_without_a_record_say_of_which_key_they_are_and_go_below_an_epoch() {
+    let rig = Rig::new();
+    rig.activate(3);
+    rig.put(5);
+    rig.put(7);
+    let other = [0x5b; 32];
+    block_on(rig.vault.put_pending(&key_ref(other, 0), &Share::new(0))).unwrap();
+    assert_eq!(block_on(rig.vault.keys_with_epochs()).unwrap(), [KEY, other].into());
+    assert_eq!(block_on(rig.vault.orphan(&KEY)).unwrap(), None);
+    assert!(!block_on(rig.vault.destroy_orphan(&KEY, u64::MAX)).unwrap());
+    assert_eq!(rig.epochs(), [3, 5, 7, 0]);
+    rig.forget(&KEY);
+    let orphan = block_on(rig.vault.orphan(&KEY)).unwrap().unwrap();
+    assert_eq!((orphan.key_id, orphan.suite, orphan.print, orphan.lowest), (KEY, SuiteId::Bip340, [0xa5; 32], 3));
+    assert!(block_on(rig.vault.destroy_orphan(&KEY, 7)).unwrap());
+    assert_eq!(rig.epochs(), [7, 0]);
+    assert!(!block_on(rig.vault.destroy_orphan(&KEY, 7)).unwrap());
+    assert_eq!(block_on(rig.vault.orphan(&KEY)).unwrap().unwrap().lowest, 7);
+}
+
+#[test]
+fn epoch_keys_of_version_1_open_and_are_nobodys_without_a_record() {
+    let rig = Rig::new();
+    rig.activate(0);
+    let (id, wrapped) = rig.epoch_keys.dump().remove(0);
+    assert_eq!(wrapped[0], 2);
+    // Version 1 has neither suite nor print.
+    let first = [&[1][..], &wrapped[34..]].concat();
+    assert!(block_on(rig.epoch_keys.replace(&id, &first)).unwrap());
+    assert_eq!(rig.active().unwrap(), Share::new(0));
+    rig.forget(&KEY);
+    assert_eq!(block_on(rig.vault.orphan(&KEY)).unwrap(), None);
+    // Two that contradict one another are nobody's either.
+    block_on(rig.epoch_keys.replace(&id, &wrapped)).unwrap();
+    assert!(block_on(rig.vault.orphan(&KEY)).unwrap().is_some());
+    let mut another = wrapped;
+    another[3] ^= 1;
+    block_on(rig.epoch_keys.create(&EpochKeyId::new(KEY, 1), &another)).unwrap();
+    assert_eq!(block_on(rig.vault.orphan(&KEY)).unwrap(), None);
 }
 
 #[test]

@@ -20,7 +20,7 @@ use tokio::{
 };
 use zeroize::Zeroizing;
 
-use super::{Cosigner, Shared, answer, consents::Consents, presign, recover, reshare};
+use super::{Cosigner, Shared, answer, consents::Consents, orphans, presign, recover, reshare};
 use crate::{
     audit::{self, Audit},
     backup::BackupTarget,
@@ -317,6 +317,7 @@ fn in_background(
         tokio::spawn(answer::answer_all(Arc::clone(shared))),
         tokio::spawn(recover::complete_pending(Arc::clone(shared), incomplete)),
         tokio::spawn(recover::catch_up_with_all(Arc::clone(shared))),
+        tokio::spawn(orphans::forget_all(Arc::clone(shared))),
         tokio::spawn(crate::pairing::watch(Arc::clone(shared))),
         tokio::spawn(crate::witness::watch(Arc::clone(shared))),
         tokio::spawn(presign::fill_all(Arc::clone(shared), wishes)),

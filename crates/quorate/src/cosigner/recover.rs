@@ -25,20 +25,22 @@ use crate::{
 
 /// Pauses between two attempts: from the first, doubling, up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// How long peers have to answer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 /// How often to look for peers that were not asked yet.
-const LOOK_EVERY: Duration = Duration::from_secs(2);
+pub(super) const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// The most bytes of holders in one answer.
 const MAX_FORMER: usize = 1 << 20;
+/// How many keys are tried again. While the store does not answer, whoever holds keys of its own can name others here.
+const MAX_OPEN: usize = 1 << 15;
 /// How many shares are asked for at one time.
 const AT_ONCE: usize = 32;
 
 /// Asks for the certificates of shares that are pending at the start, and of those that `incomplete` names later.
 pub(super) async fn complete_pending(shared: Arc<Shared>, mut incomplete: mpsc::UnboundedReceiver<KeyRef>) {
     let next = |open: &mut VecDeque<KeyRef>, key: KeyRef| {
-        if !open.contains(&key) {
+        if open.len() < MAX_OPEN && !open.contains(&key) {
             open.push_front(key);
         }
     };
@@ -122,14 +124,16 @@ fn pending_of(summary: &KeySummary) -> Vec<KeyRef> {
 pub(super) async fn complete(shared: &Arc<Shared>, key: &KeyRef) -> Result<bool, CosignerError> {
     let pending = match shared.vault.load_pending::<Stored<AnyPendingShare>>(key.key_id(), key.epoch()).await {
         Ok((_, pending)) => pending,
-        // Its own ceremony completed it in the meantime, or a higher epoch did away with it. What failed may have been the last step.
-        Err(VaultError::Input(VaultInputError::NoPendingShare { .. })) => return finish(shared, key).await,
-        Err(VaultError::Input(VaultInputError::UnknownKey)) => return Ok(true),
+        // Its own ceremony completed it in the meantime, or a higher epoch did away with it, or the store was put back to before the key.
+        // What failed may have been the last step.
+        Err(VaultError::Input(VaultInputError::NoPendingShare { .. } | VaultInputError::UnknownKey)) => {
+            return finish(shared, key).await;
+        }
         Err(error) => return Err(error.into()),
     };
     let (mut confirmations, mut share) = (BTreeMap::new(), None);
     // Not only who received a share: a dealer that left, or any of the former holders, may be the one that has the certificate.
-    let others: Vec<_> = shared.roster.iter().map(|entry| entry.identity).filter(|peer| *peer != shared.me).collect();
+    let others = others(shared);
     let mut answers = ask(shared, key.key_id(), key.epoch(), &others)?;
     let everyone = pending.share.placement().participants().len();
     let certificate = async {
@@ -170,7 +174,7 @@ async fn finish(shared: &Arc<Shared>, key: &KeyRef) -> Result<bool, CosignerErro
         return Ok(true);
     }
     // The certificate by which it is given up came, and was not stored.
-    let others: Vec<_> = shared.roster.iter().map(|entry| entry.identity).filter(|peer| *peer != shared.me).collect();
+    let others = others(shared);
     let mut answers = ask(shared, key.key_id(), key.epoch(), &others)?;
     let certificate = async {
         while let Some((_, message)) = answers.next().await {
@@ -184,6 +188,10 @@ async fn finish(shared: &Arc<Shared>, key: &KeyRef) -> Result<bool, CosignerErro
         Ok(false)
     };
     tokio::time::timeout(ANSWER_WITHIN, certificate).await.unwrap_or(Ok(false))
+}
+
+pub(super) fn others(shared: &Shared) -> Vec<PeerId> {
+    shared.roster.iter().map(|entry| entry.identity).filter(|peer| *peer != shared.me).collect()
 }
 
 /// Asks for a certificate of this epoch or a later one. Peers that cannot be asked are left out.
@@ -251,16 +259,16 @@ pub(super) fn new_epoch(key: &Stored<AnyKeyShare>) -> Message {
 /// enough shares of it.
 pub(super) async fn learn(shared: &Arc<Shared>, suite: SuiteId, record: &[u8]) -> Result<(), CosignerError> {
     let Ok(certified) = AnyCertified::from_record(suite, record) else { return Ok(()) };
-    // A key that this cosigner has nothing to do with, or something that calls itself by its name.
-    if shared.print_of(certified.key_id().as_bytes()).await? != Some(certified.key_print()) {
-        return Ok(());
-    }
     // Whoever handed it over may not come again.
     learn_from(shared, &certified, record).await.inspect_err(|_| shared.try_again(&certified))
 }
 
 async fn learn_from(shared: &Arc<Shared>, certified: &AnyCertified, record: &[u8]) -> Result<(), CosignerError> {
     let (key_id, epoch) = (*certified.key_id().as_bytes(), certified.epoch());
+    // A key that this cosigner has nothing to do with, or something that calls itself by its name.
+    if shared.print_of_remains(&key_id).await? != Some(certified.key_print()) {
+        return Ok(());
+    }
     if shared.is_past(certified).await? {
         // A crash may have come before the end.
         return shared.finish_retirement(&key_id).await;
@@ -291,7 +299,7 @@ async fn learn_from(shared: &Arc<Shared>, certified: &AnyCertified, record: &[u8
 
 /// Asks everyone, once it is there, whether keys have moved on while this cosigner was away.
 pub(super) async fn catch_up_with_all(shared: Arc<Shared>) {
-    let mut open: Vec<_> = shared.roster.iter().map(|entry| entry.identity).filter(|peer| *peer != shared.me).collect();
+    let mut open = others(&shared);
     while !open.is_empty() {
         for peer in core::mem::take(&mut open) {
             if !shared.network.is_connected(peer) || catch_up_with(&shared, peer).await.is_err() {
@@ -302,37 +310,44 @@ pub(super) async fn catch_up_with_all(shared: Arc<Shared>) {
     }
 }
 
+/// A key, and the epoch that this cosigner is at.
+pub(super) type Known = ([u8; 32], SuiteId, u64);
+
 async fn catch_up_with(shared: &Arc<Shared>, peer: PeerId) -> Result<(), CosignerError> {
     let mut after = None;
     loop {
         let page = shared.vault.list(after.as_ref(), 256).await?;
-        let keys: Vec<_> = page.keys.iter().filter(|key| key.active.is_some()).map(|key| key.key_id).collect();
-        let mut epochs = Vec::new();
-        if !keys.is_empty() {
-            let question = super::fresh()?;
-            let mut answers = shared.expect(shared.me, question, [peer])?;
-            shared.tell(peer, &Message::AskEpochs { question, former: false, keys })?;
-            let answer = tokio::time::timeout(ANSWER_WITHIN, answers.next()).await;
-            let Ok(Some((_, Message::Epochs { epochs: theirs, .. }))) = answer else {
-                return Err(CosignerError::Unavailable { names: vec![shared.name_of(peer)] });
-            };
-            epochs = theirs;
-        }
-        for key in &page.keys {
-            let Some(slot) = key.active else { continue };
-            let theirs = epochs.iter().find(|theirs| theirs.key_id == key.key_id).and_then(|theirs| theirs.active);
-            if let Some(later) = theirs.filter(|later| *later > slot.epoch)
-                && !catch_up(shared, &key.key_id, key.suite, later, peer).await?
-            {
-                // Whoever names an epoch and has no certificate of it is not waited for with every key; others are asked first.
-                return Err(CosignerError::Unavailable { names: vec![shared.name_of(peer)] });
-            }
-        }
+        let known = page.keys.iter().filter_map(|key| Some((key.key_id, key.suite, key.active?.epoch)));
+        catch_up_keys(shared, peer, &known.collect::<Vec<_>>()).await?;
         after = page.next;
         if after.is_none() {
             return Ok(());
         }
     }
+}
+
+/// Asks a peer where it is with some keys, and catches up with those that are further there.
+pub(super) async fn catch_up_keys(shared: &Arc<Shared>, peer: PeerId, known: &[Known]) -> Result<(), CosignerError> {
+    if known.is_empty() {
+        return Ok(());
+    }
+    let unavailable = || CosignerError::Unavailable { names: vec![shared.name_of(peer)] };
+    let question = super::fresh()?;
+    let mut answers = shared.expect(shared.me, question, [peer])?;
+    let keys = known.iter().map(|(key_id, ..)| *key_id).collect();
+    shared.tell(peer, &Message::AskEpochs { question, former: false, keys })?;
+    let answer = tokio::time::timeout(ANSWER_WITHIN, answers.next()).await;
+    let Ok(Some((_, Message::Epochs { epochs, .. }))) = answer else { return Err(unavailable()) };
+    for (key_id, suite, mine) in known {
+        let theirs = epochs.iter().find(|theirs| theirs.key_id == *key_id).and_then(|theirs| theirs.active);
+        if let Some(later) = theirs.filter(|later| later > mine)
+            && !catch_up(shared, key_id, *suite, later, peer).await?
+        {
+            // Whoever names an epoch and has no certificate of it is not waited for with every key; others are asked first.
+            return Err(unavailable());
+        }
+    }
+    Ok(())
 }
 
 /// Hands over what is public about a key: the certificate of this epoch or a later one, or at least this cosigner's confirmation.

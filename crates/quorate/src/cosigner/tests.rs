@@ -53,6 +53,7 @@ struct Team {
     hub: Hub,
     roster: Roster,
     stores: Vec<StoreFaults>,
+    memory: Vec<Arc<MemoryStore>>,
     vaults: Vec<Vault>,
     cosigners: Vec<Cosigner>,
 }
@@ -72,18 +73,20 @@ impl Team {
 
     /// A team of another size.
     async fn of(size: usize, honest: usize) -> Self {
-        let (mut vaults, mut stores) = (Vec::new(), Vec::new());
+        let (mut vaults, mut stores, mut memory) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..size {
             let faults = StoreFaults::none();
-            let store: Arc<dyn Store> = Arc::new(MemoryStore::new(faults.clone()));
+            let in_memory = Arc::new(MemoryStore::new(faults.clone()));
+            let store: Arc<dyn Store> = in_memory.clone();
             let kek = Passphrase::create(&store, "x".to_owned().into(), PassphraseParams::insecure_fast()).await.unwrap();
             vaults.push(create_vault(store, Arc::new(MemoryEpochKeys::default()), Arc::new(kek)).await.unwrap());
             stores.push(faults);
+            memory.push(in_memory);
         }
         let entry =
             |(index, vault): (usize, &Vault)| Entry::new(NAMES[index], *vault.cosigner(), format!("127.0.0.1:{}", 7001 + index));
         let roster = Roster::new(vaults.iter().enumerate().map(entry)).unwrap();
-        let mut team = Self { hub: Hub::new(1, Faults::NONE), roster, stores, vaults, cosigners: Vec::new() };
+        let mut team = Self { hub: Hub::new(1, Faults::NONE), roster, stores, memory, vaults, cosigners: Vec::new() };
         for index in 0..honest {
             let cosigner = team.boot(index, |builder| builder).await;
             team.cosigners.push(cosigner);

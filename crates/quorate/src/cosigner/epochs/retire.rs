@@ -35,11 +35,16 @@ impl Shared {
         let note = self.epoch_note(&key_id).await?;
         if note.retired_at() < Some((epoch, digest)) {
             let retired = Retired { epoch, digest, record: record.to_vec() };
-            self.change_epoch_note(&key_id, |note| note.retired = Some(retired.clone())).await?;
+            self.change_epoch_note(&key_id, |note| {
+                note.retired = Some(retired.clone());
+                note.key_print.get_or_insert_with(|| certified.key_print());
+            })
+            .await?;
         }
+        let Some(summary) = summary else { return self.retire_orphan(&key_id, epoch).await };
         // A share of the same number and a higher package survives: epochs are ordered by both.
         let through = if held > Some(digest) { epoch.checked_sub(1) } else { Some(epoch) };
-        let (Some(through), Some(summary)) = (through, summary) else { return Ok(()) };
+        let Some(through) = through else { return Ok(()) };
         let loses = summary.active.iter().chain(&summary.pending).any(|slot| slot.epoch <= through);
         self.vault.retire(&key_id, through).await?;
         if loses {
@@ -48,10 +53,22 @@ impl Shared {
         Ok(())
     }
 
-    /// Whether this cosigner has a share of an epoch below one, and has not given it up.
+    /// Destroys the epoch keys of a key of which the store knows nothing, below an epoch whose certificate came. That of the epoch itself
+    /// stays: whose store is put in place again may be one of its holders.
+    async fn retire_orphan(&self, key_id: &[u8; 32], epoch: u64) -> Result<(), CosignerError> {
+        if self.vault.destroy_orphan(key_id, epoch).await? {
+            self.audit.note(audit::entry(AuditKind::ShareRetired).key(*key_id).epoch(epoch)).await;
+        }
+        Ok(())
+    }
+
+    /// Whether this cosigner has a share of an epoch below one, or the key of such an epoch alone, and has not given it up.
     pub(in crate::cosigner) async fn holds_below(&self, key_id: &[u8; 32], epoch: u64) -> Result<bool, CosignerError> {
         let retired = self.epoch_note(key_id).await?.retired_at();
-        let Some(summary) = self.summary(key_id).await? else { return Ok(false) };
+        let Some(summary) = self.summary(key_id).await? else {
+            let orphan = self.vault.orphan(key_id).await?;
+            return Ok(orphan.is_some_and(|orphan| orphan.lowest < epoch && retired.is_none_or(|(retired, _)| retired < epoch)));
+        };
         let is_active = summary.active.is_some_and(|slot| slot.epoch >= epoch);
         let lower = summary.active.iter().chain(&summary.pending).any(|slot| slot.epoch < epoch);
         Ok(lower && !is_active && retired.is_none_or(|(retired, _)| retired < epoch))
@@ -69,7 +86,7 @@ impl Shared {
     pub(in crate::cosigner) async fn finish_retirement(&self, key_id: &[u8; 32]) -> Result<(), CosignerError> {
         let _one_at_a_time = self.reshares.changing.lock().await;
         let Some((epoch, digest)) = self.epoch_note(key_id).await?.retired_at() else { return Ok(()) };
-        let Some(summary) = self.summary(key_id).await? else { return Ok(()) };
+        let Some(summary) = self.summary(key_id).await? else { return self.retire_orphan(key_id, epoch).await };
         let through = match self.digest_at(key_id, epoch).await? {
             Some(held) if held >= digest => epoch.checked_sub(1),
             _ => Some(epoch),

@@ -7,7 +7,7 @@ use quorate_core::{
     keys::PendingShare,
     reshare::{NewEpoch, Reshare},
 };
-use quorate_storage::{Torn, VaultError, vault::VaultInputError};
+use quorate_storage::{KeyRef, RecordName, Store as _, Torn, VaultError, vault::VaultInputError};
 
 use super::*;
 use crate::{
@@ -210,12 +210,101 @@ async fn store_of_the_evicted_that_fails_once_keeps_nothing() {
         team.stores[2].fail_at(operation, Torn::Before);
         team.cosigners[0].reshare(evict).await.unwrap_or_else(|error| panic!("operation {operation}: {error}"));
         team.until_epoch(2, &id, None).await;
+        team.until_no_epoch_key(2, &id, 0, &format!("operation {operation}")).await;
+    }
+}
+
+impl Team {
+    /// Puts a store back to before a key. Epoch keys are never put back.
+    async fn forget(&self, index: usize, key_id: &[u8; 32]) {
+        for shelf in ["keys", "epoch-notes"] {
+            let name = RecordName::new(&format!("{shelf}/{}", hex::encode(key_id))).unwrap();
+            if let Some(found) = self.memory[index].read(&name).await.unwrap() {
+                self.memory[index].delete(&name, &found.version).await.unwrap();
+            }
+        }
+    }
+
+    async fn until_no_epoch_key(&self, index: usize, key_id: &[u8; 32], epoch: u64, words: &str) {
         let left = async {
-            while team.vaults[2].has_epoch_key(&id, 0).await.unwrap() {
+            while self.vaults[index].has_epoch_key(key_id, epoch).await.unwrap() {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };
-        assert!(tokio::time::timeout(Duration::from_secs(30), left).await.is_ok(), "operation {operation}: the key stays");
+        assert!(tokio::time::timeout(Duration::from_secs(30), left).await.is_ok(), "{words}: the key of the epoch stays");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn epoch_key_goes_with_the_key_also_where_a_store_was_put_back_to_before_it() {
+    let mut team = Team::with(4, 3, 2, &[SuiteId::Ed25519]).await;
+    let id = team.key_id(0).await;
+    let carol = team.cosigners.remove(2);
+    carol.shutdown().await;
+    team.forget(2, &id).await;
+    let evict = refresh().without_holder("carol").with_holder("dave");
+    // The cosigners are alice, bob and dave.
+    team.agreed(0, &evict, &[1, 2]).await.unwrap();
+    assert!(team.vaults[2].has_epoch_key(&id, 0).await.unwrap());
+    let carol = team.boot(2, |builder| builder).await;
+    team.until_no_epoch_key(2, &id, 0, "after a start").await;
+    drop(carol);
+}
+
+/// Whoever is there is told at once, and nobody tells it twice.
+#[tokio::test(flavor = "multi_thread")]
+async fn epoch_key_goes_with_the_key_while_its_store_fails_once() {
+    for operation in 0..8 {
+        let team = Team::with(4, 3, 2, &[SuiteId::Ed25519]).await;
+        let id = team.key_id(0).await;
+        team.forget(2, &id).await;
+        let evict = refresh().without_holder("carol").with_holder("dave");
+        for index in [1, 3] {
+            team.cosigners[0].reshare(evict.clone()).await.unwrap_err();
+            let plan = team.plan_at(index).await.plan;
+            team.cosigners[index].consent(plan).await.unwrap();
+        }
+        team.stores[2].fail_at(operation, Torn::Before);
+        team.cosigners[0].reshare(evict).await.unwrap_or_else(|error| panic!("operation {operation}: {error}"));
+        team.until_no_epoch_key(2, &id, 0, &format!("operation {operation}")).await;
+    }
+}
+
+/// A share of some other key that calls itself by the same name.
+struct OfAnotherKey;
+
+impl quorate_storage::Record for OfAnotherKey {
+    type Error = core::convert::Infallible;
+
+    fn to_secret_bytes(&self) -> zeroize::Zeroizing<Vec<u8>> {
+        zeroize::Zeroizing::default()
+    }
+
+    fn print(&self) -> Option<[u8; 32]> {
+        Some([9; 32])
+    }
+
+    fn from_secret_bytes(_: &[u8], _: Option<&KeyRef>) -> Result<Self, Self::Error> {
+        Ok(Self)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn certificate_of_another_key_or_the_same_epoch_destroys_no_epoch_key_of_an_unknown_key() {
+    let team = Team::with(4, 3, 2, &[SuiteId::Ed25519]).await;
+    let (id, shared) = (team.key_id(0).await, |index: usize| team.cosigners[index].shared());
+    let record = async || shared(0).find("w", None).await.unwrap().share.certified_record();
+    let key = KeyRef::new(id, 0, Identifier::new(1).unwrap(), SuiteId::Ed25519);
+    team.vaults[3].put_pending(&key, &OfAnotherKey).await.unwrap();
+    for index in [2, 3] {
+        team.forget(index, &id).await;
+        crate::cosigner::recover::learn(shared(index), SuiteId::Ed25519, &record().await).await.unwrap();
+        assert!(team.vaults[index].has_epoch_key(&id, 0).await.unwrap(), "the store may be put in place again");
+    }
+    team.agreed(0, &refresh().without_holder("carol"), &[1]).await.unwrap();
+    for index in [2, 3] {
+        crate::cosigner::recover::learn(shared(index), SuiteId::Ed25519, &record().await).await.unwrap();
+        assert_eq!(team.vaults[index].has_epoch_key(&id, 0).await.unwrap(), index == 3);
     }
 }
 
