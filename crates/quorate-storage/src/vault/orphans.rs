@@ -7,7 +7,10 @@ use std::collections::BTreeSet;
 
 use quorate_core::SuiteId;
 
-use super::{Vault, VaultError, epoch_file::EpochFile};
+use super::{
+    Vault, VaultError,
+    epoch_file::{EpochFile, OfKey},
+};
 use crate::epoch_key::{EpochKeyId, hex};
 
 /// A key without a record of which there are epoch keys that say of which key they are.
@@ -52,39 +55,43 @@ impl Vault {
     ///
     /// [`VaultError::Damaged`] if its record is not what this vault wrote, and those of the store and of the place of the epoch keys.
     pub async fn orphan(&self, key_id: &[u8; 32]) -> Result<Option<Orphan>, VaultError> {
-        let epochs = self.epoch_keys.epochs(key_id).await?;
-        if epochs.is_empty() || self.read_key(key_id).await?.is_some() {
-            return Ok(None);
-        }
-        let mut found: Option<Orphan> = None;
-        for epoch in epochs {
-            let id = EpochKeyId::new(*key_id, epoch);
-            let Some(file) = self.epoch_keys.read(&id).await? else { continue };
-            let Ok(EpochFile { of: Some(of), .. }) = EpochFile::read(&id.name()?, &file) else { continue };
-            let this = Orphan { key_id: *key_id, suite: of.suite, print: of.print, lowest: epoch };
-            if found.as_ref().is_some_and(|found| (found.suite, found.print) != (this.suite, this.print)) {
-                return Ok(None);
-            }
-            found.get_or_insert(this);
-        }
-        Ok(found)
+        let orphans = self.orphan_epochs(key_id).await?;
+        let Some((lowest, OfKey { suite, print })) = orphans.first().copied() else { return Ok(None) };
+        let contradicted = orphans.iter().any(|(_, of)| *of != OfKey { suite, print });
+        Ok((!contradicted).then_some(Orphan { key_id: *key_id, suite, print, lowest }))
     }
 
-    /// Destroys the epoch keys of a key without a record below an epoch, whose complete certificate says that the key has moved on. Gives
-    /// whether there were any. Nothing must store a share of the key meanwhile.
+    /// Destroys the epoch keys of a key without a record that say that they are of this key, below an epoch whose complete certificate says
+    /// that it has moved on. Gives whether there were any. Nothing must store a share of the key meanwhile.
     ///
     /// # Errors
     ///
-    /// Those of the store and of the place of the epoch keys. It may be called again.
-    pub async fn destroy_orphan(&self, key_id: &[u8; 32], below: u64) -> Result<bool, VaultError> {
-        if self.read_key(key_id).await?.is_some() {
-            return Ok(false);
-        }
+    /// As [`orphan`](Self::orphan). It may be called again.
+    pub async fn destroy_orphan(&self, key_id: &[u8; 32], print: [u8; 32], below: u64) -> Result<bool, VaultError> {
         let mut any = false;
-        for epoch in self.epoch_keys.epochs(key_id).await?.into_iter().filter(|epoch| *epoch < below) {
-            self.epoch_keys.destroy(&EpochKeyId::new(*key_id, epoch)).await?;
-            any = true;
+        for (epoch, of) in self.orphan_epochs(key_id).await? {
+            if epoch < below && of.print == print {
+                self.epoch_keys.destroy(&EpochKeyId::new(*key_id, epoch)).await?;
+                any = true;
+            }
         }
         Ok(any)
+    }
+
+    /// The epochs that say of which key they are, ascending; none if the key has a record.
+    async fn orphan_epochs(&self, key_id: &[u8; 32]) -> Result<Vec<(u64, OfKey)>, VaultError> {
+        let epochs = self.epoch_keys.epochs(key_id).await?;
+        let mut orphans = Vec::new();
+        if epochs.is_empty() || self.read_key(key_id).await?.is_some() {
+            return Ok(orphans);
+        }
+        for epoch in epochs {
+            let id = EpochKeyId::new(*key_id, epoch);
+            let Some(file) = self.epoch_keys.read(&id).await? else { continue };
+            if let Ok(EpochFile { of: Some(of), .. }) = EpochFile::read(&id.name()?, &file) {
+                orphans.push((epoch, of));
+            }
+        }
+        Ok(orphans)
     }
 }

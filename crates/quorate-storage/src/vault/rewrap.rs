@@ -5,8 +5,8 @@
 //! keys exist: placement counts both until the next reshare has destroyed them. The identity and the vault's own key have no epoch key:
 //! an old copy of these, which a store can keep in free pages, logs or versions, opens with the former key-encryption key for ever.
 //!
-//! An epoch key whose key has no record yet, left by an attempt that died before it stored anything, is not found, and stays under the
-//! former key. It opens nothing.
+//! An epoch key whose key has no record, left by an attempt that died before it stored anything or since the store was put back to before
+//! the key, is not found, and stays under the former key. It opens nothing that is in this store.
 //!
 //! The header is last. Until it is written the vault opens with the former key and the same call goes on; from then on it opens with
 //! the new one and nothing of it needs the former.

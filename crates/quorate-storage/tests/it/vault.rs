@@ -43,14 +43,15 @@ fn epoch_keys_without_a_record_say_of_which_key_they_are_and_go_below_an_epoch()
     block_on(rig.vault.put_pending(&key_ref(other, 0), &Share::new(0))).unwrap();
     assert_eq!(block_on(rig.vault.keys_with_epochs()).unwrap(), [KEY, other].into());
     assert_eq!(block_on(rig.vault.orphan(&KEY)).unwrap(), None);
-    assert!(!block_on(rig.vault.destroy_orphan(&KEY, u64::MAX)).unwrap());
+    assert!(!block_on(rig.vault.destroy_orphan(&KEY, [0xa5; 32], u64::MAX)).unwrap());
     assert_eq!(rig.epochs(), [3, 5, 7, 0]);
     rig.forget(&KEY);
     let orphan = block_on(rig.vault.orphan(&KEY)).unwrap().unwrap();
     assert_eq!((orphan.key_id, orphan.suite, orphan.print, orphan.lowest), (KEY, SuiteId::Bip340, [0xa5; 32], 3));
-    assert!(block_on(rig.vault.destroy_orphan(&KEY, 7)).unwrap());
+    assert!(!block_on(rig.vault.destroy_orphan(&KEY, [9; 32], 7)).unwrap());
+    assert!(block_on(rig.vault.destroy_orphan(&KEY, [0xa5; 32], 7)).unwrap());
     assert_eq!(rig.epochs(), [7, 0]);
-    assert!(!block_on(rig.vault.destroy_orphan(&KEY, 7)).unwrap());
+    assert!(!block_on(rig.vault.destroy_orphan(&KEY, [0xa5; 32], 7)).unwrap());
     assert_eq!(block_on(rig.vault.orphan(&KEY)).unwrap().unwrap().lowest, 7);
 }
 
@@ -72,7 +73,11 @@ fn epoch_keys_of_version_1_open_and_are_nobodys_without_a_record() {
     let mut another = wrapped;
     another[3] ^= 1;
     block_on(rig.epoch_keys.create(&EpochKeyId::new(KEY, 1), &another)).unwrap();
+    block_on(rig.epoch_keys.create(&EpochKeyId::new(KEY, 2), &first)).unwrap();
     assert_eq!(block_on(rig.vault.orphan(&KEY)).unwrap(), None);
+    // Only what says that it is of this key goes with it.
+    assert!(block_on(rig.vault.destroy_orphan(&KEY, [0xa5; 32], 9)).unwrap());
+    assert_eq!(rig.epochs(), [1, 2]);
 }
 
 #[test]

@@ -395,15 +395,6 @@ impl Shared {
         Ok(Some(pending.share.key_print()))
     }
 
-    /// The same, or of a key of which there are epoch keys alone, since the store was put back to before it. Enough to destroy these by, not
-    /// to take a share by.
-    pub(super) async fn print_of_remains(&self, key_id: &[u8; 32]) -> Result<Option<[u8; 32]>, CosignerError> {
-        match self.print_of(key_id).await? {
-            Some(print) => Ok(Some(print)),
-            None => Ok(self.vault.orphan(key_id).await?.map(|orphan| orphan.print)),
-        }
-    }
-
     /// The certificate of this epoch or a higher one.
     pub(super) async fn certificate_from(self: &Arc<Self>, key_id: &[u8; 32], epoch: u64) -> Option<Vec<u8>> {
         if let Ok(key) = self.load(key_id).await

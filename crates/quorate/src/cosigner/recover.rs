@@ -32,15 +32,15 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 pub(super) const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// The most bytes of holders in one answer.
 const MAX_FORMER: usize = 1 << 20;
-/// How many keys are tried again. While the store does not answer, whoever holds keys of its own can name others here.
-const MAX_OPEN: usize = 1 << 15;
+/// When to look again where the store did not say whether a certificate is of a key that this cosigner knows.
+const SECOND_LOOK: Duration = Duration::from_millis(500);
 /// How many shares are asked for at one time.
 const AT_ONCE: usize = 32;
 
 /// Asks for the certificates of shares that are pending at the start, and of those that `incomplete` names later.
 pub(super) async fn complete_pending(shared: Arc<Shared>, mut incomplete: mpsc::UnboundedReceiver<KeyRef>) {
     let next = |open: &mut VecDeque<KeyRef>, key: KeyRef| {
-        if open.len() < MAX_OPEN && !open.contains(&key) {
+        if !open.contains(&key) {
             open.push_front(key);
         }
     };
@@ -259,16 +259,33 @@ pub(super) fn new_epoch(key: &Stored<AnyKeyShare>) -> Message {
 /// enough shares of it.
 pub(super) async fn learn(shared: &Arc<Shared>, suite: SuiteId, record: &[u8]) -> Result<(), CosignerError> {
     let Ok(certified) = AnyCertified::from_record(suite, record) else { return Ok(()) };
-    // Whoever handed it over may not come again.
-    learn_from(shared, &certified, record).await.inspect_err(|_| shared.try_again(&certified))
+    // Whoever handed it over may not come again; but that it is of a key that is known here is not clear yet, and it is kept for a moment only.
+    let (print, orphan) = match known_print(shared, &certified).await {
+        Ok(found) => found,
+        Err(_) => {
+            tokio::time::sleep(SECOND_LOOK).await;
+            known_print(shared, &certified).await?
+        }
+    };
+    // A key that this cosigner has nothing to do with, or something that calls itself by its name.
+    if print != Some(certified.key_print()) {
+        return Ok(());
+    }
+    let done = if orphan { shared.retire_orphan(&certified).await } else { learn_from(shared, &certified, record).await };
+    done.inspect_err(|_| shared.try_again(&certified))
+}
+
+/// What stays the same of a key that has the name of a certified one here, and whether there are epoch keys alone of it.
+async fn known_print(shared: &Shared, certified: &AnyCertified) -> Result<(Option<[u8; 32]>, bool), CosignerError> {
+    let key_id = certified.key_id();
+    match shared.print_of(key_id.as_bytes()).await? {
+        Some(print) => Ok((Some(print), false)),
+        None => Ok((shared.vault.orphan(key_id.as_bytes()).await?.map(|orphan| orphan.print), true)),
+    }
 }
 
 async fn learn_from(shared: &Arc<Shared>, certified: &AnyCertified, record: &[u8]) -> Result<(), CosignerError> {
     let (key_id, epoch) = (*certified.key_id().as_bytes(), certified.epoch());
-    // A key that this cosigner has nothing to do with, or something that calls itself by its name.
-    if shared.print_of_remains(&key_id).await? != Some(certified.key_print()) {
-        return Ok(());
-    }
     if shared.is_past(certified).await? {
         // A crash may have come before the end.
         return shared.finish_retirement(&key_id).await;

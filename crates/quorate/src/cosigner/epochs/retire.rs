@@ -35,13 +35,9 @@ impl Shared {
         let note = self.epoch_note(&key_id).await?;
         if note.retired_at() < Some((epoch, digest)) {
             let retired = Retired { epoch, digest, record: record.to_vec() };
-            self.change_epoch_note(&key_id, |note| {
-                note.retired = Some(retired.clone());
-                note.key_print.get_or_insert_with(|| certified.key_print());
-            })
-            .await?;
+            self.change_epoch_note(&key_id, |note| note.retired = Some(retired.clone())).await?;
         }
-        let Some(summary) = summary else { return self.retire_orphan(&key_id, epoch).await };
+        let Some(summary) = summary else { return self.destroy_orphan(&key_id, certified.key_print(), epoch).await };
         // A share of the same number and a higher package survives: epochs are ordered by both.
         let through = if held > Some(digest) { epoch.checked_sub(1) } else { Some(epoch) };
         let Some(through) = through else { return Ok(()) };
@@ -53,11 +49,19 @@ impl Shared {
         Ok(())
     }
 
-    /// Destroys the epoch keys of a key of which the store knows nothing, below an epoch whose certificate came. That of the epoch itself
-    /// stays: whose store is put in place again may be one of its holders.
-    async fn retire_orphan(&self, key_id: &[u8; 32], epoch: u64) -> Result<(), CosignerError> {
-        if self.vault.destroy_orphan(key_id, epoch).await? {
-            self.audit.note(audit::entry(AuditKind::ShareRetired).key(*key_id).epoch(epoch)).await;
+    /// Destroys the epoch keys of a key of which the store knows nothing, below an epoch whose certificate came, if they are of the certified
+    /// key. That of the epoch itself stays: whose store is put in place again may be one of its holders. Nothing is written down, so that it
+    /// is still a key that this cosigner knows nothing of.
+    pub(in crate::cosigner) async fn retire_orphan(&self, certified: &AnyCertified) -> Result<(), CosignerError> {
+        let _one_at_a_time = self.reshares.changing.lock().await;
+        self.destroy_orphan(certified.key_id().as_bytes(), certified.key_print(), certified.epoch()).await
+    }
+
+    async fn destroy_orphan(&self, key_id: &[u8; 32], print: [u8; 32], below: u64) -> Result<(), CosignerError> {
+        if self.vault.destroy_orphan(key_id, print, below).await? {
+            let key = hex::encode(key_id);
+            tracing::warn!(target: "quorate::audit", key, below, "the key has moved on; what was left of it beside the store is destroyed");
+            self.audit.note(audit::entry(AuditKind::ShareRetired).key(*key_id).epoch(below)).await;
         }
         Ok(())
     }
@@ -85,8 +89,12 @@ impl Shared {
     /// Destroys what the certificate by which a share was given up says is destroyed: a crash may have come between the two.
     pub(in crate::cosigner) async fn finish_retirement(&self, key_id: &[u8; 32]) -> Result<(), CosignerError> {
         let _one_at_a_time = self.reshares.changing.lock().await;
-        let Some((epoch, digest)) = self.epoch_note(key_id).await?.retired_at() else { return Ok(()) };
-        let Some(summary) = self.summary(key_id).await? else { return self.retire_orphan(key_id, epoch).await };
+        let note = self.epoch_note(key_id).await?;
+        let Some((epoch, digest)) = note.retired_at() else { return Ok(()) };
+        let Some(summary) = self.summary(key_id).await? else {
+            let Some(print) = note.key_print else { return Ok(()) };
+            return self.destroy_orphan(key_id, print, epoch).await;
+        };
         let through = match self.digest_at(key_id, epoch).await? {
             Some(held) if held >= digest => epoch.checked_sub(1),
             _ => Some(epoch),
