@@ -253,7 +253,7 @@ pub(super) fn new_epoch(key: &Stored<AnyKeyShare>) -> Message {
 }
 
 /// Does what a certificate says, if it is one of a later epoch of a key that this cosigner holds: the pending share becomes active, or
-/// the old one is destroyed.
+/// the old one is destroyed. Of a key of which there are epoch keys alone, these are destroyed.
 ///
 /// Anyone may hand it over. It proves that all holders of that epoch have shares of this key, which nobody can who does not know
 /// enough shares of it.

@@ -195,18 +195,26 @@ async fn eviction_needs_the_consent_of_each_holder_and_leaves_the_evicted_nothin
     team.until_epoch(0, &id, None).await;
 }
 
+impl Team {
+    /// A change from carol to dave that the operators of bob and dave consented to, and that was not made yet.
+    async fn agreed_eviction(&self) -> ReshareRequest {
+        let evict = refresh().without_holder("carol").with_holder("dave");
+        for index in [1, 3] {
+            self.cosigners[0].reshare(evict.clone()).await.unwrap_err();
+            let plan = self.plan_at(index).await.plan;
+            self.cosigners[index].consent(plan).await.unwrap();
+        }
+        evict
+    }
+}
+
 /// Nobody tells it twice.
 #[tokio::test(flavor = "multi_thread")]
 async fn store_of_the_evicted_that_fails_once_keeps_nothing() {
     for operation in 0..14 {
         let team = Team::with(4, 3, 2, &[SuiteId::Ed25519]).await;
         let id = team.key_id(0).await;
-        let evict = refresh().without_holder("carol").with_holder("dave");
-        for index in [1, 3] {
-            team.cosigners[0].reshare(evict.clone()).await.unwrap_err();
-            let plan = team.plan_at(index).await.plan;
-            team.cosigners[index].consent(plan).await.unwrap();
-        }
+        let evict = team.agreed_eviction().await;
         team.stores[2].fail_at(operation, Torn::Before);
         team.cosigners[0].reshare(evict).await.unwrap_or_else(|error| panic!("operation {operation}: {error}"));
         team.until_epoch(2, &id, None).await;
@@ -258,12 +266,7 @@ async fn epoch_key_goes_with_the_key_while_its_store_fails_once() {
         let team = Team::with(4, 3, 2, &[SuiteId::Ed25519]).await;
         let id = team.key_id(0).await;
         team.forget(2, &id).await;
-        let evict = refresh().without_holder("carol").with_holder("dave");
-        for index in [1, 3] {
-            team.cosigners[0].reshare(evict.clone()).await.unwrap_err();
-            let plan = team.plan_at(index).await.plan;
-            team.cosigners[index].consent(plan).await.unwrap();
-        }
+        let evict = team.agreed_eviction().await;
         team.stores[2].fail_at(operation, Torn::Before);
         team.cosigners[0].reshare(evict).await.unwrap_or_else(|error| panic!("operation {operation}: {error}"));
         team.until_no_epoch_key(2, &id, 0, &format!("operation {operation}")).await;
